@@ -1,0 +1,15 @@
+"""Frames in and out of files.
+
+In reading order:
+    blocks        pcapng numbers and values        writer, reader   pcapng, written and read
+    pcapng        the names of both                pcap             classic pcap, read
+    frames        link headers to datagrams        internet         IP, UDP and ICMP headers
+    records       what a run file says besides frames
+    recorder      writes a run file while the run goes on
+    completeness  what a capture lacks
+    runfile       opens and annotates run files and other captures
+"""
+
+from mpwire.capture.runfile import Frame, RunFile, RunWriter, annotate, open_run
+
+__all__ = ["Frame", "RunFile", "RunWriter", "annotate", "open_run"]

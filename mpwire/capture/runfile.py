@@ -1,0 +1,347 @@
+"""The run file: one pcapng that holds everything about a run, and any other capture.
+
+`RunWriter` writes one, `open_run` reads one (finished or left behind by a crash, and plain pcap
+and pcapng of other programs), `annotate` adds the verdict where Wireshark shows it.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, Final, TypeVar
+
+import msgspec
+
+from mpwire.capture import completeness
+from mpwire.capture.blocks import (
+    Custom,
+    Direction,
+    Interface,
+    Packet,
+    Section,
+    Statistics,
+)
+from mpwire.capture.pcap import MAGICS, PcapReader
+from mpwire.capture.reader import Reader
+from mpwire.capture.recorder import (
+    APPLICATION,
+    MAGIC,
+    PEN,
+    RunWriter,
+    journal_of,
+    sync,
+    sync_folder,
+    write_lines,
+)
+from mpwire.capture.records import KINDS, AnyRecord, Record, Run, StoredVerdict, position_of
+from mpwire.capture.writer import Writer
+from mpwire.errors import InputError
+
+__all__ = ["Frame", "RunFile", "RunWriter", "annotate", "open_run"]
+
+RUN_FILE_NAME: Final = "run.pcapng"
+PCAPNG_MAGIC: Final = bytes.fromhex("0a0d0d0a")
+VERDICT_MARK: Final = "verdict: "
+"""Opens every packet comment that `annotate` wrote, so that it can replace its own."""
+COMMENT_CHARACTERS_MAX: Final = 8192
+
+AnyKind = TypeVar("AnyKind", bound=Record)
+
+
+class Frame(msgspec.Struct, kw_only=True, gc=False):
+    """One captured packet."""
+
+    number: int
+    """Place in the total order of the run (epb_packetid), or in the file of another program.
+
+    0 in a run whose packet has lost its number; the run is then incomplete.
+    """
+    vantage: str
+    """Name of the interface: the host, in a run."""
+    direction: Direction | None
+    """"out": the host sent it; "in": delivered to the host; None: not known."""
+    time_ns: int
+    """Nanoseconds since 1970; 0 where the file has no time."""
+    data: bytes
+    linktype: int
+    original_octets: int
+    """Octets on the wire; more than len(data) in a capture with a snap length."""
+    comment: str | None = None
+    """What was said about it when it was captured; verdicts are left out."""
+
+
+class RunFile(msgspec.Struct, kw_only=True):
+    """A capture, read."""
+
+    path: Path
+    interfaces: list[Interface]
+    frames: list[Frame]
+    """In file order, which in a run is the order in which the fabric handled them."""
+    records: list[AnyRecord]
+    """In the order in which they were recorded; empty for other programs' captures."""
+    statistics: list[Statistics]
+    incomplete: list[str]
+    """Why the capture proves nothing by silence; empty for a complete one."""
+
+    @property
+    def run(self) -> Run | None:
+        """The record that says what ran, or None for another program's capture."""
+        return next((record for record in self.records if isinstance(record, Run)), None)
+
+    def of(self, kind: type[AnyKind]) -> list[AnyKind]:
+        """Return the records of one kind, in order."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+    def timeline(self) -> Iterator[tuple[int, Frame | AnyRecord]]:
+        """Yield (position, item): frames and records in the order in which they happened.
+
+        The position of a frame is its number; that of a record is the number of the last frame
+        before it. A record at a position below k cannot have been caused by frame k.
+        """
+        position = 0
+        frames = iter(self.frames)
+        waiting = next(frames, None)
+        for record in self.records:
+            reached = max(position, position_of(record))
+            while waiting is not None and waiting.number <= reached:
+                position = max(position, waiting.number)
+                yield position, waiting
+                waiting = next(frames, None)
+            position = reached
+            yield position, record
+        while waiting is not None:
+            position = max(position, waiting.number)
+            yield position, waiting
+            waiting = next(frames, None)
+
+
+def open_run(path: Path | str) -> RunFile:
+    """Read a run file, the folder of a run, or any pcap or pcapng file.
+
+    A run that was not finished is read from the file and the journal beside it. What is missing
+    is said in `incomplete`.
+
+    Raises:
+        InputError: not there, not a capture, or damaged; names file and octet offset.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path /= RUN_FILE_NAME
+    scan = _Scan(path)
+    try:
+        with path.open("rb") as stream:
+            scan.read(stream)
+        journal = journal_of(path)
+        if scan.is_run and journal.exists():
+            with journal.open("rb") as lines:
+                scan.read_journal(journal, lines)
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: {error.strerror}") from error
+    return scan.result()
+
+
+def annotate(path: Path | str, verdict: dict[str, object], comments: dict[int, str]) -> None:
+    """Store a verdict in a run file, and comments with the frames they are about.
+
+    What an earlier call stored is replaced. The file is written anew beside the old one and then
+    takes its place, so that at every moment there is one whole run file. A journal that a crash
+    left becomes part of it.
+
+    Args:
+        path: the run file or its folder.
+        verdict: anything JSON can hold.
+        comments: by frame number.
+
+    Raises:
+        InputError: as `open_run`; and for a capture that is no run file.
+    """
+    run = open_run(path)
+    if run.run is None:
+        raise InputError(f"{run.path}: not a run file; verdicts are stored only in run files")
+    handle, name = tempfile.mkstemp(prefix=".run-", suffix=".pcapng", dir=run.path.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            _write(stream, run, verdict, comments)
+            sync(stream)
+        temporary.chmod(run.path.stat().st_mode & 0o777)
+        temporary.replace(run.path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    journal_of(run.path).unlink(missing_ok=True)
+    sync_folder(run.path.parent)
+
+
+def _write(
+    stream: BinaryIO, run: RunFile, verdict: dict[str, object], comments: dict[int, str]
+) -> None:
+    pcapng = Writer(stream, application=APPLICATION)
+    hosts = {host.name: host for host in run.run.hosts} if run.run else {}
+    numbers = {}
+    for interface in run.interfaces:
+        host = hosts.get(interface.name)
+        numbers[interface.name] = pcapng.interface(
+            interface.name,
+            linktype=interface.linktype,
+            snaplen_octets=interface.snaplen_octets,
+            mac=host.mac if host else None,
+            addresses=host.addresses if host else (),
+        )
+    for frame in run.frames:
+        said = [] if frame.comment is None else [frame.comment]
+        if frame.number in comments:
+            said.append((VERDICT_MARK + comments[frame.number])[:COMMENT_CHARACTERS_MAX])
+        pcapng.packet(
+            numbers[frame.vantage],
+            frame.data,
+            frame.time_ns,
+            direction=frame.direction,
+            packetid=frame.number or None,
+            original_octets=frame.original_octets,
+            comments=said,
+        )
+    for one in run.statistics:
+        pcapng.statistics(
+            numbers[one.interface.name],
+            one.time_ns,
+            received_count=one.received_count,
+            dropped_count=one.dropped_count,
+            os_dropped_count=one.os_dropped_count,
+        )
+    kept = [record for record in run.records if not isinstance(record, StoredVerdict)]
+    encode = msgspec.json.Encoder().encode
+    lines = (encode(record) + b"\n" for record in [*kept, StoredVerdict(verdict=verdict)])
+    write_lines(pcapng, lines)
+
+
+class _Kind(msgspec.Struct):
+    kind: str
+
+
+class _Lines:
+    """Turn chunks of JSON Lines into records."""
+
+    def __init__(self) -> None:
+        self.records: list[AnyRecord] = []
+        self.unknown: dict[str, int] = {}
+        self._rest = b""
+        self._decoder = msgspec.json.Decoder(AnyRecord)
+
+    def feed(self, where: str, chunk: bytes) -> None:
+        """Decode the lines that end in this chunk; an error names the place."""
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                self._line(where, line)
+
+    def _line(self, where: str, line: bytes) -> None:
+        try:
+            self.records.append(self._decoder.decode(line))
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            kind = _kind_of(line)
+            if kind is None or kind in KINDS:
+                raise InputError(f"{where}: not a record: {error}") from error
+            self.unknown[kind] = self.unknown.get(kind, 0) + 1
+
+    def unfinished_octets(self) -> int:
+        """Octets of a line that has no end."""
+        return len(self._rest)
+
+
+def _kind_of(line: bytes) -> str | None:
+    try:
+        return msgspec.json.decode(line, type=_Kind).kind
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+class _Scan:
+    """Everything found while reading one capture."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.is_run = False
+        self.interfaces: list[Interface] = []
+        self.packets: list[Packet] = []
+        self.statistics: list[Statistics] = []
+        self.lost: list[str] = []
+        self.lines = _Lines()
+
+    def read(self, stream: BinaryIO) -> None:
+        reader = _reader_of(stream, str(self.path))
+        for block in reader:
+            if type(block) is Packet:
+                self.packets.append(block)
+            elif isinstance(block, Statistics):
+                self.statistics.append(block)
+            elif isinstance(block, Section):
+                self.is_run |= block.application == APPLICATION
+            elif isinstance(block, Custom) and _is_ours(block):
+                self.is_run = True
+                where = f"{self.path}: octet {block.offset_octets}"
+                self.lines.feed(where, block.payload[len(MAGIC) :])
+        self.interfaces = reader.interfaces
+        self.lost += reader.lost
+        self._lose_rest(self.path)
+
+    def read_journal(self, path: Path, journal: Iterable[bytes]) -> None:
+        """Take the records from the journal: what the file has of them is a part of it."""
+        self.lines = _Lines()
+        for number, line in enumerate(journal, 1):
+            self.lines.feed(f"{path}: line {number}", line)
+        self.lost.append(f"{path}: the journal is still there: the run did not end properly")
+        self._lose_rest(path)
+
+    def _lose_rest(self, path: Path) -> None:
+        octets = self.lines.unfinished_octets()
+        if octets:
+            self.lost.append(f"{path}: the last record was cut after {octets} octets")
+
+    def result(self) -> RunFile:
+        records = self.lines.records
+        incomplete = [*self.lost, *completeness.packet_gaps(self.packets)]
+        incomplete += completeness.drop_counters(self.statistics)
+        if self.is_run:
+            incomplete += completeness.number_gaps(self.packets)
+            incomplete += completeness.record_gaps(records, self.packets)
+        incomplete += [
+            f"{count} records of the unknown kind {kind!r}"
+            for kind, count in self.lines.unknown.items()
+        ]
+        return RunFile(
+            path=self.path,
+            interfaces=self.interfaces,
+            frames=[self._frame(place, one) for place, one in enumerate(self.packets, 1)],
+            records=records,
+            statistics=self.statistics,
+            incomplete=incomplete,
+        )
+
+    def _frame(self, place: int, packet: Packet) -> Frame:
+        said = [text for text in packet.comments if not text.startswith(VERDICT_MARK)]
+        return Frame(
+            number=(packet.packetid or 0) if self.is_run else place,
+            vantage=packet.interface.name,
+            direction=packet.direction,
+            time_ns=packet.time_ns or 0,
+            data=packet.data,
+            linktype=packet.interface.linktype,
+            original_octets=packet.original_octets,
+            comment="\n".join(said) if said else None,
+        )
+
+
+def _reader_of(stream: BinaryIO, name: str) -> Reader | PcapReader:
+    magic = stream.read(4)
+    stream.seek(0)
+    if magic in MAGICS:
+        return PcapReader(stream, name)
+    if magic and PCAPNG_MAGIC.startswith(magic):
+        return Reader(stream, name)
+    found = f"it begins with {magic.hex(' ')}" if magic else "it is empty"
+    raise InputError(f"{name}: octet 0: neither pcap nor pcapng: {found}")
+
+
+def _is_ours(block: Custom) -> bool:
+    return block.pen == PEN and block.payload.startswith(MAGIC)
