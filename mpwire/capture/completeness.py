@@ -11,23 +11,39 @@ from mpwire.capture.records import (
     Run,
     Sentinel,
     StoredVerdict,
-    position_of,
+    Timed,
 )
 
 SHOWN_MAX = 8
 
 
-def packet_gaps(packets: Sequence[Packet]) -> Iterator[str]:
-    """Say which packets were cut, carry no stamp, or follow packets known to be lost."""
-    cut = [n for n, p in enumerate(packets, 1) if p.original_octets > len(p.data)]
-    if cut:
-        yield f"packets captured only in part: {_some(cut)}"
-    timeless = [n for n, p in enumerate(packets, 1) if p.time_ns is None]
-    if timeless:
-        yield f"packets without a time: {_some(timeless)}"
-    dropped = sum(packet.dropped_count for packet in packets)
-    if dropped:
-        yield f"the capturing program lost {dropped} packets between those it kept"
+class PacketTally:
+    """What packets themselves say about packets that are missing, summed up while reading."""
+
+    def __init__(self) -> None:
+        """Start with nothing amiss."""
+        self.packet_count = 0
+        self._cut: list[int] = []
+        self._timeless: list[int] = []
+        self._dropped_count = 0
+
+    def add(self, packet: Packet) -> None:
+        """Take one packet into account."""
+        self.packet_count += 1
+        if packet.original_octets > len(packet.data):
+            self._cut.append(self.packet_count)
+        if packet.time_ns is None:
+            self._timeless.append(self.packet_count)
+        self._dropped_count += packet.dropped_count
+
+    def gaps(self) -> Iterator[str]:
+        """Say which packets were cut, carry no stamp, or follow packets known to be lost."""
+        if self._cut:
+            yield f"packets captured only in part, by place in the file: {_some(self._cut)}"
+        if self._timeless:
+            yield f"packets without a time, by place in the file: {_some(self._timeless)}"
+        if self._dropped_count:
+            yield f"the capturing program lost {self._dropped_count} packets between those it kept"
 
 
 def drop_counters(statistics: Iterable[Statistics]) -> Iterator[str]:
@@ -39,20 +55,19 @@ def drop_counters(statistics: Iterable[Statistics]) -> Iterator[str]:
             yield f"{one.interface.name}: {dropped} packets dropped while capturing"
 
 
-def number_gaps(packets: Sequence[Packet]) -> Iterator[str]:
-    """Say where the frame numbers of a run are not 1, 2, 3 in this order."""
-    nameless = [n for n, packet in enumerate(packets, 1) if packet.packetid is None]
+def number_gaps(numbers: Sequence[int]) -> Iterator[str]:
+    """Say where the frame numbers of a run are not 1, 2, 3 in this order; 0 means none."""
+    nameless = [place for place, number in enumerate(numbers, 1) if not number]
     if nameless:
         yield f"packets without a frame number, by place in the file: {_some(nameless)}"
-    numbers = [packet.packetid for packet in packets if packet.packetid is not None]
     seen: set[int] = set()
     twice = []
     unordered = []
     newest = 0
     for number in numbers:
-        if number in seen:
+        if number in seen and number:
             twice.append(number)
-        elif number < newest:
+        elif 0 < number < newest:
             unordered.append(number)
         seen.add(number)
         newest = max(newest, number)
@@ -60,15 +75,13 @@ def number_gaps(packets: Sequence[Packet]) -> Iterator[str]:
         yield f"frames more than once: {_some(twice)}"
     if unordered:
         yield f"frames out of order: {_some(unordered)}"
-    if 0 in seen:
-        yield "a frame has the number 0; numbers start at 1"
     missing_count = newest - len(seen - {0})
     if missing_count:
         missing = (number for number in range(1, newest) if number not in seen)
         yield f"missing frames: {_some(missing, missing_count)}"
 
 
-def record_gaps(records: Sequence[AnyRecord], packets: Sequence[Packet]) -> Iterator[str]:
+def record_gaps(records: Sequence[AnyRecord], numbers: Sequence[int]) -> Iterator[str]:
     """Say where the records of a run contradict themselves or its frames."""
     records = [record for record in records if not isinstance(record, StoredVerdict)]
     runs = sum(isinstance(record, Run) for record in records)
@@ -80,23 +93,22 @@ def record_gaps(records: Sequence[AnyRecord], packets: Sequence[Packet]) -> Iter
     elif len(ends) > 1 or records[-1] is not ends[0]:
         yield f"{len(ends)} end records, or records after the end"
     else:
-        yield from _end_mismatches(ends[0], records, packets)
-    known = {packet.packetid for packet in packets}
+        yield from _end_mismatches(ends[0], records, len(numbers))
+    known = set(numbers)
     strangers = sorted({number for number in _named_frames(records) if number not in known})
     if strangers:
         yield f"records name frames that are not there: {_some(strangers)}"
-    positions = [position_of(record) for record in records if not isinstance(record, Decision)]
-    positions = [position for position in positions if position]
+    positions = [record.after for record in records if isinstance(record, Timed)]
     if positions != sorted(positions):
         yield "records are out of order"
+    if positions and max(positions) > len(numbers):
+        yield f"a record follows frame {max(positions)}, but {len(numbers)} frames are there"
 
 
-def _end_mismatches(
-    end: End, records: Sequence[AnyRecord], packets: Sequence[Packet]
-) -> Iterator[str]:
+def _end_mismatches(end: End, records: Sequence[AnyRecord], frame_count: int) -> Iterator[str]:
     lines = sum(isinstance(record, AgentLine) for record in records)
     counts = (
-        ("frames", end.frames, len(packets)),
+        ("frames", end.frames, frame_count),
         ("agent lines", end.agent_lines, lines),
         ("records", end.records, len(records) - 1),
     )

@@ -6,7 +6,7 @@ contradicts itself is not: it raises InputError with the file and the octet wher
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, Final, NoReturn
 
 from mpwire.capture.blocks import (
@@ -88,9 +88,9 @@ class Reader:
         self.interfaces: list[Interface] = []
         self.lost: list[str] = []
         self._window = Window(stream, name)
-        self._order: ByteOrder = "<"
         self._section_start = 0
-        self._decoders = {
+        self._use_order("<")
+        self._decoders: Final[dict[int, Callable[[int, bytes], Block]]] = {
             BlockType.INTERFACE_DESCRIPTION: self._interface,
             BlockType.PACKET: self._obsolete_packet,
             BlockType.SIMPLE_PACKET: self._simple_packet,
@@ -111,10 +111,10 @@ class Reader:
                 self._lose(f"the last block claims {length} octets")
                 return
             start, end = window.at, window.at + length
-            trailer = struct.unpack_from(self._order + "I", window.buffer, end - 4)[0]
+            (trailer,) = self._trailer.unpack_from(window.buffer, end - 4)
             if trailer != length:
                 self._fail(f"a block of {length} octets ends in the length {trailer}")
-            decode = self._decoders.get(kind)  # type: ignore[call-overload]  # any integer may come
+            decode = self._decoders.get(kind)
             if decode is not None:
                 body = window.buffer[start + 8 : end - 4]
                 try:
@@ -124,6 +124,13 @@ class Reader:
             window.at = end
         if window.remaining_octets():
             self._lose("a block needs at least 12 octets")
+
+    def _use_order(self, order: ByteOrder) -> None:
+        self._order: ByteOrder = order
+        self._lengths = struct.Struct(order + "II")
+        self._trailer = struct.Struct(order + "I")
+        self._packet_head = struct.Struct(order + "IIIII")
+        self._usual_options = struct.Struct(order + "HHIHHQI")
 
     def _require_section_header(self) -> None:
         window = self._window
@@ -138,10 +145,10 @@ class Reader:
     def _head(self) -> tuple[int, int]:
         """Return type and length of the block at hand, in the byte order of its section."""
         window = self._window
-        kind, length = struct.unpack_from(self._order + "II", window.buffer, window.at)
+        kind, length = self._lengths.unpack_from(window.buffer, window.at)
         if kind == BlockType.SECTION_HEADER:
             magic = window.buffer[window.at + 8 : window.at + 12]
-            self._order = self._byte_order(magic)
+            self._use_order(self._byte_order(magic))
             length = struct.unpack_from(self._order + "I", window.buffer, window.at + 4)[0]
         if length < 12 or length % 4 or length > BLOCK_OCTETS_MAX:
             self._fail(f"a block length of {length} (a multiple of 4, 12 or more, is expected)")
@@ -214,10 +221,20 @@ class Reader:
         return self.interfaces[self._section_start + number]
 
     def _enhanced_packet(self, _kind: int, body: bytes) -> Packet:
-        number, high, low, captured, original = struct.unpack_from(self._order + "IIIII", body)
-        packet = self._packet(number, high << 32 | low, body[20:], captured, original)
+        number, high, low, captured, original = self._packet_head.unpack_from(body)
+        packet = self._packet(number, high << 32 | low, body, captured, original)
+        at = 20 + captured + (-captured % 4)
+        if len(body) - at == self._usual_options.size:
+            # Every frame of a run has flags and number and nothing else: no loop, being so many.
+            flags_code, _, flags, id_code, _, packetid, end = self._usual_options.unpack_from(
+                body, at
+            )
+            if (flags_code, id_code, end) == (Option.EPB_FLAGS, Option.EPB_PACKETID, Option.END):
+                packet.direction = DIRECTIONS[flags & 3]
+                packet.packetid = packetid
+                return packet
         comments = []
-        for code, value in self._options(body, 20 + captured + (-captured % 4)):
+        for code, value in self._options(body, at):
             if code == Option.COMMENT:
                 comments.append(decode_text(value))
             elif code == Option.EPB_FLAGS:
@@ -227,15 +244,14 @@ class Reader:
                 (packet.packetid,) = struct.unpack(self._order + "Q", value)
             elif code == Option.EPB_DROPCOUNT:
                 (packet.dropped_count,) = struct.unpack(self._order + "Q", value)
-        if comments:
-            packet.comments = tuple(comments)
+        packet.comments = tuple(comments)
         return packet
 
     def _obsolete_packet(self, _kind: int, body: bytes) -> Packet:
         number, drops, high, low, captured, original = struct.unpack_from(
             self._order + "HHIIII", body
         )
-        packet = self._packet(number, high << 32 | low, body[20:], captured, original)
+        packet = self._packet(number, high << 32 | low, body, captured, original)
         packet.dropped_count = 0 if drops == DROPS_UNKNOWN else drops
         comments = []
         for code, value in self._options(body, 20 + captured + (-captured % 4)):
@@ -251,18 +267,20 @@ class Reader:
         (original,) = struct.unpack_from(self._order + "I", body)
         snaplen = self._interface_of(0).snaplen_octets
         captured = min(original, snaplen) if snaplen else original
-        packet = self._packet(0, 0, body[4:], captured, original)
+        packet = self._packet(0, 0, body, captured, original, at=4)
         packet.time_ns = None
         return packet
 
-    def _packet(self, number: int, stamp: int, rest: bytes, captured: int, original: int) -> Packet:
+    def _packet(
+        self, number: int, stamp: int, body: bytes, captured: int, original: int, *, at: int = 20
+    ) -> Packet:
         interface = self._interface_of(number)
-        if captured > len(rest):
-            raise ValueError(f"{captured} captured octets, but {len(rest)} are in the block")
+        if captured > len(body) - at:
+            raise ValueError(f"{captured} captured octets, but {len(body) - at} are in the block")
         return Packet(
             interface=interface,
             time_ns=_nanoseconds(interface, stamp),
-            data=rest[:captured],
+            data=body[at : at + captured],
             original_octets=original,
             offset_octets=self._window.offset_octets,
         )

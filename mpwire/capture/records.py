@@ -12,6 +12,10 @@ FORMAT: Final = 1
 """Edition of the run file that this package writes."""
 
 
+NESTING_MAX: Final = 32
+"""Deepest JSON taken over as it is; readers in other languages have limits too."""
+
+
 class Record(msgspec.Struct, kw_only=True, tag_field="kind"):
     """Base of all records."""
 
@@ -189,18 +193,28 @@ Timed = Step | AgentLine | AgentExit
 def verbatim(line: bytes) -> msgspec.Raw:
     """Return an agent's line for `AgentLine.line`.
 
-    A line that is no JSON (agents under test print anything) becomes a JSON string, so that the
-    file stays readable and the oddity stays visible.
+    A line that is no JSON, or nested deeper than any line of the contract (agents under test print
+    anything), becomes a JSON string: the file stays readable and the oddity stays visible.
     """
     line = line.strip()
     try:
-        msgspec.json.decode(line)
+        value = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     else:
-        if b"\n" not in line and b"\r" not in line:
+        if b"\n" not in line and b"\r" not in line and not _deeper(value, NESTING_MAX):
             return msgspec.Raw(line)
     return msgspec.Raw(msgspec.json.encode(line.decode("utf-8", "replace")))
+
+
+def _deeper(value: object, nesting: int) -> bool:
+    """Tell whether containers are nested deeper than that."""
+    if not isinstance(value, dict | list):
+        return False
+    if not nesting:
+        return True
+    parts = value.values() if isinstance(value, dict) else value
+    return any(_deeper(part, nesting - 1) for part in parts)
 
 
 def position_of(record: AnyRecord) -> int:

@@ -7,6 +7,7 @@ and pcapng of other programs), `annotate` adds the verdict where Wireshark shows
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
@@ -80,6 +81,8 @@ class RunFile(msgspec.Struct, kw_only=True):
     records: list[AnyRecord]
     """In the order in which they were recorded; empty for other programs' captures."""
     statistics: list[Statistics]
+    unknown_records: dict[str, int]
+    """How many records of which kinds a later edition wrote."""
     incomplete: list[str]
     """Why the capture proves nothing by silence; empty for a complete one."""
 
@@ -132,11 +135,11 @@ def open_run(path: Path | str) -> RunFile:
         with path.open("rb") as stream:
             scan.read(stream)
         journal = journal_of(path)
-        if scan.is_run and journal.exists():
+        if (scan.is_run or not scan.has_header) and journal.exists():
             with journal.open("rb") as lines:
                 scan.read_journal(journal, lines)
     except OSError as error:
-        raise InputError(f"{error.filename or path}: {error.strerror}") from error
+        raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
     return scan.result()
 
 
@@ -158,6 +161,11 @@ def annotate(path: Path | str, verdict: dict[str, object], comments: dict[int, s
     run = open_run(path)
     if run.run is None:
         raise InputError(f"{run.path}: not a run file; verdicts are stored only in run files")
+    if run.unknown_records:
+        raise InputError(
+            f"{run.path}: written by a later edition of mpwire, which knows the records "
+            f"{', '.join(run.unknown_records)}; storing a verdict here would drop them"
+        )
     handle, name = tempfile.mkstemp(prefix=".run-", suffix=".pcapng", dir=run.path.parent)
     temporary = Path(name)
     try:
@@ -262,17 +270,21 @@ class _Scan:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.is_run = False
+        self.has_header = False
         self.interfaces: list[Interface] = []
-        self.packets: list[Packet] = []
+        self.frames: list[Frame] = []
         self.statistics: list[Statistics] = []
         self.lost: list[str] = []
-        self.lines = _Lines()
+        self._tally = completeness.PacketTally()
+        self._lines = _Lines()
 
-    def read(self, stream: BinaryIO) -> None:
+    def read(self, stream: BufferedReader) -> None:
         reader = _reader_of(stream, str(self.path))
         for block in reader:
+            self.has_header = True
             if type(block) is Packet:
-                self.packets.append(block)
+                self._tally.add(block)
+                self.frames.append(_frame(block))
             elif isinstance(block, Statistics):
                 self.statistics.append(block)
             elif isinstance(block, Section):
@@ -280,61 +292,70 @@ class _Scan:
             elif isinstance(block, Custom) and _is_ours(block):
                 self.is_run = True
                 where = f"{self.path}: octet {block.offset_octets}"
-                self.lines.feed(where, block.payload[len(MAGIC) :])
+                self._lines.feed(where, block.payload[len(MAGIC) :])
         self.interfaces = reader.interfaces
         self.lost += reader.lost
         self._lose_rest(self.path)
 
     def read_journal(self, path: Path, journal: Iterable[bytes]) -> None:
         """Take the records from the journal: what the file has of them is a part of it."""
-        self.lines = _Lines()
+        self.is_run = True
+        self._lines = _Lines()
         for number, line in enumerate(journal, 1):
-            self.lines.feed(f"{path}: line {number}", line)
+            self._lines.feed(f"{path}: line {number}", line)
         self.lost.append(f"{path}: the journal is still there: the run did not end properly")
         self._lose_rest(path)
 
     def _lose_rest(self, path: Path) -> None:
-        octets = self.lines.unfinished_octets()
+        octets = self._lines.unfinished_octets()
         if octets:
             self.lost.append(f"{path}: the last record was cut after {octets} octets")
 
     def result(self) -> RunFile:
-        records = self.lines.records
-        incomplete = [*self.lost, *completeness.packet_gaps(self.packets)]
-        incomplete += completeness.drop_counters(self.statistics)
-        if self.is_run:
-            incomplete += completeness.number_gaps(self.packets)
-            incomplete += completeness.record_gaps(records, self.packets)
-        incomplete += [
-            f"{count} records of the unknown kind {kind!r}"
-            for kind, count in self.lines.unknown.items()
-        ]
+        if not self.is_run:
+            # Another program's packet identifiers need not be dense: count instead.
+            for place, frame in enumerate(self.frames, 1):
+                frame.number = place
         return RunFile(
             path=self.path,
             interfaces=self.interfaces,
-            frames=[self._frame(place, one) for place, one in enumerate(self.packets, 1)],
-            records=records,
+            frames=self.frames,
+            records=self._lines.records,
             statistics=self.statistics,
-            incomplete=incomplete,
+            unknown_records=self._lines.unknown,
+            incomplete=list(self._incomplete()),
         )
 
-    def _frame(self, place: int, packet: Packet) -> Frame:
-        said = [text for text in packet.comments if not text.startswith(VERDICT_MARK)]
-        return Frame(
-            number=(packet.packetid or 0) if self.is_run else place,
-            vantage=packet.interface.name,
-            direction=packet.direction,
-            time_ns=packet.time_ns or 0,
-            data=packet.data,
-            linktype=packet.interface.linktype,
-            original_octets=packet.original_octets,
-            comment="\n".join(said) if said else None,
-        )
+    def _incomplete(self) -> Iterator[str]:
+        yield from self.lost
+        yield from self._tally.gaps()
+        yield from completeness.drop_counters(self.statistics)
+        if self.is_run:
+            numbers = [frame.number for frame in self.frames]
+            yield from completeness.number_gaps(numbers)
+            yield from completeness.record_gaps(self._lines.records, numbers)
+        for kind, count in self._lines.unknown.items():
+            yield f"{count} records of the unknown kind {kind!r}"
 
 
-def _reader_of(stream: BinaryIO, name: str) -> Reader | PcapReader:
-    magic = stream.read(4)
-    stream.seek(0)
+def _frame(packet: Packet) -> Frame:
+    comments = packet.comments
+    if comments:
+        comments = tuple(text for text in comments if not text.startswith(VERDICT_MARK))
+    return Frame(
+        number=packet.packetid or 0,
+        vantage=packet.interface.name,
+        direction=packet.direction,
+        time_ns=packet.time_ns or 0,
+        data=packet.data,
+        linktype=packet.interface.linktype,
+        original_octets=packet.original_octets,
+        comment="\n".join(comments) if comments else None,
+    )
+
+
+def _reader_of(stream: BufferedReader, name: str) -> Reader | PcapReader:
+    magic = stream.peek(4)[:4]  # not read and seek: standard input may be a pipe
     if magic in MAGICS:
         return PcapReader(stream, name)
     if magic and PCAPNG_MAGIC.startswith(magic):
