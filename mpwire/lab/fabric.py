@@ -1,0 +1,295 @@
+"""The `switch` fabric: hosts with real kernel stacks, and every frame through our own switch.
+
+Everything happens in one thread and its asyncio loop, shared with whoever drives the hosts: so
+there is one order of all frames and of everything the driver reads, and it is causal. Frames are
+read by plain function calls; `drain` may be called at any moment and reads what is waiting now.
+Call it before recording a line that a program on a host has written: whatever the program sent
+before it wrote the line then has its number first.
+"""
+
+import asyncio
+import ctypes
+import itertools
+import os
+import resource
+import select
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from mpwire.capture.records import Counters, Sentinel
+from mpwire.errors import LocalProtocolError, MachineError, MpwireError
+from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request
+from mpwire.lab.hosts import Carrier, Host, HostSpec, silence_switch_side
+from mpwire.lab.ports import TAP_QUEUE_COUNT
+from mpwire.lab.process import HostProcess
+from mpwire.lab.switch import Decide, Recorder, Switch, deliver_all, port_error
+
+MESH_HOST_COUNT = 64
+"""Up to so many hosts know each other as permanent neighbours; beyond, the switch answers ARP."""
+TURN_FRAME_COUNT = 64
+"""Frames of one host that are forwarded before another host's turn comes."""
+DEADLINE_S = 10.0
+"""How long a host's stack may take for an echo on a machine that is busy elsewhere."""
+
+
+class FabricError(MpwireError):
+    """A host's stack does not do what every host's stack does."""
+
+
+class SwitchFabric:
+    """Run hosts and the wire between them."""
+
+    def __init__(
+        self,
+        *,
+        carrier: Carrier | None = None,
+        decide: Decide = deliver_all,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
+        """Prepare.
+
+        Args: carrier: None takes TAP devices where they open, else veth pairs; decide: asked for
+            each frame and receiver; deadline_s: for an echo through a host's stack.
+        """
+        self.carrier: Carrier = carrier or "tap"
+        """How hosts are attached; final after `start`."""
+        self._forced = carrier is not None
+        self._decide = decide
+        self._deadline_s = deadline_s
+        self._hosts: dict[str, Host] = {}
+        self._processes: list[HostProcess] = []
+        self._nonces = itertools.count(1)
+        self._echoes: dict[int, _Echo] = {}
+        self._affinity = os.sched_getaffinity(0)
+        self._epoll: select.epoll | None = None
+        self._switch: Switch | None = None
+
+    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
+        """Make the hosts and connect them; from here on frames are recorded.
+
+        Raises: LocalProtocolError for specifications that contradict each other; MachineError
+            for what the kernel refused.
+        """
+        _check(hosts)
+        self._recorder = recorder
+        _allow_descriptors(64 + 16 * len(hosts))
+        try:
+            self._make(hosts)
+            answering = len(hosts) > MESH_HOST_COUNT
+            for host in self._hosts.values():
+                host.bring_up(() if answering else hosts)
+        except OSError as error:
+            await self.stop()
+            raise MachineError(f"the kernel refused a host: {error}") from error
+        except BaseException:
+            await self.stop()
+            raise
+        self._switch = Switch(
+            recorder,
+            {name: host.port for name, host in self._hosts.items()},
+            {spec.name: spec.mac_octets() for spec in hosts},
+            self._decide,
+            _packed_neighbours(hosts) if answering else None,
+        )
+        self._switch.received = self._received
+        self._epoll = select.epoll()
+        self._by_descriptor = {host.port.fileno(): host for host in self._hosts.values()}
+        for descriptor in self._by_descriptor:
+            self._epoll.register(descriptor, select.EPOLLIN)
+        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._take_turns)
+
+    def _make(self, hosts: Sequence[HostSpec]) -> None:
+        first, *others = hosts
+        if not self._forced:
+            try:
+                self._hosts[first.name] = Host(first, "tap", 0)
+            except OSError:  # /dev/net/tun is missing, or not for this user
+                self.carrier = "veth"
+        if self.carrier == "veth":
+            silence_switch_side()
+            # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
+            os.sched_setaffinity(0, {_present_cpu()})
+        if first.name not in self._hosts:
+            self._hosts[first.name] = Host(first, self.carrier, 0)
+        for number, spec in enumerate(others, 1):
+            self._hosts[spec.name] = Host(spec, self.carrier, number)
+
+    @property
+    def switch(self) -> Switch:
+        """Give the switch, whose `decide` may be replaced at any moment."""
+        if self._switch is None:
+            raise LocalProtocolError("the fabric has not been started")
+        return self._switch
+
+    def _take_turns(self) -> int:
+        """Forward what is waiting, up to a turn per host; return the number of frames."""
+        if self._epoll is None:
+            return 0
+        count = 0
+        for descriptor, flags in self._epoll.poll(0):
+            host = self._by_descriptor[descriptor]
+            read_count = self.switch.drain(host.spec.name, TURN_FRAME_COUNT)
+            if not read_count and flags & ~select.EPOLLIN and host.port.error_is_final:
+                self._epoll.unregister(descriptor)
+            count += read_count
+        return count
+
+    def drain(self) -> int:
+        """Forward everything that hosts have sent by now; return the number of frames.
+
+        Two hosts that answer each other without end cannot hold it: it stops when it has read
+        more than any queue holds.
+        """
+        count = 0
+        for _ in range(1 + TAP_QUEUE_COUNT // TURN_FRAME_COUNT):
+            turn_count = self._take_turns()
+            if not turn_count:
+                break
+            count += turn_count
+        return count
+
+    def spawn(
+        self, host: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> HostProcess:
+        """Start a program on a host.
+
+        Args: env: None hands down this process's environment.
+        Raises: OSError when it cannot be started.
+        """
+        process = HostProcess(self._hosts[host].namespace, argv, env, self._affinity)
+        self._processes.append(process)
+        return process
+
+    def counters(self, host: str) -> Counters:
+        """Tell what the kernel has counted for a host since its start."""
+        return self._hosts[host].counters(self.switch.read_count[host])
+
+    async def sentinel(self, host: str, stage: Literal["start", "end"]) -> None:
+        """Record an echo through the host's own stack as proof that its capture works now.
+
+        Raises: FabricError when no answer comes.
+        """
+        await self._answers([self._ask(host, stage)])
+
+    async def settle(self) -> None:
+        """Wait until nothing is on the way any more.
+
+        Afterwards every frame delivered before has been handled by its host's stack, every frame
+        that a host had sent has been forwarded, and so have the answers of the stacks. What the
+        programs on the hosts make of it is theirs: ask them (`barrier`), and settle again.
+
+        Raises: FabricError when an echo is not answered, or the hosts never fall silent.
+        """
+        loop = asyncio.get_running_loop()
+        deadline_s = loop.time() + self._deadline_s
+        while loop.time() < deadline_s:
+            self.drain()
+            handled_count = self.switch.handled_count
+            await self._answers([self._ask(host, None) for host in self._hosts])
+            self.drain()
+            if self.switch.handled_count == handled_count and not self._missing():
+                return
+            await asyncio.sleep(0)
+        raise FabricError(self._missing() or f"hosts still talk after {self._deadline_s} s")
+
+    def _missing(self) -> str:
+        """Say whose kernel has sent more frames than came out of the cable."""
+        for name, host in self._hosts.items():
+            arrived_count = self.switch.read_count[name] + host.port.lost_count()
+            sent_count = host.sent_count()
+            if sent_count > arrived_count:
+                return f"{name} has sent {sent_count} frames, {arrived_count} have arrived"
+        return ""
+
+    def _ask(self, host: str, stage: Literal["start", "end"] | None) -> "_Echo":
+        spec = self._hosts[host].spec
+        nonce = next(self._nonces)
+        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce)
+        answer = asyncio.get_running_loop().create_future()
+        try:
+            request = self.switch.inject(host, frame)
+        except OSError as error:
+            raise FabricError(f"{host} does not take frames: {port_error(error)}") from error
+        echo = self._echoes[nonce] = _Echo(host, stage, nonce, request, answer)
+        return echo
+
+    async def _answers(self, echoes: Sequence["_Echo"]) -> None:
+        self.drain()
+        try:
+            async with asyncio.timeout(self._deadline_s):
+                for echo in echoes:
+                    await echo.answer
+        except TimeoutError as error:
+            silent = ", ".join(echo.host for echo in echoes if not echo.answer.done())
+            raise FabricError(f"no echo within {self._deadline_s} s from {silent}") from error
+        finally:
+            for echo in echoes:
+                self._echoes.pop(echo.nonce, None)
+
+    def _received(self, sender: str, frame: bytes, number: int) -> None:
+        """Take a frame to the switch itself: an answer that somebody waits for, or nothing."""
+        nonce = echo_reply_nonce(frame)
+        echo = None if nonce is None else self._echoes.get(nonce)
+        if echo is None or echo.host != sender or echo.answer.done():
+            return
+        if echo.stage is not None:
+            # At once, because the file's order of records is the order of what they tell.
+            self._recorder.record(
+                Sentinel(host=sender, stage=echo.stage, request=echo.request, reply=number)
+            )
+        echo.answer.set_result(number)
+
+    async def stop(self) -> None:
+        """End the programs, remove the hosts; frames still under way are lost. Harmless twice."""
+        if self._epoll is not None:
+            asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+        for process in self._processes:
+            process.close()
+        for host in self._hosts.values():
+            host.close()
+        os.sched_setaffinity(0, self._affinity)
+
+
+@dataclass(slots=True)
+class _Echo:
+    """Keep what is known of an echo that was asked for."""
+
+    host: str
+    stage: Literal["start", "end"] | None
+    nonce: int
+    request: int
+    answer: asyncio.Future[int]
+
+
+def _check(hosts: Sequence[HostSpec]) -> None:
+    if not hosts:
+        raise LocalProtocolError("a fabric needs at least one host")
+    macs = [spec.mac_octets() for spec in hosts]
+    for spec, mac in zip(hosts, macs, strict=True):
+        if len(mac) != 6 or mac[0] & 1 or mac == SWITCH_MAC or macs.count(mac) > 1:
+            raise LocalProtocolError(f"{spec.name}: {spec.mac} cannot be its link address")
+        if not spec.addresses:
+            raise LocalProtocolError(f"{spec.name} has no address")
+    if len({spec.name for spec in hosts}) < len(hosts):
+        raise LocalProtocolError("two hosts have the same name")
+
+
+def _packed_neighbours(hosts: Sequence[HostSpec]) -> dict[bytes, bytes]:
+    return {address.ip.packed: spec.mac_octets() for spec in hosts for address in spec.interfaces()}
+
+
+def _allow_descriptors(wanted_count: int) -> None:
+    """Raise the soft limit of open files where many hosts need it; few programs like it high."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted_count:
+        ceiling = wanted_count if hard == resource.RLIM_INFINITY else min(wanted_count, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+
+
+def _present_cpu() -> int:
+    """Tell the CPU on which the scheduler has put us, a better choice than any of our own."""
+    cpu = ctypes.CDLL(None).sched_getcpu()
+    return cpu if cpu >= 0 else min(os.sched_getaffinity(0))

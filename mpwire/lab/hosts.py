@@ -1,0 +1,169 @@
+"""One host: a namespace of its own with one interface, addresses, and nothing that speaks unasked.
+
+A host is a kernel network stack and no process. Duplicate address detection, router
+solicitations, link-local addresses and reverse-path filters are off: they delay first packets by
+seconds, or add frames that no testbed asked for. Peers are permanent neighbours, so no ARP or ND
+precedes a datagram.
+"""
+
+import contextlib
+import socket
+from collections.abc import Iterable
+from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from mpwire.capture.records import Counters
+from mpwire.lab.counters import InterfaceFile, read_udp, since
+from mpwire.lab.craft import SWITCH_IPV4, SWITCH_IPV6, SWITCH_MAC
+from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.netlink import (
+    Request,
+    RouteSocket,
+    address_add,
+    link_set,
+    neighbour_add,
+    route_add,
+)
+from mpwire.lab.ports import INTERFACE, TAP_QUEUE_COUNT, TapPort, VethPort
+
+Carrier = Literal["tap", "veth"]
+
+LOOPBACK_INDEX = 1
+_PER_VERSION = (
+    (4, f"{SWITCH_IPV4}/32", ("224.0.0.0/4",)),
+    (6, f"{SWITCH_IPV6}/128", ()),
+)
+"""Per IP version: the switch's address, and multicast where the kernel routes it nowhere yet."""
+
+
+class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Say what a host is to be."""
+
+    name: str
+    mac: str
+    """Link address, such as "02:00:00:00:00:01"."""
+    addresses: tuple[str, ...]
+    """With prefix length, such as "10.77.0.2/24"."""
+    mtu: int = 1500
+
+    def interfaces(self) -> list[IPv4Interface | IPv6Interface]:
+        """Give the addresses as objects."""
+        return [ip_interface(address) for address in self.addresses]
+
+    def mac_octets(self) -> bytes:
+        """Give the link address as octets."""
+        return bytes.fromhex(self.mac.replace(":", ""))
+
+
+def _quieten(wants_ipv6: bool) -> None:
+    """Set the switches of the present namespace before it has an interface."""
+    settings = {f"ipv4/conf/{scope}/rp_filter": 0 for scope in ("all", "default")}
+    for scope in ("all", "default"):
+        ipv6 = f"ipv6/conf/{scope}"
+        settings[f"{ipv6}/disable_ipv6"] = int(not wants_ipv6)
+        if wants_ipv6:
+            settings |= {
+                f"{ipv6}/accept_dad": 0,
+                f"{ipv6}/accept_ra": 0,
+                f"{ipv6}/autoconf": 0,
+                f"{ipv6}/router_solicitations": 0,
+                f"{ipv6}/addr_gen_mode": 1,
+            }
+    for path, value in settings.items():
+        file = Path("/proc/sys/net") / path
+        with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 has nothing to say
+            file.write_text(str(value), "ascii")
+
+
+def silence_switch_side() -> None:
+    """Keep our own ends of veth pairs from speaking IPv6 into the hosts' networks."""
+    _quieten(wants_ipv6=False)
+
+
+class Host:
+    """Hold a host's namespace and our end of its cable."""
+
+    def __init__(self, spec: HostSpec, carrier: Carrier, number: int) -> None:
+        """Make the namespace and its interface, which is still down and has no address.
+
+        Args: number: unlike any other host's.
+        Raises: OSError, MachineError where the carrier cannot be had.
+        """
+        self.spec = spec
+        self.namespace = NetworkNamespace.create()
+        self._queue_count = TAP_QUEUE_COUNT if carrier == "tap" else None
+        self._counters: InterfaceFile | None = None
+        try:
+            with self.namespace.entered():
+                _quieten(any(address.version == 6 for address in spec.interfaces()))
+            self.port: TapPort | VethPort = (
+                TapPort(self.namespace)
+                if carrier == "tap"
+                else VethPort(self.namespace, f"p{number}", spec.mtu)
+            )
+        except BaseException:
+            self.namespace.close()
+            raise
+
+    def bring_up(self, peers: Iterable[HostSpec]) -> None:
+        """Bring the link up, with addresses, routes and the peers as neighbours; start counting.
+
+        Raises: MachineError naming what the kernel refused.
+        """
+        with self.namespace.entered():
+            index = socket.if_nametoindex(INTERFACE)
+            self._counters = InterfaceFile(INTERFACE)
+            self._start = self._counters.read(), read_udp()
+            with RouteSocket() as route:
+                route.apply(self._requests(index, peers))
+
+    def _requests(self, index: int, peers: Iterable[HostSpec]) -> list[Request]:
+        requests = [
+            link_set(LOOPBACK_INDEX),
+            link_set(index, mac=self.spec.mac, mtu=self.spec.mtu, queue_count=self._queue_count),
+        ]
+        addresses = self.spec.interfaces()
+        requests += [address_add(index, address) for address in addresses]
+        versions = {address.version for address in addresses}
+        mac = SWITCH_MAC.hex(":")
+        for version, switch, multicast in _PER_VERSION:
+            if version in versions:
+                requests += [route_add(index, route) for route in (switch, *multicast)]
+                requests.append(neighbour_add(index, switch.partition("/")[0], mac))
+        for peer in peers:
+            requests += [
+                neighbour_add(index, str(address.ip), peer.mac)
+                for address in peer.interfaces()
+                if peer != self.spec and address.version in versions
+            ]
+        return requests
+
+    def sent_count(self) -> int:
+        """Count the frames that the host's kernel has put on the cable since it came up."""
+        if self._counters is None:
+            return 0
+        return self._counters.read()["tx_packets"] - self._start[0]["tx_packets"]
+
+    def counters(self, received_count: int) -> Counters:
+        """Tell what the kernel has counted since the host came up.
+
+        Args: received_count: frames that the switch has read from this host.
+        """
+        interface: dict[str, int] = {}
+        udp: dict[str, int] = {}
+        if self._counters is not None:
+            interface = since(self._counters.read(), self._start[0])
+            with self.namespace.entered():
+                udp = since(read_udp(), self._start[1])
+        capture = {"received": received_count, "dropped": self.port.lost_count()}
+        return Counters(host=self.spec.name, interface=interface, udp=udp, capture=capture)
+
+    def close(self) -> None:
+        """Let go of the cable and of the namespace; harmless when done already."""
+        if self._counters is not None:
+            self._counters.close()
+        self.port.close()
+        self.namespace.close()

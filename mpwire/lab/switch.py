@@ -1,0 +1,166 @@
+"""The wire between the hosts: a forwarding function that we own.
+
+Every frame that a host sends is numbered when it is read, and every receiver gets a decision of
+its own, delivered (with the number of that delivery) or not (with the reason). The switch learns
+nothing from the traffic: who has which link address is told to it, so no frame changes what
+happens to a later one. It knows no clock but the one that stamps frames, no event loop and no
+kernel; ports are anything that can be read and written.
+
+A frame is written to a receiver before its delivery is numbered, and one thread does both without
+reading anything in between: what the receiver does because of it always comes later.
+"""
+
+import errno
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal, Protocol
+
+from mpwire.capture.records import AnyRecord, Decision
+from mpwire.lab.craft import SWITCH_MAC, answer_resolution
+
+Decide = Callable[[bytes, str, str], str]
+"""(frame, sender, receiver) -> "deliver", or "drop:" and a reason."""
+
+PORT_FULL = "port full"
+UNKNOWN_DESTINATION = "unknown destination"
+FOR_THE_SWITCH = "for the switch"
+ANSWERED = "answered by the switch"
+NOBODY = ""
+"""Receiver in a decision about a frame that was meant for no host."""
+
+
+class Recorder(Protocol):
+    """Take frames and records in the order in which they happened; `RunWriter` is one."""
+
+    def frame(
+        self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
+    ) -> int:
+        """Record a frame at a host's interface and return its number, 1, 2, 3, ..."""
+        ...
+
+    def record(self, record: AnyRecord, /) -> None:
+        """Record anything else."""
+        ...
+
+
+class Port(Protocol):
+    """Carry frames to and from one host."""
+
+    def read(self) -> bytes | None:
+        """Return the next frame that the host sent, None when there is none."""
+        ...
+
+    def write(self, frame: bytes, /) -> None:
+        """Hand a frame to the host; raise OSError when it was not taken."""
+        ...
+
+
+def deliver_all(_frame: bytes, _sender: str, _receiver: str) -> str:
+    """Decide as a perfect LAN does."""
+    return "deliver"
+
+
+class Switch:
+    """Forward frames between ports and record each one."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        ports: Mapping[str, Port],
+        macs: Mapping[str, bytes],
+        decide: Decide = deliver_all,
+        neighbours: Mapping[bytes, bytes] | None = None,
+    ) -> None:
+        """Connect the hosts' ports.
+
+        Args: ports, macs: by host name; neighbours: link address by packed IP address, for which
+            the switch answers ARP and ND itself; None floods such questions as any LAN does.
+        """
+        self.decide = decide
+        self.received: Callable[[str, bytes, int], None] | None = None
+        """Called with (sender, frame, number) for frames to the switch itself."""
+        self.handled_count = 0
+        """Frames from hosts so far, without those to the switch itself."""
+        self.read_count = dict.fromkeys(ports, 0)
+        """Frames read from each port."""
+        self._recorder = recorder
+        self._ports = dict(ports)
+        self._by_mac = {mac: host for host, mac in macs.items()}
+        self._others = {host: [other for other in ports if other != host] for host in ports}
+        self._neighbours = neighbours
+
+    def drain(self, host: str, limit_count: int) -> int:
+        """Forward up to that many frames that a host has sent; return how many there were."""
+        read = self._ports[host].read
+        for count in range(limit_count):
+            frame = read()
+            if frame is None:
+                return count
+            self.forward(host, frame)
+        return limit_count
+
+    def forward(self, sender: str, frame: bytes) -> None:
+        """Number a frame that a host sent, decide for each receiver, deliver."""
+        time_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        number = self._recorder.frame(sender, "out", frame, time_ns)
+        self.read_count[sender] += 1
+        if frame[:6] == SWITCH_MAC:
+            self._recorder.record(
+                Decision(frame=number, receiver=NOBODY, delivered=None, reason=FOR_THE_SWITCH)
+            )
+            if self.received is not None:
+                self.received(sender, frame, number)
+            return
+        self.handled_count += 1
+        if frame[0] & 1:
+            if self._neighbours and (answer := answer_resolution(frame, self._neighbours)):
+                self._undelivered(number, NOBODY, ANSWERED)
+                self.inject(sender, answer)
+                return
+            for receiver in self._others[sender]:
+                self._hand_over(number, frame, sender, receiver)
+            if not self._others[sender]:
+                self._undelivered(number, NOBODY, UNKNOWN_DESTINATION)
+            return
+        known = self._by_mac.get(frame[:6])
+        if known is None or known == sender:
+            self._undelivered(number, NOBODY, UNKNOWN_DESTINATION)
+        else:
+            self._hand_over(number, frame, sender, known)
+
+    def inject(self, receiver: str, frame: bytes) -> int:
+        """Deliver a frame of the switch's own and return its number.
+
+        Raises: OSError when the port did not take it.
+        """
+        time_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        self._ports[receiver].write(frame)
+        return self._recorder.frame(receiver, "in", frame, time_ns)
+
+    def _hand_over(self, number: int, frame: bytes, sender: str, receiver: str) -> None:
+        verdict = self.decide(frame, sender, receiver)
+        if verdict != "deliver":
+            self._undelivered(number, receiver, f"impaired: {verdict.removeprefix('drop:')}")
+            return
+        time_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        try:
+            self._ports[receiver].write(frame)
+        except OSError as error:
+            self._undelivered(number, receiver, port_error(error))
+            return
+        delivered = self._recorder.frame(receiver, "in", frame, time_ns)
+        self._recorder.record(Decision(frame=number, receiver=receiver, delivered=delivered))
+
+    def _undelivered(self, number: int, receiver: str, reason: str) -> None:
+        self._recorder.record(
+            Decision(frame=number, receiver=receiver, delivered=None, reason=reason)
+        )
+
+
+def port_error(error: OSError) -> str:
+    """Say in a word why a port did not take a frame."""
+    if error.errno in {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}:
+        return PORT_FULL
+    if error.errno in {errno.EIO, errno.ENETDOWN, errno.ENXIO}:
+        return "port down"
+    return f"port: {error.strerror or error}"
