@@ -8,6 +8,7 @@ In reading order:
     recorder      writes a run file while the run goes on
     completeness  what a capture lacks
     runfile       opens and annotates run files and other captures
+    document      writes the tables of docs/run-file.md
 """
 
 from mpwire.capture.runfile import Frame, RunFile, RunWriter, annotate, open_run
