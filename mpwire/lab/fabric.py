@@ -20,15 +20,20 @@ from typing import Literal
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request
-from mpwire.lab.hosts import Carrier, Host, HostSpec, silence_switch_side
-from mpwire.lab.ports import TAP_QUEUE_COUNT
+from mpwire.lab.hosts import Host, HostSpec, silence_switch_side
+from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
-from mpwire.lab.switch import Decide, Recorder, Switch, deliver_all, port_error
+from mpwire.lab.ring import PacketRing
+from mpwire.lab.switch import Decide, Recorder, Source, Switch, deliver_all, port_error
+
+Carrier = Literal["tap", "veth"]
 
 MESH_HOST_COUNT = 64
 """Up to so many hosts know each other as permanent neighbours; beyond, the switch answers ARP."""
 TURN_FRAME_COUNT = 64
 """Frames of one host that are forwarded before another host's turn comes."""
+ETHERNET_OCTETS = 14
 DEADLINE_S = 10.0
 """How long a host's stack may take for an echo on a machine that is busy elsewhere."""
 
@@ -58,6 +63,7 @@ class SwitchFabric:
         self._decide = decide
         self._deadline_s = deadline_s
         self._hosts: dict[str, Host] = {}
+        self._ring: PacketRing | None = None
         self._processes: list[HostProcess] = []
         self._nonces = itertools.count(1)
         self._echoes: dict[int, _Echo] = {}
@@ -94,26 +100,23 @@ class SwitchFabric:
         )
         self._switch.received = self._received
         self._epoll = select.epoll()
-        self._by_descriptor = {host.port.fileno(): host for host in self._hosts.values()}
-        for descriptor in self._by_descriptor:
+        taps = [host.port for host in self._hosts.values() if isinstance(host.port, TapPort)]
+        sources: list[Source] = [self._ring] if self._ring else [*taps]
+        self._sources = {source.fileno(): source for source in sources}
+        for descriptor in self._sources:
             self._epoll.register(descriptor, select.EPOLLIN)
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._take_turns)
 
     def _make(self, hosts: Sequence[HostSpec]) -> None:
-        first, *others = hosts
         if not self._forced:
-            try:
-                self._hosts[first.name] = Host(first, "tap", 0)
-            except OSError:  # /dev/net/tun is missing, or not for this user
-                self.carrier = "veth"
+            self.carrier = "tap" if _tap_opens() else "veth"
         if self.carrier == "veth":
             silence_switch_side()
             # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
             os.sched_setaffinity(0, {_present_cpu()})
-        if first.name not in self._hosts:
-            self._hosts[first.name] = Host(first, self.carrier, 0)
-        for number, spec in enumerate(others, 1):
-            self._hosts[spec.name] = Host(spec, self.carrier, number)
+            self._ring = PacketRing(max(spec.mtu for spec in hosts) + ETHERNET_OCTETS)
+        for number, spec in enumerate(hosts):
+            self._hosts[spec.name] = Host(spec, number, self._ring)
 
     @property
     def switch(self) -> Switch:
@@ -128,10 +131,10 @@ class SwitchFabric:
             return 0
         count = 0
         for descriptor, flags in self._epoll.poll(0):
-            host = self._by_descriptor[descriptor]
-            read_count = self.switch.drain(host.spec.name, TURN_FRAME_COUNT)
-            if not read_count and flags & ~select.EPOLLIN and host.port.error_is_final:
-                self._epoll.unregister(descriptor)
+            source = self._sources[descriptor]
+            read_count = self.switch.drain(source, TURN_FRAME_COUNT)
+            if not read_count and flags & ~select.EPOLLIN and source is not self._ring:
+                self._epoll.unregister(descriptor)  # somebody has removed the TAP device
             count += read_count
         return count
 
@@ -163,7 +166,11 @@ class SwitchFabric:
 
     def counters(self, host: str) -> Counters:
         """Tell what the kernel has counted for a host since its start."""
-        return self._hosts[host].counters(self.switch.read_count[host])
+        return self._hosts[host].counters(self.switch.read_count[host], self._lost_count())
+
+    def _lost_count(self) -> int:
+        """Count frames that reached us and were lost: a TAP device counts such at the host."""
+        return self._ring.lost_count() if self._ring else 0
 
     async def sentinel(self, host: str, stage: Literal["start", "end"]) -> None:
         """Record an echo through the host's own stack as proof that its capture works now.
@@ -195,8 +202,9 @@ class SwitchFabric:
 
     def _missing(self) -> str:
         """Say whose kernel has sent more frames than came out of the cable."""
+        lost_count = self._lost_count()
         for name, host in self._hosts.items():
-            arrived_count = self.switch.read_count[name] + host.port.lost_count()
+            arrived_count = self.switch.read_count[name] + lost_count
             sent_count = host.sent_count()
             if sent_count > arrived_count:
                 return f"{name} has sent {sent_count} frames, {arrived_count} have arrived"
@@ -250,6 +258,8 @@ class SwitchFabric:
             process.close()
         for host in self._hosts.values():
             host.close()
+        if self._ring is not None:
+            self._ring.close()
         os.sched_setaffinity(0, self._affinity)
 
 
@@ -287,6 +297,18 @@ def _allow_descriptors(wanted_count: int) -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted_count:
         ceiling = wanted_count if hard == resource.RLIM_INFINITY else min(wanted_count, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
+
+
+def _tap_opens() -> bool:
+    """Try a TAP device in a namespace that is thrown away."""
+    namespace = NetworkNamespace.create()
+    try:
+        TapPort(namespace, "").close()
+    except OSError:  # /dev/net/tun is missing, or not for this user
+        return False
+    finally:
+        namespace.close()
+    return True
 
 
 def _present_cpu() -> int:

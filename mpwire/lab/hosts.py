@@ -11,7 +11,6 @@ import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
@@ -28,8 +27,7 @@ from mpwire.lab.netlink import (
     route_add,
 )
 from mpwire.lab.ports import INTERFACE, TAP_QUEUE_COUNT, TapPort, VethPort
-
-Carrier = Literal["tap", "veth"]
+from mpwire.lab.ring import PacketRing
 
 LOOPBACK_INDEX = 1
 _PER_VERSION = (
@@ -86,27 +84,30 @@ def silence_switch_side() -> None:
 class Host:
     """Hold a host's namespace and our end of its cable."""
 
-    def __init__(self, spec: HostSpec, carrier: Carrier, number: int) -> None:
+    def __init__(self, spec: HostSpec, number: int, ring: PacketRing | None) -> None:
         """Make the namespace and its interface, which is still down and has no address.
 
-        Args: number: unlike any other host's.
+        Args: number: unlike any other host's; ring: None attaches the host by a TAP device.
         Raises: OSError, MachineError where the carrier cannot be had.
         """
         self.spec = spec
         self.namespace = NetworkNamespace.create()
-        self._queue_count = TAP_QUEUE_COUNT if carrier == "tap" else None
+        self._queue_count = TAP_QUEUE_COUNT if ring is None else None
         self._counters: InterfaceFile | None = None
         try:
             with self.namespace.entered():
                 _quieten(any(address.version == 6 for address in spec.interfaces()))
-            self.port: TapPort | VethPort = (
-                TapPort(self.namespace)
-                if carrier == "tap"
-                else VethPort(self.namespace, f"p{number}", spec.mtu)
-            )
+            self.port = self._attach(number, ring)
         except BaseException:
             self.namespace.close()
             raise
+
+    def _attach(self, number: int, ring: PacketRing | None) -> TapPort | VethPort:
+        if ring is None:
+            return TapPort(self.namespace, self.spec.name)
+        port = VethPort(self.namespace, f"p{number}", self.spec.mtu, ring)
+        ring.hear(port.name, self.spec.name)
+        return port
 
     def bring_up(self, peers: Iterable[HostSpec]) -> None:
         """Bring the link up, with addresses, routes and the peers as neighbours; start counting.
@@ -147,10 +148,11 @@ class Host:
             return 0
         return self._counters.read()["tx_packets"] - self._start[0]["tx_packets"]
 
-    def counters(self, received_count: int) -> Counters:
+    def counters(self, received_count: int, lost_count: int) -> Counters:
         """Tell what the kernel has counted since the host came up.
 
-        Args: received_count: frames that the switch has read from this host.
+        Args: received_count: frames of this host that the switch has read; lost_count: frames
+            that were lost before it could, of this host or of any that shares its ring.
         """
         interface: dict[str, int] = {}
         udp: dict[str, int] = {}
@@ -158,7 +160,7 @@ class Host:
             interface = since(self._counters.read(), self._start[0])
             with self.namespace.entered():
                 udp = since(read_udp(), self._start[1])
-        capture = {"received": received_count, "dropped": self.port.lost_count()}
+        capture = {"received": received_count, "dropped": lost_count}
         return Counters(host=self.spec.name, interface=interface, udp=udp, capture=capture)
 
     def close(self) -> None:

@@ -2,8 +2,8 @@
 
 `TapPort`: a TAP device in the host's namespace; we hold its descriptor. The kernel handles a
 written frame before `write` returns, and a frame the host sent waits in the device's queue.
-`VethPort`: a veth pair, our end in the switch's namespace with a packet socket on it, for users
-who may not open /dev/net/tun.
+`VethPort`: a veth pair, our end in the switch's namespace, where one packet socket hears them
+all: for users who may not open /dev/net/tun.
 """
 
 import array
@@ -15,37 +15,31 @@ import struct
 
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket, link_set, veth_add
+from mpwire.lab.ring import PacketRing
 
 INTERFACE = "eth0"
 """Name of the interface in every host."""
 TAP_QUEUE_COUNT = 30_000
 """Frames that a TAP device holds for us: room for any burst of a testbed."""
-RECEIVE_OCTETS = 8 << 20
-"""Asked of the kernel for a packet socket; it grants up to net.core.rmem_max."""
 FRAME_MAX_OCTETS = 65_600
 
 _TUNSETIFF, _TUNSETPERSIST = 0x4004_54CA, 0x4004_54CB
 _IFF_TAP, _IFF_NO_PI = 0x2, 0x1000
 _SIOCETHTOOL = 0x8946
 _OFFLOADS = {"transmit checksum": 0x17, "scatter-gather": 0x19, "TSO": 0x1F, "GSO": 0x24}
-_ETH_P_ALL = 3
-_SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
-_PACKET_OUTGOING = 4
-_NOTHING = {errno.EAGAIN, errno.EIO, errno.EBADFD, errno.ENETDOWN}
+_NOTHING = {errno.EAGAIN, errno.EIO, errno.EBADFD}
 """No frame now; or none any more, because the link is down or the interface gone."""
 
 
 class TapPort:
     """Hold a host's TAP device."""
 
-    error_is_final = True
-    """Polling tells of an error only when the device is gone."""
-
-    def __init__(self, namespace: NetworkNamespace) -> None:
+    def __init__(self, namespace: NetworkNamespace, host: str) -> None:
         """Make the device in the host's namespace.
 
         Raises: OSError where this user may not.
         """
+        self._host = host
         with namespace.entered():
             self._tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
@@ -62,10 +56,10 @@ class TapPort:
         """Tell the descriptor to poll."""
         return self._tap
 
-    def read(self) -> bytes | None:
-        """Return the next frame that the host sent, None when there is none."""
+    def read(self) -> tuple[str, bytes] | None:
+        """Return the next frame and the host that sent it, None when there is none."""
         try:
-            return os.read(self._tap, FRAME_MAX_OCTETS)
+            return self._host, os.read(self._tap, FRAME_MAX_OCTETS)
         except OSError as error:
             if error.errno not in _NOTHING:
                 raise
@@ -75,10 +69,6 @@ class TapPort:
         """Hand a frame to the host; raise OSError when it was not taken."""
         os.write(self._tap, frame)
 
-    def lost_count(self) -> int:
-        """Count frames that reached our end and were lost there: a TAP device loses none."""
-        return 0
-
     def close(self) -> None:
         """Close the descriptor."""
         if self._tap >= 0:
@@ -87,13 +77,10 @@ class TapPort:
 
 
 class VethPort:
-    """Hold a packet socket on our end of a host's veth pair."""
+    """Hold our end of a host's veth pair; what the host sends is read from the common ring."""
 
-    error_is_final = False
-    """Polling tells of a link that went down, which may come back."""
-
-    def __init__(self, namespace: NetworkNamespace, name: str, mtu: int) -> None:
-        """Make the pair, its other end in the host's namespace; open the socket here.
+    def __init__(self, namespace: NetworkNamespace, name: str, mtu: int, ring: PacketRing) -> None:
+        """Make the pair, its other end in the host's namespace.
 
         Args: name: of our end; mtu: of our end.
         Raises: OSError, MachineError where this user may not.
@@ -103,61 +90,15 @@ class VethPort:
             with namespace.entered():
                 _transmit_offloads_off(INTERFACE)
             route.apply([link_set(socket.if_nametoindex(name), mtu=mtu)])
-        self._lost_count = 0
-        # Protocol 0 hears nothing until bind: no frame of another interface, and no wait for
-        # every CPU to notice the socket.
-        self._socket = socket.socket(
-            socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC, 0
-        )
-        try:
-            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_OCTETS)
-            self._ignores_outgoing = _ignore_outgoing(self._socket)
-            self._socket.bind((name, _ETH_P_ALL))
-        except OSError:
-            self._socket.close()
-            raise
-
-    def fileno(self) -> int:
-        """Tell the descriptor to poll."""
-        return self._socket.fileno()
-
-    def read(self) -> bytes | None:
-        """Return the next frame that the host sent, None when there is none."""
-        try:
-            if self._ignores_outgoing:
-                return self._socket.recv(FRAME_MAX_OCTETS)
-            while True:
-                frame, address = self._socket.recvfrom(FRAME_MAX_OCTETS)
-                if address[2] != _PACKET_OUTGOING:
-                    return frame
-        except OSError as error:
-            if error.errno not in _NOTHING:
-                raise
-            return None
+        self.name = name
+        self._send = ring.writer(name)
 
     def write(self, frame: bytes, /) -> None:
         """Hand a frame to the host; raise OSError when it was not taken."""
-        self._socket.send(frame)
-
-    def lost_count(self) -> int:
-        """Count frames that reached our end and found the socket's buffer full."""
-        counters = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
-        # The kernel starts again from 0 at every look.
-        self._lost_count += struct.unpack("=II", counters)[1]
-        return self._lost_count
+        self._send(frame)
 
     def close(self) -> None:
-        """Close the socket."""
-        self._socket.close()
-
-
-def _ignore_outgoing(packet_socket: socket.socket) -> bool:
-    """Ask not to hear what we send ourselves; kernels before 4.20 cannot."""
-    try:
-        packet_socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-    except OSError:
-        return False
-    return True
+        """Leave the pair to its namespaces."""
 
 
 def _transmit_offloads_off(interface: str) -> None:

@@ -4,7 +4,7 @@ Every frame that a host sends is numbered when it is read, and every receiver ge
 its own, delivered (with the number of that delivery) or not (with the reason). The switch learns
 nothing from the traffic: who has which link address is told to it, so no frame changes what
 happens to a later one. It knows no clock but the one that stamps frames, no event loop and no
-kernel; ports are anything that can be read and written.
+kernel; sources and ports are anything that can be read and written.
 
 A frame is written to a receiver before its delivery is numbered, and one thread does both without
 reading anything in between: what the receiver does because of it always comes later.
@@ -43,12 +43,20 @@ class Recorder(Protocol):
         ...
 
 
-class Port(Protocol):
-    """Carry frames to and from one host."""
+class Source(Protocol):
+    """Yield frames that hosts have sent."""
 
-    def read(self) -> bytes | None:
-        """Return the next frame that the host sent, None when there is none."""
+    def fileno(self) -> int:
+        """Tell the descriptor to poll."""
         ...
+
+    def read(self) -> tuple[str, bytes] | None:
+        """Return the next frame and the host that sent it, None when there is none."""
+        ...
+
+
+class Port(Protocol):
+    """Carry frames to one host."""
 
     def write(self, frame: bytes, /) -> None:
         """Hand a frame to the host; raise OSError when it was not taken."""
@@ -82,21 +90,20 @@ class Switch:
         self.handled_count = 0
         """Frames from hosts so far, without those to the switch itself."""
         self.read_count = dict.fromkeys(ports, 0)
-        """Frames read from each port."""
+        """Frames read from each host."""
         self._recorder = recorder
         self._ports = dict(ports)
         self._by_mac = {mac: host for host, mac in macs.items()}
         self._others = {host: [other for other in ports if other != host] for host in ports}
         self._neighbours = neighbours
 
-    def drain(self, host: str, limit_count: int) -> int:
-        """Forward up to that many frames that a host has sent; return how many there were."""
-        read = self._ports[host].read
+    def drain(self, source: Source, limit_count: int) -> int:
+        """Forward up to that many waiting frames of a source; return how many there were."""
         for count in range(limit_count):
-            frame = read()
-            if frame is None:
+            sent = source.read()
+            if sent is None:
                 return count
-            self.forward(host, frame)
+            self.forward(*sent)
         return limit_count
 
     def forward(self, sender: str, frame: bytes) -> None:
