@@ -1,40 +1,70 @@
 """The lab process: one thread with the fabric and the runner in one event loop.
 
-Started by the supervisor with the specification on standard input; standard output carries
-progress lines to the caller. Ctrl-C reaches it as SIGINT, which cancels the run; what was
-recorded until then is kept.
+Started by the supervisor with an `Order` on standard input; standard output carries progress
+lines to the caller. Ctrl-C reaches it as SIGINT, which stops the script; what was recorded until
+then is kept, and the run file is finished.
 """
 
 import asyncio
+import io
+import os
+import signal
 import sys
+from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from mpwire.capture import RunWriter
 from mpwire.errors import MachineError
-from mpwire.lab import runner
 from mpwire.lab.fabric import SwitchFabric
+from mpwire.lab.pipes import LineWriter
+from mpwire.lab.plan import Order
+from mpwire.lab.progress import Failure
+from mpwire.lab.runner import Runner, ended, recorded
 
-INTERRUPTED = 130
-MACHINE_LACKS = 4
+STATUS: Final = {"failed": 1, "unsupported": 5, "interrupted": 130}
+MACHINE_LACKS: Final = 4
 
 
-def report(progress: object) -> None:
-    """Send one progress line to the caller."""
-    sys.stdout.buffer.write(msgspec.json.encode(progress) + b"\n")
-    sys.stdout.buffer.flush()
+async def carry_out(order: Order, output: LineWriter) -> int:
+    """Run what was ordered, write the run file, and return the exit status."""
+    encode = msgspec.json.Encoder().encode
+    plan, folder = order.plan, Path(order.folder)
+    writer = RunWriter(folder, [recorded(host) for host in plan.hosts])
+    runner = Runner(
+        plan,
+        SwitchFabric(carrier=order.carrier),
+        writer,
+        lambda line: output.write(encode(line)),
+        watched=order.watched,
+        command=order.command,
+    )
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, runner.interrupt)
+    try:
+        failure: Failure | None = await runner.run()
+    except MachineError as error:
+        writer.close()
+        output.write(encode({"lacks": str(error)}))
+        await output.flush()
+        return MACHINE_LACKS
+    writer.finish()
+    for host, said in runner.said.items():
+        if said:
+            (folder / f"{host}.stderr").write_text(said, "utf-8")
+    output.write(encode(ended(failure)))
+    await output.flush()
+    return STATUS[failure.kind] if failure else 0
 
 
 def main() -> int:
-    """Run what the specification asks for and return the exit status.
+    """Read the order and carry it out."""
+    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    os.set_blocking(1, False)
 
-    Layout: {"carrier": "tap", "veth" or null, ...}; the rest is the runner's.
-    """
-    spec = msgspec.json.decode(sys.stdin.buffer.read())
-    fabric = SwitchFabric(carrier=spec.get("carrier"))
-    try:
-        return asyncio.run(runner.run(spec, fabric, report))
-    except MachineError as error:
-        report({"lacks": str(error)})
-        return MACHINE_LACKS
-    except KeyboardInterrupt:
-        return INTERRUPTED
+    async def carried_out() -> int:
+        return await carry_out(order, LineWriter(io.FileIO(1, "wb", closefd=False)))
+
+    return asyncio.run(carried_out())

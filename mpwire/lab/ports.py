@@ -19,7 +19,7 @@ from mpwire.lab.ring import PacketRing
 
 INTERFACE = "eth0"
 """Name of the interface in every host."""
-TAP_QUEUE_COUNT = 30_000
+TAP_QUEUE_COUNT = 4096
 """Frames that a TAP device holds for us: room for any burst of a testbed."""
 FRAME_MAX_OCTETS = 65_600
 
