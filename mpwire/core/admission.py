@@ -1,0 +1,151 @@
+"""What becomes of a JOIN_REQ: challenged, refused, queued, or answered as before (2.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from mpwire.core import replies
+from mpwire.core.events import Address, Dropped, RequestVerified
+from mpwire.core.table import State
+from mpwire.wire.codec import unknown_mandatory
+from mpwire.wire.registries import LeafDirection, Planes, RejectReason, Role
+
+if TYPE_CHECKING:
+    from mpwire.core.endpoint import Endpoint
+    from mpwire.wire.messages import JoinReq, Message
+
+ROOTED = Planes.CONTROL_ROOTED | Planes.DATA_ROOTED
+"""The only planes built so far: rooted control, rooted data."""
+
+
+@dataclass(slots=True)
+class Tombstones:
+    """Remember requests that have ended, so that no late copy brings them back (K6)."""
+
+    life_s: float
+    answers: dict[tuple[Address, int], tuple[float, Message | None]] = field(default_factory=dict)
+    """(end of life in seconds, last answer or silence) by source and InitTag, oldest first."""
+
+    def bury(self, source: Address, request: JoinReq, answer: Message | None, now_s: float) -> None:
+        """Remember how a request ended."""
+        self._expire(now_s)
+        self.answers[source, request.init_tag] = (now_s + self.life_s, answer)
+
+    def find(self, source: Address, request: JoinReq, now_s: float) -> tuple[Message | None] | None:
+        """Return the last answer of an ended request, in a tuple, or None if it never was."""
+        self._expire(now_s)
+        grave = self.answers.get((source, request.init_tag))
+        return None if grave is None else (grave[1],)
+
+    def _expire(self, now_s: float) -> None:
+        while self.answers:
+            oldest = next(iter(self.answers))
+            if self.answers[oldest][0] > now_s:
+                return
+            del self.answers[oldest]
+
+
+@dataclass(slots=True)
+class Admission:
+    """Consider one JOIN_REQ that arrived at an endpoint."""
+
+    endpoint: Endpoint
+
+    def consider(
+        self, request: JoinReq, source: Address, destination: Address, now_s: float
+    ) -> None:
+        """Take the request through every check, from the cheapest to the one that keeps state."""
+        endpoint = self.endpoint
+        if endpoint.listener is None:
+            ending = endpoint.session is not None and endpoint.session.is_ending
+            reason = RejectReason.SESSION_CLOSING if ending else RejectReason.NOT_LISTENING
+            endpoint.send(replies.reject(request, reason), destination, source)
+            return
+        if not endpoint.cookies.proves(request, source, destination, now_s):
+            cookie = endpoint.cookies.issue(request, source, destination, now_s)
+            answer = replies.challenge(request, cookie, endpoint.cookies.life_s)
+            endpoint.send(answer, destination, source)
+            return
+        known = endpoint.by_peer_tag.get((source, request.init_tag))
+        if known is not None and not known.initiator:
+            endpoint.call(known, request, now_s)
+            return
+        grave = endpoint.tombstones.find(source, request, now_s)
+        if grave is not None:
+            self._answer_again(request, grave[0], source, destination)
+            return
+        if self._invited(source):
+            endpoint.drop("JOIN_REQ from a leaf that is being invited", "RM10")
+            return
+        reason_or_none = self._objection(request, source)
+        if reason_or_none is not None:
+            self._refuse(request, reason_or_none, source, destination, now_s)
+            return
+        membership = endpoint.new_membership(destination, source, request, initiator=False)
+        endpoint.listener.add(membership)
+        endpoint.call(membership, RequestVerified(request), now_s)
+
+    def _answer_again(
+        self, request: JoinReq, answer: Message | None, source: Address, destination: Address
+    ) -> None:
+        if answer is None:
+            self.endpoint.dropped.append(Dropped("copy of a request that has ended", "K6"))
+        else:
+            again = replace(answer, attempt=request.attempt)
+            self.endpoint.send(again, destination, source)
+
+    def _invited(self, source: Address) -> bool:
+        """Tell whether an invitation to this very source is outstanding (1.6)."""
+        session = self.endpoint.session
+        return (
+            session is not None
+            and session.invitation is not None
+            and session.invitation.peer == source
+        )
+
+    def _objection(self, request: JoinReq, source: Address) -> RejectReason | None:
+        """Return why a proven request is refused at once, or None."""
+        endpoint = self.endpoint
+        assert endpoint.listener is not None
+        session = endpoint.session
+        if unknown_mandatory(request):
+            return RejectReason.UNSUPPORTED_TLV
+        if request.role != endpoint.listener.role:
+            return RejectReason.WRONG_ROLE
+        if request.planes != ROOTED:
+            return RejectReason.WRONG_ROLE
+        if session is not None and request.session_id not in {0, session.facts.session_id}:
+            return RejectReason.NO_SUCH_SESSION
+        if request.role == Role.C_LEAF_TO_ROOT and request.leaf_dir & LeafDirection.D_ROOT:
+            return RejectReason.DIRECTION
+        if self._live_member(source):
+            return RejectReason.ALREADY_MEMBER
+        if endpoint.listener.is_full:
+            return RejectReason.BACKLOG_FULL
+        return None
+
+    def _live_member(self, source: Address) -> bool:
+        """Tell whether this source already has a live membership or request here (R52)."""
+        return any(
+            membership.is_live or membership.state is State.QUEUED
+            for membership in self.endpoint.by_peer.get(source, ())
+        )
+
+    def _refuse(
+        self,
+        request: JoinReq,
+        reason: RejectReason,
+        source: Address,
+        destination: Address,
+        now_s: float,
+    ) -> None:
+        """Refuse a proven request and remember that it was refused."""
+        unknown = None
+        if reason is RejectReason.UNSUPPORTED_TLV:
+            unknown = unknown_mandatory(request)[:16]
+        answer = replies.reject(request, reason, unknown)
+        self.endpoint.tombstones.bury(source, request, answer, now_s)
+        self.endpoint.send(answer, destination, source)

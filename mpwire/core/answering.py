@@ -1,0 +1,254 @@
+"""What the end that is asked does: queue, PENDING, ACCEPT, REJECT."""
+
+from mpwire.core.events import (
+    Admitted,
+    CloseRequested,
+    Ended,
+    Input,
+    Joined,
+    Refused,
+    RequestGone,
+    RequestVerified,
+)
+from mpwire.core.membership import OFFERED_VERSIONS, ROOT_ID, HeaderFields, Membership, action
+from mpwire.core.reception import Reception
+from mpwire.core.serial import plus
+from mpwire.core.table import State
+from mpwire.core.timers import QUEUE_GRACE_S, TimerName
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import (
+    Abort,
+    Accept,
+    Cancel,
+    CancelAck,
+    Close,
+    Confirm,
+    Data,
+    JoinReq,
+    Message,
+    Pending,
+    Probe,
+    Reject,
+)
+from mpwire.wire.registries import AbortReason, CancelResult, PendingState, RejectReason
+
+
+@action
+def queue_request(end: Membership, event: Input, now_s: float) -> None:
+    """Hold a verified request for WSPAccept and tell its sender so."""
+    end.state = State.QUEUED
+    grace_s = QUEUE_GRACE_S * end.plan.pend_s / 180
+    end.set_timer(TimerName.LIMIT, now_s + end.plan.pend_s + grace_s)
+    assert isinstance(event, RequestVerified)
+    answer_poll(end, event.request, now_s)
+
+
+@action
+def answer_poll(end: Membership, event: Input, _now_s: float) -> None:
+    """Answer a copy of the queued request: still QUEUED, or DEFERRED (R37)."""
+    assert isinstance(event, JoinReq)
+    end.request.attempt = event.attempt
+    end.send(
+        Pending(
+            **_echo(end, event),
+            resp_tag=end.identity.own_tag,
+            state=PendingState.DEFERRED if end.deferred else PendingState.QUEUED,
+            queue_pos=0,
+            poll_ms=round(end.plan.poll_s * 1000),
+        )
+    )
+
+
+def _echo(end: Membership, request: JoinReq) -> HeaderFields:
+    """Return the header of a response to a copy of the JOIN_REQ."""
+    return end.header(request.seq, request.attempt)
+
+
+@action
+def defer_request(end: Membership, _event: Input, _now_s: float) -> None:
+    """Leave the request where it is and send nothing (W43)."""
+    end.deferred = True
+
+
+@action
+def accept_request(end: Membership, event: Input, now_s: float) -> None:
+    """Admit the peer: send ACCEPT until CONFIRM arrives."""
+    assert isinstance(event, Admitted)
+    own, session = end.identity, end.session
+    if session is not None:
+        own.session_id, own.own_id = session.session_id, ROOT_ID
+        own.peer_id = session.assign_id()
+        end.next_data_seq = session.next_data_seq
+    else:
+        own.session_id, own.peer_id = end.request.session_id, ROOT_ID
+    end.enter(State.ACCEPTING)
+    end.send_request(
+        Accept(
+            **end.header(end.request.seq),
+            resp_tag=own.own_tag,
+            assigned_id=own.peer_id if session is not None else 0,
+            leaf_dir=end.request.leaf_dir,
+            max_payload=end.request.max_payload,
+            next_data_seq=end.next_data_seq,
+            session_desc=session.description if session is not None else None,
+            timers=end.plan.announced(),
+            caps=0,
+            callee_data=event.callee_data,
+            versions=OFFERED_VERSIONS,
+        ),
+        now_s,
+    )
+
+
+@action
+def repeat_accept(end: Membership, _event: Input, now_s: float) -> None:
+    """Repeat ACCEPT by the RTO law; after MRC copies nobody is there (RM24)."""
+    last = end.outstanding
+    assert isinstance(last, Accept)
+    if last.attempt >= end.plan.retransmissions:
+        end.send_abort(AbortReason.NO_CONFIRM, last.seq)
+        end.enter(State.GONE)
+        end.report(Ended(WsaError.WSAECONNABORTED))
+        return
+    end.send_copy(now_s)
+
+
+@action
+def settle_join(end: Membership, event: Input, now_s: float) -> None:
+    """Become a member: the peer has confirmed."""
+    assert isinstance(event, Confirm)
+    if not end.is_root:
+        if event.session_desc is None or event.assigned_id == 0:
+            end.drop("SESSION_DESC is not in the root's half", "R40 R41")
+            end.send_abort(AbortReason.PROTOCOL, event.seq)
+            end.enter(State.GONE)
+            end.report(Ended(WsaError.WSAECONNABORTED))
+            return
+        end.identity.own_id = event.assigned_id
+    settle(end, event.next_data_seq, now_s)
+
+
+def settle(end: Membership, peer_next_data_seq: int, now_s: float) -> None:
+    """Enter JOINED, send what was held back, and close if that was asked meanwhile."""
+    end.reception = Reception(peer_next_data_seq)
+    end.outstanding = None
+    end.enter(State.JOINED)
+    end.watch_peer(now_s)
+    end.report(Joined())
+    held, end.held = end.held, []
+    again: list[Input] = [*held]
+    if end.pending_close is not None:
+        again.append(end.pending_close)
+    for event in again:
+        end.step(event, now_s)
+
+
+def _settle_then(end: Membership, event: Message, now_s: float) -> None:
+    """Take a tag-valid message from the leaf as its CONFIRM, at the root only (RM22)."""
+    if not end.is_root:
+        end.drop("CONFIRM has not arrived yet", "RM22")
+        return
+    settle(end, end.request.next_data_seq, now_s)
+    end.step(event, now_s)
+
+
+@action
+def settle_by_data(end: Membership, event: Input, now_s: float) -> None:
+    """Let DATA stand for a lost CONFIRM."""
+    assert isinstance(event, Data)
+    _settle_then(end, event, now_s)
+
+
+@action
+def settle_by_probe(end: Membership, event: Input, now_s: float) -> None:
+    """Let PROBE stand for a lost CONFIRM."""
+    assert isinstance(event, Probe)
+    _settle_then(end, event, now_s)
+
+
+@action
+def settle_by_close(end: Membership, event: Input, now_s: float) -> None:
+    """Let CLOSE stand for a lost CONFIRM, at either end: it ends what it proves.
+
+    A leaf was never told of the session, so that it missed nothing that it could count on.
+    """
+    assert isinstance(event, Close)
+    end.pending_close = None
+    if end.is_root:
+        settle(end, end.request.next_data_seq, now_s)
+    else:
+        end.reception = Reception(plus(event.final_seq, 1))
+        end.enter(State.JOINED)
+    end.step(event, now_s)
+
+
+@action
+def hold_data(end: Membership, event: Input, _now_s: float) -> None:
+    """Keep data that our ACCEPT promised until the peer is known to be joined (R81, R84)."""
+    end.held.append(event)  # type: ignore[arg-type] # the table sends only DataSubmitted here
+
+
+@action
+def close_when_settled(end: Membership, event: Input, _now_s: float) -> None:
+    """Close as soon as the peer has confirmed, so that it learns of both."""
+    assert isinstance(event, CloseRequested)
+    end.pending_close = event
+
+
+@action
+def undo_acceptance(end: Membership, event: Input, _now_s: float) -> None:
+    """Tear down an acceptance whose requester gave up at the same time (RM25)."""
+    assert isinstance(event, Cancel)
+    if end.initiator:
+        end.drop("CANCEL to the end that asked", "RM25")
+        return
+    _acknowledge_cancel(end, event, CancelResult.WAS_JOINED)
+    end.enter(State.GONE)
+    end.report(Ended(WsaError.WSAECONNRESET))
+
+
+@action
+def drop_cancelled(end: Membership, event: Input, _now_s: float) -> None:
+    """Take a withdrawn request out of the queue; WSPAccept of it says ECONNRESET (D17)."""
+    assert isinstance(event, Cancel)
+    _acknowledge_cancel(end, event, CancelResult.DONE)
+    end.enter(State.GONE)
+    end.report(RequestGone(WsaError.WSAECONNRESET))
+
+
+def _acknowledge_cancel(end: Membership, cancel: Cancel, result: CancelResult) -> None:
+    end.send(
+        CancelAck(
+            **end.header(cancel.seq, cancel.attempt),
+            result=result,
+        )
+    )
+
+
+@action
+def drop_aborted(end: Membership, event: Input, _now_s: float) -> None:
+    """Take a request out of the queue whose sender is no more."""
+    assert isinstance(event, Abort)
+    end.enter(State.GONE)
+    end.report(RequestGone(WsaError.WSAECONNRESET))
+
+
+@action
+def expire_request(end: Membership, _event: Input, _now_s: float) -> None:
+    """Reject a request that nobody decided; WSPAccept of it says EACCES (RM18)."""
+    _reject(end, RejectReason.EXPIRED)
+    end.report(RequestGone(WsaError.WSAEACCES))
+
+
+@action
+def refuse_request(end: Membership, event: Input, _now_s: float) -> None:
+    """Reject the request, for the reason given."""
+    assert isinstance(event, Refused)
+    _reject(end, event.reason)
+
+
+def _reject(end: Membership, reason: RejectReason) -> None:
+    reject = Reject(**_echo(end, end.request), reason=reason, retry_after_s=0, detail=0)
+    end.answer = reject
+    end.send(reject)
+    end.enter(State.GONE)

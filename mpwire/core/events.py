@@ -1,0 +1,203 @@
+"""What machines are told (inputs) and what they answer (effects and reports).
+
+Inputs are past-tense facts or calls of the layer above; a decoded wire message is an input by
+itself. Effects are imperatives for whoever runs the machine. Reports are facts for the layer above,
+which turns them into network events.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from mpwire.core.timers import TimerName
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import JoinReq, Message
+from mpwire.wire.registries import CloseReason, RejectReason
+
+Address: TypeAlias = tuple[str, int]
+"""Text of an IP address, and a UDP port."""
+
+
+# Inputs ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class JoinRequested:
+    """The layer above asks this new membership to request its join."""
+
+
+@dataclass(slots=True)
+class RequestVerified:
+    """A JOIN_REQ whose cookie proves its source was put into the listener's queue."""
+
+    request: JoinReq
+
+
+@dataclass(slots=True)
+class Withdrawn:
+    """The layer above closed the handle of a join that is still outstanding (W25)."""
+
+
+@dataclass(slots=True)
+class Admitted:
+    """The condition function accepted this queued request (CF_ACCEPT)."""
+
+    callee_data: bytes | None
+
+
+@dataclass(slots=True)
+class Deferred:
+    """The condition function deferred this queued request (CF_DEFER)."""
+
+
+@dataclass(slots=True)
+class Refused:
+    """The queued request is to be rejected: by the condition function, or by the listener."""
+
+    reason: RejectReason
+
+
+@dataclass(slots=True)
+class CloseRequested:
+    """The layer above ends this membership gracefully."""
+
+    reason: CloseReason
+
+
+@dataclass(slots=True)
+class AbortRequested:
+    """The layer above ends this membership at once, dropping what is in flight (linger 0)."""
+
+
+@dataclass(slots=True)
+class DataSubmitted:
+    """One message of group data is to go to this member."""
+
+    seq: int
+    payload: bytes
+
+
+@dataclass(slots=True)
+class PortUnreachable:
+    """An ICMP port unreachable quoting our InitTag came back."""
+
+
+@dataclass(slots=True)
+class NetworkUnreachable:
+    """An ICMP net or host unreachable quoting our InitTag came back."""
+
+
+@dataclass(slots=True)
+class TimerExpired:
+    """The timer of that name has expired."""
+
+    name: TimerName
+
+
+Input: TypeAlias = (
+    JoinRequested
+    | RequestVerified
+    | Withdrawn
+    | Admitted
+    | Deferred
+    | Refused
+    | CloseRequested
+    | AbortRequested
+    | DataSubmitted
+    | PortUnreachable
+    | NetworkUnreachable
+    | TimerExpired
+    | Message
+)
+
+
+# Reports --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Joined:
+    """Both sides agreed; for the initiator this completes its WSPJoinLeaf."""
+
+    callee_data: bytes | None = None
+
+
+@dataclass(slots=True)
+class JoinFailed:
+    """The attempt of the initiator ended without a membership."""
+
+    code: WsaError
+
+
+@dataclass(slots=True)
+class RequestGone:
+    """A queued request ended before WSPAccept decided it (W45, D17)."""
+
+    code: WsaError
+
+
+@dataclass(slots=True)
+class DataReceived:
+    """One message of group data arrived for this end, for the first time."""
+
+    origin: int
+    payload: bytes
+
+
+@dataclass(slots=True)
+class Ended:
+    """The membership is over; `code` is the FD_CLOSE code for a handle that is still open."""
+
+    code: WsaError
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """The membership holds no more state worth keeping."""
+
+
+Report: TypeAlias = Joined | JoinFailed | RequestGone | DataReceived | Ended | Forgotten
+
+
+# Effects --------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Send:
+    """Send a message to the peer of this membership."""
+
+    message: Message
+
+
+@dataclass(slots=True)
+class SetTimer:
+    """Start a timer, or start it anew."""
+
+    name: TimerName
+    at_s: float
+
+
+@dataclass(slots=True)
+class ClearTimer:
+    """Stop a timer, if it runs."""
+
+    name: TimerName
+
+
+@dataclass(slots=True)
+class Dropped:
+    """An input was ignored on purpose."""
+
+    reason: str
+    rule: str
+    """Row of the state table, or rule of the specification, that says so."""
+
+
+Effect: TypeAlias = Send | SetTimer | ClearTimer | Dropped | Report
+
+
+@dataclass(slots=True)
+class SendDatagram:
+    """Put octets on the wire, from one of our addresses to a peer."""
+
+    data: bytes
+    source: Address
+    destination: Address

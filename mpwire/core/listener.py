@@ -1,0 +1,86 @@
+"""The queue of a listening socket: requests that wait for WSPAccept (protocol.md 2.4)."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from mpwire.core.membership import Membership
+from mpwire.vocabulary import WsaError
+from mpwire.wire.registries import Role
+
+MAXIMUM_BACKLOG: Final = 200
+"""Larger backlogs are clamped without a word (W101)."""
+
+
+class ListenerState(Enum):
+    """What the head of the queue allows; LI-OFF is the absence of a listener, LI-FULL a count."""
+
+    IDLE = "IDLE"
+    """The queue is empty (LI-IDLE)."""
+    QUEUED = "QUEUED"
+    """The head awaits its first decision (LI-QUEUED)."""
+    DEFERRED = "DEFERRED"
+    """The condition function deferred the head (LI-DEFERRED)."""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request in the queue; one that ended keeps its place until WSPAccept meets it (D17)."""
+
+    membership: Membership
+    gone: WsaError | None = None
+    """Why WSPAccept will fail: ECONNRESET withdrawn, EACCES expired."""
+
+
+@dataclass(slots=True)
+class Listener:
+    """Requests in the order of their verification, at most `backlog` of them alive."""
+
+    role: Role
+    """The only role admitted: C_LEAF at a root, C_ROOT at a leaf (W38)."""
+    backlog: int
+    entries: list[Entry] = field(default_factory=list)
+    arrived: bool = False
+    """Whether a request has come in since the layer above last looked."""
+
+    @property
+    def state(self) -> ListenerState:
+        """Return the state that the head of the queue makes."""
+        if not self.entries:
+            return ListenerState.IDLE
+        head = self.entries[0]
+        deferred = head.membership.deferred and head.gone is None
+        return ListenerState.DEFERRED if deferred else ListenerState.QUEUED
+
+    @property
+    def is_full(self) -> bool:
+        """Tell whether another request is one too many (LI-FULL)."""
+        return sum(entry.gone is None for entry in self.entries) >= self.backlog
+
+    @property
+    def indicates(self) -> bool:
+        """Tell whether the condition of FD_ACCEPT holds: a head that nobody deferred (W44)."""
+        return self.state is ListenerState.QUEUED
+
+    def add(self, membership: Membership) -> None:
+        """Append a verified request (LI3, LI9)."""
+        self.entries.append(Entry(membership))
+        self.arrived = True
+
+    def mark_gone(self, membership: Membership, code: WsaError) -> None:
+        """Note that a request ended undecided."""
+        for entry in self.entries:
+            if entry.membership is membership:
+                entry.gone = code
+
+    def take(self) -> Entry:
+        """Remove the head, which has been decided (LI10, LI12)."""
+        return self.entries.pop(0)
+
+    def resize(self, backlog: int) -> list[Membership]:
+        """Change the backlog; return the requests that no longer fit (LI13, D24)."""
+        self.backlog = min(max(backlog, 1), MAXIMUM_BACKLOG)
+        living = [entry for entry in self.entries if entry.gone is None]
+        excess = living[self.backlog :]
+        self.entries = [entry for entry in self.entries if entry not in excess]
+        return [entry.membership for entry in excess]

@@ -1,0 +1,260 @@
+"""One end of one membership: the machine that `table.TRANSITIONS` describes.
+
+The same machine runs at the root (one per leaf, handle P) and at the leaf (session socket L or A);
+what differs is who brings the session: the end with a `session` is the root's. It neither owns a
+socket nor a clock: `handle(event, now_s)` returns what is to be done. Copy it with `copy.deepcopy`
+and both copies go on alike.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias, TypedDict
+
+from msgspec.structs import replace
+
+from mpwire.core.entropy import Entropy
+from mpwire.core.events import (
+    Address,
+    ClearTimer,
+    CloseRequested,
+    DataSubmitted,
+    Dropped,
+    Effect,
+    Forgotten,
+    Input,
+    Report,
+    Send,
+    SetTimer,
+)
+from mpwire.core.reception import Reception
+from mpwire.core.serial import plus
+from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, Kind, State, kind_of
+from mpwire.core.timers import TimerName, TimerPlan
+from mpwire.errors import LocalProtocolError
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import Abort, JoinReq, Message, SessionDesc
+from mpwire.wire.numbers import VERSION
+from mpwire.wire.registries import AbortReason, LeafDirection
+
+FIRST_LEAF_ID = 2
+ROOT_ID = 1
+OFFERED_VERSIONS = (VERSION, 0x2A)
+"""What VERSIONS says: the one version there is, and a GREASE one that nobody may mind."""
+
+
+class HeaderFields(TypedDict):
+    """The common header fields that a sender chooses (protocol.md 1.2)."""
+
+    session_id: int
+    destination_tag: int
+    sender_id: int
+    seq: int
+    attempt: int
+
+
+@dataclass(slots=True)
+class SessionFacts:
+    """What all members of one session share; owned by the root."""
+
+    session_id: int
+    description: SessionDesc
+    next_data_seq: int
+    """Sequence number of the next group message that the root originates."""
+    next_member_id: int = FIRST_LEAF_ID
+
+    def assign_id(self) -> int:
+        """Return a Member ID never used before in this session (R41)."""
+        self.next_member_id += 1
+        return self.next_member_id - 1
+
+
+@dataclass(slots=True)
+class Identity:
+    """The names both ends go by on the wire."""
+
+    own_tag: int
+    """Our 64-bit tag: InitTag of the end that asks, RespTag of the end that is asked."""
+    peer_tag: int = 0
+    own_id: int = 0
+    peer_id: int = 0
+    session_id: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Membership:
+    """One end of a membership, from the request to the last answered copy."""
+
+    local: Address
+    peer: Address
+    plan: TimerPlan
+    entropy: Entropy
+    identity: Identity
+    request: JoinReq
+    """The JOIN_REQ that is asked, or was asked; never sent itself, always a copy of it."""
+    txn: int
+    """Transaction number of our last request; the JOIN_REQ's for the whole join."""
+    session: SessionFacts | None = None
+    """The session this end brings; None at a leaf."""
+    initiator: bool = True
+    state: State = State.NEW
+    outstanding: Message | None = None
+    """Last copy sent of the request of this state; its Attempt counts the copies."""
+    answer: Message | None = None
+    """What a late copy of the peer's request is answered with: CONFIRM, CLOSE_ACK or REJECT."""
+    timeout_code: WsaError = WsaError.WSAETIMEDOUT
+    unreachable_count: int = 0
+    deferred: bool = False
+    next_data_seq: int = 0
+    """Sequence number after the last message this end originated for the peer."""
+    reception: Reception | None = None
+    final_seq: int | None = None
+    """Last sequence number the peer originated, once its CLOSE or CLOSE_ACK said so."""
+    pending_close: CloseRequested | None = None
+    held: list[DataSubmitted] = field(default_factory=list)
+    """Data promised by our ACCEPT, kept until the peer is known to be joined (R81)."""
+    heard_s: float = 0.0
+    effects: list[Effect] = field(default_factory=list)
+
+    @property
+    def is_root(self) -> bool:
+        """Tell whether this is the root's end."""
+        return self.session is not None
+
+    @property
+    def leaf_dir(self) -> LeafDirection:
+        """Return what the leaf of this membership may do: send, receive."""
+        return LeafDirection(self.request.leaf_dir)
+
+    @property
+    def may_send(self) -> bool:
+        """Tell whether this end may originate group data."""
+        wanted = LeafDirection.RECEIVE if self.is_root else LeafDirection.SEND
+        return bool(self.leaf_dir & wanted)
+
+    @property
+    def may_receive(self) -> bool:
+        """Tell whether group data may come from the peer."""
+        wanted = LeafDirection.SEND if self.is_root else LeafDirection.RECEIVE
+        return bool(self.leaf_dir & wanted)
+
+    @property
+    def is_live(self) -> bool:
+        """Tell whether both ends may still count on this membership (R52)."""
+        return self.state in LIVE
+
+    def handle(self, event: Input, now_s: float) -> list[Effect]:
+        """Take one step and return what is to be done, in order.
+
+        Raises:
+            LocalProtocolError: the layer above asked for what this state forbids.
+        """
+        self.step(event, now_s)
+        effects, self.effects = self.effects, []
+        return effects
+
+    def step(self, event: Input, now_s: float) -> None:
+        """Take one step, adding to `effects`; an action calls it to take a second one."""
+        kind = kind_of(event)
+        if kind in FROM_PEER:
+            self.heard_s = now_s
+            if self.state is State.SUSPECT and kind is not Kind.IN_PROBE_ACK:
+                self.refute_suspicion()
+        row = TRANSITIONS.get((self.state, kind))
+        if row is not None:
+            ACTIONS[row.action](self, event, now_s)
+            assert self.state in row.next_states, (row, self.state)
+        elif kind in IGNORED.get(self.state, ()):
+            self.drop(f"{kind.value} in state {self.state.value}", "table")
+        else:
+            raise LocalProtocolError(f"{kind.value} is illegal in state {self.state.value}")
+
+    # What actions are written with -------------------------------------------------------------
+
+    def send(self, message: Message) -> None:
+        """Address a message to the peer and send it."""
+        self.effects.append(Send(message))
+
+    def send_request(self, message: Message, now_s: float) -> None:
+        """Send the first copy of a request and repeat it until it is answered."""
+        self.outstanding = message
+        self.send(message)
+        self.set_timer(TimerName.RETRANSMIT, now_s + self.plan.interval_s(1, self.entropy))
+
+    def send_copy(self, now_s: float, **changes: object) -> None:
+        """Repeat the outstanding request, Attempt one higher, and wait longer than before."""
+        assert self.outstanding is not None
+        attempt = self.outstanding.attempt + 1
+        self.outstanding = replace(self.outstanding, attempt=attempt, **changes)
+        self.send(self.outstanding)
+        wait_s = self.plan.interval_s(attempt, self.entropy)
+        self.set_timer(TimerName.RETRANSMIT, now_s + wait_s)
+
+    def send_abort(self, reason: AbortReason, echo_seq: int = 0) -> None:
+        """Send the one ABORT that ends a membership."""
+        header = self.header(self.next_txn())
+        self.send(Abort(**header, reason=reason, echo_seq=echo_seq))
+
+    def report(self, report: Report) -> None:
+        """Tell the layer above."""
+        self.effects.append(report)
+
+    def drop(self, reason: str, rule: str) -> None:
+        """Say that the input was ignored, and why."""
+        self.effects.append(Dropped(reason, rule))
+
+    def set_timer(self, name: TimerName, at_s: float) -> None:
+        """Start a timer of this membership."""
+        self.effects.append(SetTimer(name, at_s))
+
+    def clear_timer(self, name: TimerName) -> None:
+        """Stop a timer of this membership."""
+        self.effects.append(ClearTimer(name))
+
+    def enter(self, state: State) -> None:
+        """Change state; timers of the old state stop, but T_PEND runs through the whole asking."""
+        if not (self.state in REQUESTING and state in REQUESTING):
+            self.clear_timer(TimerName.LIMIT)
+        self.clear_timer(TimerName.RETRANSMIT)
+        self.clear_timer(TimerName.KEEPALIVE)
+        self.state = state
+        if state is State.GONE:
+            self.report(Forgotten())
+
+    def refute_suspicion(self) -> None:
+        """Any tag-valid packet proves that the peer lives (RM26)."""
+        self.enter(State.JOINED)
+        self.outstanding = None
+        self.watch_peer(self.heard_s)
+
+    def watch_peer(self, from_s: float) -> None:
+        """Look after T_KA, jittered, whether the peer was heard (RFC 8085 section 3.5)."""
+        wait_s = self.plan.keepalive_s * self.entropy.uniform(0.8, 1.2)
+        self.set_timer(TimerName.KEEPALIVE, from_s + wait_s)
+
+    def next_txn(self) -> int:
+        """Return the transaction number of a new request of this membership."""
+        self.txn = plus(self.txn, 1)
+        return self.txn
+
+    def header(self, seq: int, attempt: int = 1) -> HeaderFields:
+        """Return the header fields of a message to the peer."""
+        return HeaderFields(
+            session_id=self.identity.session_id,
+            destination_tag=self.identity.peer_tag,
+            sender_id=self.identity.own_id,
+            seq=seq,
+            attempt=attempt,
+        )
+
+
+REQUESTING = frozenset({State.ASKING, State.PROVING, State.PENDING})
+LIVE = frozenset({State.ACCEPTING, State.JOINED, State.SUSPECT, State.CLOSING, State.DRAINING})
+
+Action: TypeAlias = Callable[[Membership, Input, float], None]
+ACTIONS: dict[str, Action] = {}
+
+
+def action(function: Action) -> Action:
+    """Register an action under the name that `TRANSITIONS` uses."""
+    ACTIONS[function.__name__] = function
+    return function

@@ -1,0 +1,115 @@
+"""The root's session: one outstanding invitation, its members, and its end (protocol.md 2.1)."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, NamedTuple
+
+from mpwire.core.membership import Membership, SessionFacts
+from mpwire.core.table import State
+from mpwire.errors import LocalProtocolError
+
+
+class SessionState(Enum):
+    """Where a session stands."""
+
+    OPEN = "OPEN"
+    """No leaf is a member (S0)."""
+    ACTIVE = "ACTIVE"
+    """At least one leaf is a member (S1)."""
+    DISMANTLING = "DISMANTLING"
+    """The root has ended the session, some leaf has not acknowledged (S2)."""
+    DEAD = "DEAD"
+    """Nothing is left (S3)."""
+
+
+class SessionInput(Enum):
+    """What moves a session."""
+
+    MEMBER_JOINED = "a member joined"
+    MEMBER_ENDED = "a member ended, others remain"
+    LAST_ENDED = "the last member ended"
+    DISMANTLED = "api: dismantle, with members"
+    ENDED_EMPTY = "api: dismantle or abort, nobody to wait for"
+
+
+class SessionRow(NamedTuple):
+    """One step of a session, and its source."""
+
+    next_state: SessionState
+    cite: str
+
+
+S = SessionState
+I = SessionInput  # noqa: E741 - one letter each keeps the table on one screen
+
+TRANSITIONS: Final[dict[tuple[SessionState, SessionInput], SessionRow]] = {
+    (S.OPEN, I.MEMBER_JOINED): SessionRow(S.ACTIVE, "RS5 RS8"),
+    (S.OPEN, I.DISMANTLED): SessionRow(S.DISMANTLING, "RS11 R53"),
+    (S.OPEN, I.ENDED_EMPTY): SessionRow(S.DEAD, "RS11 RS13 RS14"),
+    (S.ACTIVE, I.MEMBER_JOINED): SessionRow(S.ACTIVE, "RS5 RS8"),
+    (S.ACTIVE, I.MEMBER_ENDED): SessionRow(S.ACTIVE, "RS10"),
+    (S.ACTIVE, I.LAST_ENDED): SessionRow(S.OPEN, "RS10"),
+    (S.ACTIVE, I.DISMANTLED): SessionRow(S.DISMANTLING, "RS11 RS13"),
+    (S.ACTIVE, I.ENDED_EMPTY): SessionRow(S.DEAD, "RS14"),
+    (S.DISMANTLING, I.MEMBER_JOINED): SessionRow(S.DISMANTLING, "R53"),
+    (S.DISMANTLING, I.MEMBER_ENDED): SessionRow(S.DISMANTLING, "RS15"),
+    (S.DISMANTLING, I.LAST_ENDED): SessionRow(S.DEAD, "RS16"),
+    (S.DISMANTLING, I.ENDED_EMPTY): SessionRow(S.DEAD, "RS14"),
+}
+"""Every other cell is impossible: a mistake of ours, not of any peer."""
+
+JOINED: Final = frozenset({State.JOINED, State.SUSPECT})
+
+
+@dataclass(slots=True)
+class Session:
+    """Keep the books of one session at its root."""
+
+    facts: SessionFacts
+    state: SessionState = SessionState.OPEN
+    invitation: Membership | None = None
+    """The outstanding invitation; there is at most one (W29, R28)."""
+    members: dict[int, Membership] = field(default_factory=dict)
+    """Every end with an acceptance out or in that has not ended, by Member ID."""
+
+    @property
+    def is_ending(self) -> bool:
+        """Tell whether nobody can join any more (W70)."""
+        return self.state in {SessionState.DISMANTLING, SessionState.DEAD}
+
+    def step(self, event: SessionInput) -> None:
+        """Move to the next state."""
+        row = TRANSITIONS.get((self.state, event))
+        if row is None:
+            raise LocalProtocolError(f"{event.value} is illegal in session {self.state.value}")
+        self.state = row.next_state
+
+    def add(self, membership: Membership) -> None:
+        """Enter a leaf into the books, from the moment an acceptance is out or in."""
+        self.members[membership.identity.peer_id] = membership
+
+    def note_joined(self, membership: Membership) -> None:
+        """Note that a leaf is a member now."""
+        self.add(membership)
+        self.step(SessionInput.MEMBER_JOINED)
+
+    def note_ended(self, membership: Membership) -> None:
+        """Note that a leaf is no member any more, or never became one."""
+        if self.members.pop(membership.identity.peer_id, None) is None:
+            return
+        if self.state is SessionState.OPEN:
+            return
+        others = any(other.state in JOINED or self.is_ending for other in self.members.values())
+        self.step(SessionInput.MEMBER_ENDED if others else SessionInput.LAST_ENDED)
+
+    def receivers(self) -> list[Membership]:
+        """Return the ends that a group message goes to: members that receive (D35)."""
+        return [
+            member
+            for member in self.members.values()
+            if member.may_send and member.state in JOINED | {State.ACCEPTING}
+        ]
+
+    def has_member(self) -> bool:
+        """Tell whether anybody is joined right now."""
+        return any(member.state in JOINED for member in self.members.values())

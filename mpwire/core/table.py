@@ -1,0 +1,254 @@
+"""The states of one end of a membership, and every legal step between them.
+
+One machine serves both ends. The end that asks (root inviting, or leaf joining) goes down the left
+column; the end that is asked goes down the right one; from JOINED on they are equals:
+
+    NEW --join--> ASKING -> PROVING -> PENDING --+        NEW --verified--> QUEUED
+                     |         |          |      |                            |
+                     +---------+----------+      | ACCEPT             admit   |
+                               v                 v                            v
+                          CANCELLING          JOINED  <---- CONFIRM ----  ACCEPTING
+                               |                 |
+                               v      CLOSE in   |   CLOSE out
+                             GONE   DRAINING <---+---> CLOSING --> LINGERING --> GONE
+
+`TRANSITIONS` is the machine: what is not in it is either declared ignorable below, or a mistake of
+our own caller. Row ids RM and LF are those of protocol.md 2.2 and 2.3, for the root's end and the
+leaf's end. A test proves that rows, ignored and illegal cells partition state x input, and that
+each row is taken.
+"""
+
+from enum import Enum
+from typing import Final, NamedTuple
+
+from mpwire.core import events
+from mpwire.core.timers import TimerName
+from mpwire.wire import messages
+
+
+class State(Enum):
+    """Where one end of a membership stands."""
+
+    NEW = "NEW"
+    """Nothing happened yet."""
+    ASKING = "ASKING"
+    """JOIN_REQ is out without a cookie (INVITE1, REQ1)."""
+    PROVING = "PROVING"
+    """JOIN_REQ is out with a cookie (INVITE2, REQ2)."""
+    PENDING = "PENDING"
+    """The peer has queued the request; it is polled (INVITE3, REQ3)."""
+    CANCELLING = "CANCELLING"
+    """CANCEL is out, its answer awaited."""
+    QUEUED = "QUEUED"
+    """The peer's request waits for WSPAccept (QUEUED, INVITED)."""
+    ACCEPTING = "ACCEPTING"
+    """ACCEPT is out, CONFIRM awaited (ACCEPT_SENT, ACC_SENT)."""
+    JOINED = "JOINED"
+    """Both ends are members."""
+    SUSPECT = "SUSPECT"
+    """The peer was silent for T_KA and is being probed."""
+    CLOSING = "CLOSING"
+    """Our CLOSE is out, CLOSE_ACK awaited."""
+    DRAINING = "DRAINING"
+    """The peer has closed, data it sent before is still missing (DRAIN)."""
+    LINGERING = "LINGERING"
+    """Over; copies of the peer's CLOSE are still answered (LINGER)."""
+    GONE = "GONE"
+    """Nothing is left."""
+
+
+class Kind(Enum):
+    """What an input is, for the table: a call of the layer above, a message, or a timer."""
+
+    JOIN = "api: join"
+    VERIFIED = "in: JOIN_REQ verified"
+    WITHDRAW = "api: withdraw"
+    ADMIT = "api: accept"
+    DEFER = "api: defer"
+    REFUSE = "api: refuse"
+    CLOSE = "api: close"
+    ABORT = "api: abort"
+    SEND = "api: send"
+    PORT_UNREACHABLE = "in: ICMP port unreachable"
+    NET_UNREACHABLE = "in: ICMP network unreachable"
+    RETRANSMIT = "tmr: retransmit"
+    LIMIT = "tmr: limit"
+    KEEPALIVE = "tmr: keepalive"
+    IN_VERSION_NEG = "in: VERSION_NEG"
+    IN_JOIN_REQ = "in: JOIN_REQ copy"
+    IN_CHALLENGE = "in: CHALLENGE"
+    IN_PENDING = "in: PENDING"
+    IN_ACCEPT = "in: ACCEPT"
+    IN_CONFIRM = "in: CONFIRM"
+    IN_REJECT = "in: REJECT"
+    IN_CANCEL = "in: CANCEL"
+    IN_CANCEL_ACK = "in: CANCEL_ACK"
+    IN_CLOSE = "in: CLOSE"
+    IN_CLOSE_ACK = "in: CLOSE_ACK"
+    IN_ABORT = "in: ABORT"
+    IN_PROBE = "in: PROBE"
+    IN_PROBE_ACK = "in: PROBE_ACK"
+    IN_DATA = "in: DATA"
+    IN_OTHER = "in: any other type"
+
+
+class Row(NamedTuple):
+    """One legal step: the action that takes it, the states it may lead to, and its source."""
+
+    action: str
+    next_states: tuple[State, ...]
+    cite: str
+
+
+S = State
+K = Kind
+
+TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
+    (S.NEW, K.JOIN): Row("request_join", (S.ASKING,), "RM1 LF1"),
+    (S.NEW, K.VERIFIED): Row("queue_request", (S.QUEUED,), "RM14 LI3"),
+    # The end that asks.
+    (S.ASKING, K.IN_CHALLENGE): Row("prove_address", (S.PROVING,), "RM2 LF3"),
+    (S.ASKING, K.IN_REJECT): Row("fail_rejected", (S.GONE,), "RM8 LF8"),
+    (S.ASKING, K.IN_VERSION_NEG): Row("fail_version", (S.ASKING, S.GONE), "RM9"),
+    (S.ASKING, K.RETRANSMIT): Row("repeat_request", (S.ASKING, S.GONE), "RM4 RM5 LF5 LF6"),
+    (S.ASKING, K.LIMIT): Row("time_out_join", (S.GONE,), "RM5 LF6"),
+    (S.ASKING, K.WITHDRAW): Row("withdraw_request", (S.GONE,), "RS7 LF9"),
+    (S.ASKING, K.PORT_UNREACHABLE): Row("count_unreachable", (S.ASKING, S.GONE), "K18"),
+    (S.ASKING, K.NET_UNREACHABLE): Row("note_unreachable", (S.ASKING,), "RM5 LF6"),
+    (S.PROVING, K.IN_CHALLENGE): Row("prove_again", (S.PROVING,), "RM2 LF3"),
+    (S.PROVING, K.IN_PENDING): Row("await_decision", (S.PENDING,), "RM3 LF4"),
+    (S.PROVING, K.IN_ACCEPT): Row("confirm_join", (S.JOINED, S.GONE), "RM7 LF7"),
+    (S.PROVING, K.IN_REJECT): Row("fail_rejected", (S.GONE,), "RM8 LF8"),
+    (S.PROVING, K.RETRANSMIT): Row("repeat_request", (S.PROVING, S.CANCELLING), "RM4 RM5 LF5 LF6"),
+    (S.PROVING, K.LIMIT): Row("time_out_join", (S.CANCELLING,), "RM5 LF6"),
+    (S.PROVING, K.WITHDRAW): Row("withdraw_request", (S.CANCELLING,), "RS7 LF9"),
+    (S.PROVING, K.NET_UNREACHABLE): Row("note_unreachable", (S.PROVING,), "RM5 LF6"),
+    (S.PENDING, K.IN_CHALLENGE): Row("prove_again", (S.PENDING,), "RM2 LF3"),
+    (S.PENDING, K.IN_PENDING): Row("await_decision", (S.PENDING,), "RM3 LF4"),
+    (S.PENDING, K.IN_ACCEPT): Row("confirm_join", (S.JOINED, S.GONE), "RM7 LF7"),
+    (S.PENDING, K.IN_REJECT): Row("fail_rejected", (S.GONE,), "RM8 LF8"),
+    (S.PENDING, K.RETRANSMIT): Row("poll_decision", (S.PENDING,), "RM6 LF5"),
+    (S.PENDING, K.LIMIT): Row("time_out_join", (S.CANCELLING,), "RM5 LF6"),
+    (S.PENDING, K.WITHDRAW): Row("withdraw_request", (S.CANCELLING,), "RS7 LF9"),
+    (S.PENDING, K.NET_UNREACHABLE): Row("note_unreachable", (S.PENDING,), "RM5 LF6"),
+    (S.CANCELLING, K.IN_CANCEL_ACK): Row("forget", (S.GONE,), "RM12"),
+    (S.CANCELLING, K.RETRANSMIT): Row("repeat_cancel", (S.CANCELLING, S.GONE), "RM12"),
+    (S.CANCELLING, K.IN_ACCEPT): Row("abort_acceptance", (S.CANCELLING,), "RM13"),
+    # The end that is asked.
+    (S.QUEUED, K.IN_JOIN_REQ): Row("answer_poll", (S.QUEUED,), "RM15"),
+    (S.QUEUED, K.IN_CANCEL): Row("drop_cancelled", (S.GONE,), "RM17"),
+    (S.QUEUED, K.IN_ABORT): Row("drop_aborted", (S.GONE,), "RM17"),
+    (S.QUEUED, K.LIMIT): Row("expire_request", (S.GONE,), "RM18"),
+    (S.QUEUED, K.ADMIT): Row("accept_request", (S.ACCEPTING,), "RM19 LF14"),
+    (S.QUEUED, K.DEFER): Row("defer_request", (S.QUEUED,), "RM21 LI11"),
+    (S.QUEUED, K.REFUSE): Row("refuse_request", (S.GONE,), "RM20 LI13 LI14"),
+    (S.ACCEPTING, K.IN_CONFIRM): Row("settle_join", (S.JOINED, S.CLOSING, S.GONE), "RM22 LF16"),
+    (S.ACCEPTING, K.IN_DATA): Row("settle_by_data", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
+    (S.ACCEPTING, K.IN_PROBE): Row("settle_by_probe", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
+    (S.ACCEPTING, K.IN_CLOSE): Row("settle_by_close", (S.LINGERING, S.DRAINING), "RM22"),
+    (S.ACCEPTING, K.RETRANSMIT): Row("repeat_accept", (S.ACCEPTING, S.GONE), "RM23 RM24 LF17"),
+    (S.ACCEPTING, K.IN_CANCEL): Row("undo_acceptance", (S.GONE,), "RM25 LF18"),
+    (S.ACCEPTING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF18"),
+    (S.ACCEPTING, K.SEND): Row("hold_data", (S.ACCEPTING,), "R81 R84"),
+    (S.ACCEPTING, K.CLOSE): Row("close_when_settled", (S.ACCEPTING,), "R53"),
+    (S.ACCEPTING, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
+    # Members. Any tag-valid message but a PROBE_ACK turns SUSPECT into JOINED before the look-up.
+    (S.JOINED, K.IN_ACCEPT): Row("confirm_again", (S.JOINED,), "RM11"),
+    (S.JOINED, K.IN_CANCEL): Row("undo_acceptance", (S.JOINED, S.GONE), "RM25"),
+    (S.JOINED, K.IN_DATA): Row("deliver_data", (S.JOINED,), "RS9 LF19"),
+    (S.JOINED, K.IN_PROBE): Row("answer_probe", (S.JOINED,), "RM29 LF22"),
+    (S.JOINED, K.IN_CLOSE): Row("end_closed", (S.LINGERING, S.DRAINING), "RM31 RM32 LF24 LF25"),
+    (S.JOINED, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
+    (S.JOINED, K.KEEPALIVE): Row("probe_peer", (S.JOINED, S.SUSPECT), "RM27 LF22"),
+    (S.JOINED, K.SEND): Row("send_data", (S.JOINED,), "R81"),
+    (S.JOINED, K.CLOSE): Row("close_membership", (S.CLOSING,), "RM34 RM35 LF27 LF28"),
+    (S.JOINED, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
+    (S.SUSPECT, K.IN_PROBE_ACK): Row("hear_probe_ack", (S.SUSPECT, S.JOINED), "RM26 R69"),
+    (S.SUSPECT, K.RETRANSMIT): Row("repeat_probe", (S.SUSPECT, S.GONE), "RM28 LF23"),
+    (S.SUSPECT, K.SEND): Row("send_data", (S.SUSPECT,), "R81"),
+    (S.SUSPECT, K.CLOSE): Row("close_membership", (S.CLOSING,), "RM34 RM35 LF27 LF28"),
+    (S.SUSPECT, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
+    # Endings.
+    (S.CLOSING, K.IN_CLOSE_ACK): Row("finish_closing", (S.LINGERING, S.DRAINING), "RM36 LF30"),
+    (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.LINGERING, S.DRAINING), "RM36 LF30 K3"),
+    (S.CLOSING, K.RETRANSMIT): Row("repeat_close", (S.CLOSING, S.GONE), "RM37 LF30"),
+    (S.CLOSING, K.IN_DATA): Row("deliver_data", (S.CLOSING,), "RM38"),
+    (S.CLOSING, K.IN_ACCEPT): Row("confirm_again", (S.CLOSING,), "R42"),
+    (S.CLOSING, K.IN_PROBE): Row("answer_probe", (S.CLOSING,), "R70"),
+    (S.CLOSING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
+    (S.CLOSING, K.CLOSE): Row("keep_closing", (S.CLOSING,), "R58"),
+    (S.CLOSING, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
+    (S.DRAINING, K.IN_DATA): Row("drain_data", (S.DRAINING, S.LINGERING), "RM33 LF26"),
+    (S.DRAINING, K.IN_CLOSE): Row("acknowledge_close", (S.DRAINING,), "R56"),
+    (S.DRAINING, K.IN_PROBE): Row("answer_probe", (S.DRAINING,), "R70"),
+    (S.DRAINING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
+    (S.DRAINING, K.LIMIT): Row("stop_draining", (S.LINGERING,), "RM33 LF26"),
+    (S.DRAINING, K.CLOSE): Row("leave_draining", (S.LINGERING,), "W76"),
+    (S.DRAINING, K.ABORT): Row("leave_draining", (S.LINGERING,), "W76"),
+    (S.LINGERING, K.IN_CLOSE): Row("acknowledge_close", (S.LINGERING,), "RM40"),
+    (S.LINGERING, K.LIMIT): Row("forget", (S.GONE,), "RM41"),
+    (S.LINGERING, K.CLOSE): Row("keep_closing", (S.LINGERING,), "W76"),
+    (S.LINGERING, K.ABORT): Row("keep_closing", (S.LINGERING,), "W76"),
+}
+
+CALLS: Final = frozenset(
+    {K.JOIN, K.VERIFIED, K.WITHDRAW, K.ADMIT, K.DEFER, K.REFUSE, K.CLOSE, K.ABORT, K.SEND}
+)
+"""Inputs under our own control: outside their rows they are ILLEGAL, never ignored."""
+
+ARRIVALS: Final = frozenset(kind for kind in K if kind.value.startswith("in:")) - {K.VERIFIED}
+FROM_PEER: Final = ARRIVALS - {K.PORT_UNREACHABLE, K.NET_UNREACHABLE}
+"""Tag-valid messages: each proves that the peer lives (RM26)."""
+
+IGNORED: Final[dict[State, frozenset[Kind]]] = {
+    state: frozenset(kind for kind in ARRIVALS if (state, kind) not in TRANSITIONS)
+    for state in S
+    if state not in {S.NEW, S.SUSPECT}
+}
+"""Arrivals that change nothing: late copies, answers to nothing, messages of the other role.
+
+NEW hears nothing: no tag of it is known to anyone. SUSPECT becomes JOINED before it is looked up.
+Timers never arrive in a state that did not set them, because every change of state stops them.
+"""
+
+KIND_OF: Final[dict[type, Kind]] = {
+    messages.VersionNeg: K.IN_VERSION_NEG,
+    messages.JoinReq: K.IN_JOIN_REQ,
+    messages.Challenge: K.IN_CHALLENGE,
+    messages.Pending: K.IN_PENDING,
+    messages.Accept: K.IN_ACCEPT,
+    messages.Confirm: K.IN_CONFIRM,
+    messages.Reject: K.IN_REJECT,
+    messages.Cancel: K.IN_CANCEL,
+    messages.CancelAck: K.IN_CANCEL_ACK,
+    messages.Close: K.IN_CLOSE,
+    messages.CloseAck: K.IN_CLOSE_ACK,
+    messages.Abort: K.IN_ABORT,
+    messages.Probe: K.IN_PROBE,
+    messages.ProbeAck: K.IN_PROBE_ACK,
+    messages.Data: K.IN_DATA,
+    events.JoinRequested: K.JOIN,
+    events.RequestVerified: K.VERIFIED,
+    events.Withdrawn: K.WITHDRAW,
+    events.Admitted: K.ADMIT,
+    events.Deferred: K.DEFER,
+    events.Refused: K.REFUSE,
+    events.CloseRequested: K.CLOSE,
+    events.AbortRequested: K.ABORT,
+    events.DataSubmitted: K.SEND,
+    events.PortUnreachable: K.PORT_UNREACHABLE,
+    events.NetworkUnreachable: K.NET_UNREACHABLE,
+}
+
+KIND_OF_TIMER: Final = {
+    TimerName.RETRANSMIT: K.RETRANSMIT,
+    TimerName.LIMIT: K.LIMIT,
+    TimerName.KEEPALIVE: K.KEEPALIVE,
+}
+
+
+def kind_of(event: events.Input) -> Kind:
+    """Return the table's name for an input; types without a row of their own are IN_OTHER."""
+    if isinstance(event, events.TimerExpired):
+        return KIND_OF_TIMER[event.name]
+    return KIND_OF.get(type(event), K.IN_OTHER)

@@ -1,0 +1,206 @@
+"""A virtual network for providers: seeded faults, virtual time, the same seed the same trace.
+
+    bus = Bus(seed=7, loss=0.1)
+    root, leaf = bus.provider("10.0.0.1"), bus.provider("10.0.0.2")
+    ...
+    bus.run(5.0)
+
+Datagrams are lost, duplicated and delayed by a generator of the bus's own, so that a failing test
+is repeated by its seed. Nothing ever waits: time jumps to the next delivery or timer.
+"""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from mpwire.core import Entropy, TimerPlan
+from mpwire.core.events import Address, SendDatagram
+from mpwire.vocabulary import NetworkEvent, WsaError
+from mpwire.winsock import Provider, SocketError
+from mpwire.wire.codec import decode_untrusted
+from mpwire.wire.messages import Message
+
+EPHEMERAL_PORT: Final = 61_000
+MAXIMUM_STEPS: Final = 1_000_000
+"""Deliveries and timers after which a run is taken for a loop."""
+ALL_EVENTS: Final = (
+    NetworkEvent.FD_CONNECT
+    | NetworkEvent.FD_ACCEPT
+    | NetworkEvent.FD_READ
+    | NetworkEvent.FD_WRITE
+    | NetworkEvent.FD_CLOSE
+)
+
+
+@dataclass(slots=True)
+class Transit:
+    """One datagram on the bus, and what became of it."""
+
+    time_s: float
+    source: Address
+    destination: Address
+    data: bytes
+    copies: int
+    """0 when it was lost, 2 when it was duplicated."""
+
+    @property
+    def message(self) -> Message:
+        """Return the datagram decoded."""
+        return decode_untrusted(self.data)
+
+    @property
+    def name(self) -> str:
+        """Return the class name of the message."""
+        return type(self.message).__name__
+
+
+@dataclass(slots=True)
+class BusTransport:
+    """The addresses of one host on the bus."""
+
+    bus: "Bus"
+    host: str
+    ports: set[int] = field(default_factory=set)
+
+    def open(self, address: Address | None, family: int) -> Address:
+        """Take a port of this host."""
+        del family
+        host, port = address or (self.host, 0)
+        if host not in {self.host, "0.0.0.0", "::"}:  # noqa: S104 - nothing is bound, it is virtual
+            raise SocketError(WsaError.WSAEADDRNOTAVAIL, f"{host} is not {self.host}")
+        if port == 0:
+            port = next(free for free in range(EPHEMERAL_PORT, 65_536) if free not in self.ports)
+        if port in self.ports:
+            raise SocketError(WsaError.WSAEADDRINUSE, f"port {port} of {self.host} is taken")
+        self.ports.add(port)
+        opened = (self.host, port)
+        self.bus.places[opened] = self.bus.providers[self.host]
+        return opened
+
+    def release(self, address: Address) -> None:
+        """Give the port back."""
+        self.ports.remove(address[1])
+        del self.bus.places[address]
+
+    def source_for(self, local: Address, peer: Address) -> Address:
+        """Return the local address itself, unless the peer's host is cut off."""
+        if peer[0] in self.bus.unreachable:
+            raise SocketError(WsaError.WSAENETUNREACH, f"no route to {peer[0]}")
+        return local
+
+
+class Bus:
+    """Carry datagrams between providers and keep the time for all of them."""
+
+    def __init__(
+        self,
+        seed: int = 0,
+        *,
+        loss: float = 0.0,
+        duplication: float = 0.0,
+        delay_s: float = 0.001,
+        jitter_s: float = 0.0,
+        plan: TimerPlan | None = None,
+    ) -> None:
+        """Start an empty network.
+
+        Args:
+            seed: fixes faults, tags and jitter.
+            loss: probability that a datagram is lost.
+            duplication: probability that it arrives twice.
+            delay_s: seconds every datagram takes at least.
+            jitter_s: seconds it may take more, drawn evenly; reorders.
+            plan: timers of the providers.
+        """
+        self.random = random.Random(seed)
+        self.seed = seed
+        self.loss, self.duplication = loss, duplication
+        self.delay_s, self.jitter_s = delay_s, jitter_s
+        self.plan = plan or TimerPlan()
+        self.now_s = 0.0
+        self.providers: dict[str, Provider] = {}
+        self.places: dict[Address, Provider] = {}
+        self.unreachable: set[str] = set()
+        self.trace: list[Transit] = []
+        self.judge: Callable[[Transit], bool] | None = None
+        """Decides instead of `loss` whether a datagram arrives."""
+        self._flying: list[tuple[float, int, Transit]] = []
+        self._count = 0
+
+    def __repr__(self) -> str:
+        """Name the seed, so that a failing test can be repeated."""
+        return f"Bus(seed={self.seed})"
+
+    def provider(self, host: str) -> Provider:
+        """Add a host with one process on it."""
+        entropy = Entropy(f"{self.seed} {host}".encode())
+        transport = BusTransport(self, host)
+        self.providers[host] = Provider(transport, entropy, self.plan)
+        return self.providers[host]
+
+    def flush(self) -> None:
+        """Put what the providers want to send on the wire."""
+        for provider in self.providers.values():
+            datagrams, provider.datagrams = provider.datagrams, []
+            for datagram in datagrams:
+                self.inject(datagram)
+
+    def inject(self, datagram: SendDatagram) -> None:
+        """Put a datagram on the wire, whoever it is from."""
+        transit = Transit(
+            self.now_s, datagram.source, datagram.destination, datagram.data, copies=1
+        )
+        if self.judge is not None:
+            transit.copies = int(self.judge(transit))
+        elif self.random.random() < self.loss:
+            transit.copies = 0
+        elif self.random.random() < self.duplication:
+            transit.copies = 2
+        self.trace.append(transit)
+        for _ in range(transit.copies):
+            self._count += 1
+            at_s = self.now_s + self.delay_s + self.jitter_s * self.random.random()
+            heapq.heappush(self._flying, (at_s, self._count, transit))
+
+    def next_s(self) -> float | None:
+        """Return when something happens next: a delivery or a timer."""
+        times_s = [provider.next_timer_s() for provider in self.providers.values()]
+        if self._flying:
+            times_s.append(self._flying[0][0])
+        return min((time_s for time_s in times_s if time_s is not None), default=None)
+
+    def run(self, for_s: float) -> None:
+        """Let everything happen that happens within the next `for_s` seconds."""
+        end_s = self.now_s + for_s
+        self.flush()
+        for _ in range(MAXIMUM_STEPS):
+            next_s = self.next_s()
+            if next_s is None or next_s > end_s:
+                self.now_s = end_s
+                return
+            self.now_s = max(self.now_s, next_s)
+            self._step()
+            self.flush()
+        raise AssertionError(f"{self!r}: no end after {MAXIMUM_STEPS} steps")
+
+    def _step(self) -> None:
+        if self._flying and self._flying[0][0] <= self.now_s:
+            _, _, transit = heapq.heappop(self._flying)
+            provider = self.places.get(transit.destination)
+            if provider is not None:
+                provider.receive_untrusted(
+                    transit.destination,
+                    transit.data,
+                    transit.source,
+                    transit.destination,
+                    self.now_s,
+                )
+            return
+        for provider in self.providers.values():
+            provider.expire_timers(self.now_s)
+
+    def names(self) -> list[str]:
+        """Return the message names on the wire so far, in order."""
+        return [transit.name for transit in self.trace]

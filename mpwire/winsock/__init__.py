@@ -1,0 +1,24 @@
+"""Winsock-shaped sockets over the core, still without I/O.
+
+- `provider`: the calls (start here); `joining`, `transfer`, `ending`: the calls in full
+- `record`: the FD_* contract as a table, and the network-event record of a socket
+- `reactions`: from reports of the core to network events
+- `sockets`, `base`, `errors`, `transport`: what the calls are written with
+"""
+
+from mpwire.winsock.base import Accepted, Blocked, Completion
+from mpwire.winsock.errors import SocketError
+from mpwire.winsock.joining import ConditionArguments, ConditionFunction
+from mpwire.winsock.provider import Provider
+from mpwire.winsock.transport import Transport
+
+__all__ = [
+    "Accepted",
+    "Blocked",
+    "Completion",
+    "ConditionArguments",
+    "ConditionFunction",
+    "Provider",
+    "SocketError",
+    "Transport",
+]

@@ -1,0 +1,204 @@
+"""What every provider call is written with: the sockets, the endpoints, and blocking calls."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from mpwire.core import Endpoint, Entropy, Membership, Session, SessionFacts, TimerPlan
+from mpwire.core.events import Address, Dropped, SendDatagram
+from mpwire.vocabulary import NetworkEvent, WsaError
+from mpwire.winsock.errors import SocketError
+from mpwire.winsock.sockets import Role, Socket
+from mpwire.winsock.transport import Transport
+from mpwire.wire.messages import SessionDesc
+from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
+from mpwire.wire.registries import AddressFamily, Planes, RepairMode
+
+MAXIMUM_SOCKETS: Final = 65_536
+"""Descriptors one provider hands out before WSAEMFILE."""
+MAXIMUM_RATE_PPS: Final = 100_000
+"""Announced bound on a session's group data (SESSION_DESC.MaxRate)."""
+
+
+@dataclass(slots=True)
+class Accepted:
+    """What WSPAccept returns: the new descriptor and who is behind it."""
+
+    socket: int
+    address: Address
+    caller_data: bytes | None
+
+
+Value: TypeAlias = int | bytes | Accepted
+
+
+@dataclass(slots=True)
+class Blocked:
+    """A call on a blocking socket that waits; its outcome comes as a `Completion`."""
+
+    token: int
+    call: str
+    handle: int
+    retry: Callable[[float], Value | None] | None
+    """Tries again; None while there is still nothing. Joins are completed by their report."""
+
+
+@dataclass(slots=True)
+class Completion:
+    """The outcome of a blocking call: a value, or the error it failed with."""
+
+    token: int
+    value: Value | None
+    error: SocketError | None
+
+
+class ProviderBase:
+    """Keep the state of one provider; the calls are in the classes built on this one."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        entropy: Entropy,
+        plan: TimerPlan | None = None,
+        maximum_sockets: int = MAXIMUM_SOCKETS,
+    ) -> None:
+        """Start with no sockets.
+
+        Args:
+            transport: opens UDP addresses.
+            entropy: source of tags, sequence starts and jitter.
+            plan: the timers to work with and to announce.
+            maximum_sockets: descriptors before WSAEMFILE.
+        """
+        self.transport = transport
+        self.entropy = entropy
+        self.plan = plan or TimerPlan()
+        self.maximum_sockets = maximum_sockets
+        self.datagrams: list[SendDatagram] = []
+        self.signalled: set[int] = set()
+        """Event objects that are set; whoever waits on one enumerates, which resets it."""
+        self.completions: list[Completion] = []
+        self.dropped: list[Dropped] = []
+        self.sockets: dict[int, Socket] = {}
+        self.endpoints: dict[Address, Endpoint] = {}
+        self.holders: dict[Address, Socket] = {}
+        """The open R or L that owns an endpoint."""
+        self.owners: dict[Membership, Socket] = {}
+        """The socket that stands for a membership: P, A, or an L that joins."""
+        self.blocked: dict[int, Blocked] = {}
+        self.in_condition = False
+        """Whether a condition function runs; no other call is allowed meanwhile."""
+        self._last_handle = 0
+        self._last_token = 0
+
+    # Sockets ----------------------------------------------------------------------------------
+
+    def find(self, handle: int) -> Socket:
+        """Return the socket of a descriptor.
+
+        Raises:
+            SocketError: WSAENOTSOCK; WSAEINPROGRESS inside a condition function.
+        """
+        if self.in_condition:
+            raise SocketError(WsaError.WSAEINPROGRESS, "a condition function is running")
+        socket = self.sockets.get(handle)
+        if socket is None:
+            raise SocketError(WsaError.WSAENOTSOCK, f"{handle} is no socket")
+        return socket
+
+    def bind_implicitly(self, socket: Socket) -> Endpoint:
+        """Return the endpoint of a socket, binding it to a free port first if needed (W9)."""
+        if socket.endpoint is None:
+            self.open_endpoint(socket, None)
+        assert socket.endpoint is not None
+        return socket.endpoint
+
+    def open_endpoint(self, socket: Socket, address: Address | None) -> None:
+        """Bind a socket to a UDP address; a root gets its session with it."""
+        local = self.transport.open(address, socket.family)
+        session = self._new_session(local) if socket.role is Role.ROOT else None
+        socket.endpoint = Endpoint(local, self.plan, self.entropy, session)
+        self.endpoints[local] = socket.endpoint
+        self.holders[local] = socket
+
+    def _new_session(self, local: Address) -> Session:
+        description = SessionDesc(
+            planes=Planes.CONTROL_ROOTED | Planes.DATA_ROOTED,
+            family=AddressFamily.NONE,
+            data_port=local[1],
+            group_tag=self.entropy.tag(),
+            max_rate=MAXIMUM_RATE_PPS,
+            max_payload=MAX_PAYLOAD_OCTETS,
+            hop_limit=1,
+            repair=RepairMode.OFF,
+            group=b"",
+        )
+        return Session(SessionFacts(self.entropy.tag(), description, self.entropy.sequence()))
+
+    def check_descriptor_free(self) -> None:
+        """Raise WSAEMFILE when no descriptor is left."""
+        if len(self.sockets) >= self.maximum_sockets:
+            raise SocketError(WsaError.WSAEMFILE, f"{self.maximum_sockets} sockets are open")
+
+    def new_handle(self) -> int:
+        """Return a descriptor never used before."""
+        self._last_handle += 1
+        return self._last_handle
+
+    def signal(self, socket: Socket, wanted: bool) -> None:
+        """Set the event object of a socket, if an occurrence asks for it (W86)."""
+        if wanted and socket.record.event_object is not None:
+            self.signalled.add(socket.record.event_object)
+
+    def occur(self, socket: Socket, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> None:
+        """Record that something new happened on an open socket."""
+        if socket.handle in self.sockets:
+            self.signal(socket, socket.record.occur(event, code))
+
+    # Blocking calls ---------------------------------------------------------------------------
+
+    def block(
+        self, call: str, socket: Socket, retry: Callable[[float], Value | None] | None = None
+    ) -> Blocked:
+        """Note that a call waits."""
+        self._last_token += 1
+        waiting = Blocked(self._last_token, call, socket.handle, retry)
+        self.blocked[waiting.token] = waiting
+        return waiting
+
+    def wake(self, call: str, socket: Socket, now_s: float) -> None:
+        """Let calls that wait on a socket try again, the oldest first."""
+        for waiting in [*self.blocked.values()]:
+            if (waiting.call, waiting.handle) != (call, socket.handle) or waiting.retry is None:
+                continue
+            try:
+                value = waiting.retry(now_s)
+            except SocketError as error:
+                self.finish(waiting, error=error)
+            else:
+                if value is None:
+                    return
+                self.finish(waiting, value)
+
+    def finish(
+        self, waiting: Blocked, value: Value | None = None, error: SocketError | None = None
+    ) -> None:
+        """Complete a waiting call."""
+        if self.blocked.pop(waiting.token, None) is not None:
+            self.completions.append(Completion(waiting.token, value, error))
+
+    def finish_all(self, socket: Socket, call: str | None, outcome: Value | SocketError) -> None:
+        """Complete the calls that wait on a socket: one kind of them, or all."""
+        for waiting in [*self.blocked.values()]:
+            if waiting.handle == socket.handle and call in {None, waiting.call}:
+                if isinstance(outcome, SocketError):
+                    self.finish(waiting, error=outcome)
+                else:
+                    self.finish(waiting, outcome)
+
+    def cancel_blocking_call(self, token: int) -> None:
+        """Cancel a waiting call; it completes with WSAEINTR (W28)."""
+        waiting = self.blocked.get(token)
+        if waiting is not None:
+            error = SocketError(WsaError.WSAEINTR, f"{waiting.call} was cancelled")
+            self.finish(waiting, error=error)

@@ -1,0 +1,296 @@
+"""WSPListen, WSPJoinLeaf and WSPAccept."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Final, TypeAlias
+
+from mpwire.core import Endpoint
+from mpwire.core.events import Address, Admitted, Refused
+from mpwire.core.listener import Entry, Listener
+from mpwire.core.membership import OFFERED_VERSIONS
+from mpwire.vocabulary import Condition, JoinFlag, SocketFlag, WsaError
+from mpwire.winsock.base import Accepted, Blocked
+from mpwire.winsock.errors import SocketError
+from mpwire.winsock.reactions import Reactions
+from mpwire.winsock.record import FD_ACCEPT
+from mpwire.winsock.sockets import Role, Socket
+from mpwire.winsock.transport import check_peer
+from mpwire.wire.codec import pad_join_request
+from mpwire.wire.messages import JoinReq
+from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
+from mpwire.wire.registries import LeafDirection, Planes, RejectReason
+from mpwire.wire.registries import Role as WireRole
+
+MAXIMUM_JOIN_DATA_OCTETS: Final = 512
+"""Caller or callee data one request or acceptance carries."""
+
+LEAF_DIRECTION: Final = {
+    JoinFlag.SENDER_ONLY: LeafDirection.SEND,
+    JoinFlag.RECEIVER_ONLY: LeafDirection.RECEIVE,
+    JoinFlag.BOTH: LeafDirection.SEND | LeafDirection.RECEIVE,
+}
+"""What dwFlags of a joining leaf allow the leaf."""
+MIRRORED: Final = {
+    JoinFlag.SENDER_ONLY: LeafDirection.RECEIVE,
+    JoinFlag.RECEIVER_ONLY: LeafDirection.SEND,
+    JoinFlag.BOTH: LeafDirection.SEND | LeafDirection.RECEIVE,
+}
+"""What dwFlags of an inviting root, which speak of the root (D14), allow the leaf."""
+
+
+@dataclass(slots=True)
+class ConditionArguments:
+    """What a condition function is told of a waiting request (W46)."""
+
+    address: Address
+    """Caller id."""
+    local: Address
+    """Callee id."""
+    caller_data: bytes | None
+    callee_capacity: int = MAXIMUM_JOIN_DATA_OCTETS
+
+
+ConditionFunction: TypeAlias = Callable[[ConditionArguments], tuple[Condition, bytes | None]]
+"""Decides about a request; may hand back callee data."""
+
+
+class Joining(Reactions):
+    """Become a listener, ask for a membership, or admit one."""
+
+    def listen(self, handle: int, backlog: int, now_s: float) -> None:
+        """Wait for leaves (R) or for invitations (L); a second call changes the backlog (D24).
+
+        Raises:
+            SocketError: WSAEINVAL unbound, joining, or no listener's role; WSAEISCONN a member
+                (W101); WSAEOPNOTSUPP a data role that is not built.
+        """
+        socket = self.find(handle)
+        endpoint = self._listening_endpoint(socket)
+        if endpoint.listener is None:
+            role = WireRole.C_LEAF_TO_ROOT if endpoint.session else WireRole.C_ROOT
+            endpoint.listener = Listener(role, backlog)
+        for membership in endpoint.listener.resize(backlog):
+            endpoint.call(membership, Refused(RejectReason.BACKLOG_FULL), now_s)
+        self.collect(endpoint, now_s)
+
+    def _listening_endpoint(self, socket: Socket) -> Endpoint:
+        if socket.role not in {Role.ROOT, Role.LEAF}:
+            raise SocketError(WsaError.WSAEINVAL, f"a {socket.role.value} socket cannot listen")
+        self.check_data_role(socket)
+        if socket.role is Role.LEAF and socket.membership is not None:
+            code = WsaError.WSAEINVAL if socket.pending else WsaError.WSAEISCONN
+            raise SocketError(code, "the socket joins, or has joined, a session")
+        if socket.endpoint is None:
+            raise SocketError(WsaError.WSAEINVAL, "the socket is not bound")
+        if socket.endpoint.session is not None and socket.endpoint.session.is_ending:
+            raise SocketError(WsaError.WSAEINVAL, "the session has been dismantled")
+        return socket.endpoint
+
+    def check_data_role(self, socket: Socket) -> None:
+        """Raise WSAEOPNOTSUPP for c_root/d_leaf and c_leaf/d_root, which need other planes."""
+        if bool(socket.flags & SocketFlag.C_ROOT) is not bool(socket.flags & SocketFlag.D_ROOT):
+            raise SocketError(WsaError.WSAEOPNOTSUPP, "this provider has one d_root: the c_root")
+
+    # WSPJoinLeaf ------------------------------------------------------------------------------
+
+    def join_leaf(
+        self,
+        handle: int,
+        address: Address,
+        now_s: float,
+        *,
+        flags: int = JoinFlag.BOTH,
+        caller_data: bytes | None = None,
+        callee_capacity: int = 0,
+    ) -> int | Blocked:
+        """Invite a leaf (R) or join a session at its root (L).
+
+        Returns:
+            a new descriptor for R, the same one for L (W10, W11); at once when nonblocking, with
+            FD_CONNECT on `handle` to follow; else a token whose completion gives the descriptor.
+
+        Raises:
+            SocketError: table 1M of the semantics; never WSAEWOULDBLOCK.
+        """
+        socket = self.find(handle)
+        flag = self._check_join(socket, address, flags, caller_data)
+        endpoint = self.bind_implicitly(socket)
+        if self._is_member(endpoint, address):
+            raise SocketError(WsaError.WSAEISCONN, f"{address} is a member")
+        if socket.role is Role.ROOT:
+            self.check_descriptor_free()
+        local = self.transport.source_for(endpoint.local, address)
+        socket.record.rearm_connect()
+        socket.asked_flag, socket.callee_capacity = flag, callee_capacity
+        request = self._request(endpoint, flag, caller_data)
+        membership = endpoint.join(local, address, request, now_s)
+        joined = self._new_leaf(socket) if socket.role is Role.ROOT else socket
+        joined.membership, joined.usable = membership, False
+        self.owners[membership] = joined
+        socket.pending = joined
+        if endpoint.session is not None:
+            endpoint.session.invitation = membership
+        self.collect(endpoint, now_s)
+        return self.block("join_leaf", socket) if socket.blocking else joined.handle
+
+    def _check_join(
+        self, socket: Socket, address: Address, flags: int, caller_data: bytes | None
+    ) -> JoinFlag:
+        if socket.role is Role.PLAIN:
+            raise SocketError(WsaError.WSAEINVAL, "the socket has no multipoint flags")
+        if socket.pending is not None:
+            raise SocketError(WsaError.WSAEALREADY, "a join is outstanding")
+        if socket.role in {Role.ROOT_LEAF, Role.INVITED} and not socket.usable:
+            raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
+        if socket.role is not Role.ROOT and (socket.membership or socket.ended is not None):
+            raise SocketError(WsaError.WSAEISCONN, "the socket is a member of a session")
+        self.check_data_role(socket)
+        endpoint = socket.endpoint
+        if socket.role is Role.LEAF and endpoint is not None and endpoint.listener is not None:
+            raise SocketError(WsaError.WSAEINVAL, "a listening c_leaf cannot join")
+        if endpoint is not None and endpoint.session is not None and endpoint.session.is_ending:
+            raise SocketError(WsaError.WSAEINVAL, "the session has been dismantled")
+        try:
+            flag = JoinFlag(flags)
+        except ValueError:
+            raise SocketError(WsaError.WSAEINVAL, f"{flags} is no JL_ flag") from None
+        if socket.role is Role.ROOT and socket.join_flag not in {None, flag}:
+            raise SocketError(WsaError.WSAEINVAL, "the first join fixed the direction of R")
+        check_peer(address, socket.family)
+        if caller_data is not None and len(caller_data) > MAXIMUM_JOIN_DATA_OCTETS:
+            raise SocketError(WsaError.WSAEFAULT, f"{len(caller_data)} octets of caller data")
+        return flag
+
+    def _is_member(self, endpoint: Endpoint, address: Address) -> bool:
+        return any(membership.is_live for membership in endpoint.by_peer.get(address, ()))
+
+    def _request(self, endpoint: Endpoint, flag: JoinFlag, caller_data: bytes | None) -> JoinReq:
+        """Build the JOIN_REQ of a new attempt: new InitTag, new Txn."""
+        session = endpoint.session
+        direction = LEAF_DIRECTION if session is None else MIRRORED
+        request = JoinReq(
+            session_id=0 if session is None else session.facts.session_id,
+            sender_id=0 if session is None else 1,
+            seq=self.entropy.sequence(),
+            init_tag=self.entropy.tag(),
+            role=WireRole.C_LEAF_TO_ROOT if session is None else WireRole.C_ROOT,
+            jl=flag,
+            leaf_dir=direction[flag],
+            planes=Planes.CONTROL_ROOTED | Planes.DATA_ROOTED,
+            next_data_seq=(
+                self.entropy.sequence() if session is None else session.facts.next_data_seq
+            ),
+            max_payload=MAX_PAYLOAD_OCTETS,
+            timers=self.plan.announced(),
+            caps=0,
+            versions=OFFERED_VERSIONS,
+            caller_data=caller_data or None,
+        )
+        pad_join_request(request)
+        return request
+
+    def _new_leaf(self, parent: Socket) -> Socket:
+        """Make the P of R, or the A of L: it inherits the selection and the mode (W13, W47)."""
+        role = Role.ROOT_LEAF if parent.role is Role.ROOT else Role.INVITED
+        socket = Socket(
+            handle=self.new_handle(),
+            role=role,
+            flags=SocketFlag.C_LEAF | SocketFlag.D_LEAF,
+            family=parent.family,
+            record=parent.record.inherited(),
+            endpoint=parent.endpoint,
+            parent=parent,
+            blocking=parent.blocking,
+            linger_s=parent.linger_s,
+            join_flag=parent.join_flag,
+        )
+        self.sockets[socket.handle] = socket
+        return socket
+
+    # WSPAccept --------------------------------------------------------------------------------
+
+    def accept(
+        self, handle: int, condition: ConditionFunction | None, now_s: float
+    ) -> Accepted | Blocked:
+        """Decide about the request at the head of the queue; None accepts it.
+
+        Raises:
+            SocketError: WSAEINVAL not listening, or no answer of a condition function;
+                WSAEWOULDBLOCK nothing waits; WSAEMFILE; WSAECONNREFUSED the condition function
+                rejected; WSATRY_AGAIN it deferred; WSAECONNRESET, WSAEACCES the request is gone
+                (W42-W48, D17).
+        """
+        socket = self.find(handle)
+        endpoint = socket.endpoint
+        if socket.parent is not None or endpoint is None or endpoint.listener is None:
+            raise SocketError(WsaError.WSAEINVAL, "the socket does not listen")
+        accepted = self._accept_head(socket, condition, now_s)
+        if accepted is not None:
+            return accepted
+        if socket.blocking:
+            return self.block("accept", socket, partial(self._accept_head, socket, condition))
+        raise SocketError(WsaError.WSAEWOULDBLOCK, "no request waits")
+
+    def _accept_head(
+        self, socket: Socket, condition: ConditionFunction | None, now_s: float
+    ) -> Accepted | None:
+        """Decide about the head, or return None when the queue is empty; re-enables FD_ACCEPT."""
+        endpoint = socket.endpoint
+        assert endpoint is not None
+        listener = endpoint.listener
+        if listener is None or not listener.entries:
+            socket.record.reenable(FD_ACCEPT)
+            return None
+        entry = listener.entries[0]
+        if entry.gone is None:
+            self.check_descriptor_free()
+            decision, callee_data = self._ask(entry, condition)
+            if decision is Condition.DEFER:
+                endpoint.defer(entry.membership, now_s)
+                self.collect(endpoint, now_s)
+                raise SocketError(WsaError.WSATRY_AGAIN, "the condition function deferred")
+        listener.take()
+        socket.record.reenable(FD_ACCEPT)
+        try:
+            if entry.gone is not None:
+                raise SocketError(entry.gone, "the request has ended")
+            if decision is Condition.REJECT:
+                endpoint.call(entry.membership, Refused(RejectReason.APP_REFUSED), now_s)
+                raise SocketError(WsaError.WSAECONNREFUSED, "the condition function rejected")
+            return self._admit(socket, entry, callee_data, now_s)
+        finally:
+            self.collect(endpoint, now_s)
+
+    def _ask(
+        self, entry: Entry, condition: ConditionFunction | None
+    ) -> tuple[Condition, bytes | None]:
+        """Call the condition function, inside WSPAccept and on its thread (W46)."""
+        if condition is None:
+            return Condition.ACCEPT, None
+        request = entry.membership
+        arguments = ConditionArguments(request.peer, request.local, request.request.caller_data)
+        self.in_condition = True
+        try:
+            decision, callee_data = condition(arguments)
+        finally:
+            self.in_condition = False
+        if callee_data is not None and len(callee_data) > MAXIMUM_JOIN_DATA_OCTETS:
+            raise SocketError(WsaError.WSAEINVAL, f"{len(callee_data)} octets of callee data")
+        try:
+            return Condition(decision), callee_data or None
+        except ValueError:
+            raise SocketError(WsaError.WSAEINVAL, f"{decision!r} is no CF_ answer") from None
+
+    def _admit(
+        self, socket: Socket, entry: Entry, callee_data: bytes | None, now_s: float
+    ) -> Accepted:
+        endpoint, membership = socket.endpoint, entry.membership
+        assert endpoint is not None
+        accepted = self._new_leaf(socket)
+        accepted.membership, accepted.usable = membership, False
+        self.owners[membership] = accepted
+        endpoint.call(membership, Admitted(callee_data), now_s)
+        if endpoint.session is not None:
+            endpoint.session.add(membership)
+        return Accepted(accepted.handle, membership.peer, membership.request.caller_data)

@@ -1,0 +1,167 @@
+"""The WSP* calls of multipoint sockets, without I/O.
+
+A provider is one process's view. It owns sockets and UDP endpoints, turns calls into inputs of the
+core and reports of the core into network events. Whoever drives it hands in datagrams and the time
+and takes away `datagrams` to send, `signalled` event objects and `completions` of blocking calls.
+
+Calls return at once. One that would block a blocking socket returns a `Blocked` token instead of a
+result; its outcome is a `Completion` with the same token later.
+"""
+
+from mpwire.core.events import Address
+from mpwire.vocabulary import NetworkEvent, SocketFlag, WsaError
+from mpwire.winsock.ending import Ending
+from mpwire.winsock.errors import SocketError
+from mpwire.winsock.joining import Joining
+from mpwire.winsock.sockets import C_FLAGS, D_FLAGS, Role, Socket
+from mpwire.winsock.transfer import Transfer
+
+
+class Provider(Joining, Transfer, Ending):
+    """Hold the sockets of one process and offer every call on them."""
+
+    # Life of a socket -------------------------------------------------------------------------
+
+    def socket(self, flags: SocketFlag, family: int = 4) -> int:
+        """Create a socket and return its descriptor.
+
+        Args:
+            flags: exactly one C and one D flag, or neither for an ordinary socket (W3).
+            family: 4 or 6.
+
+        Raises:
+            SocketError: WSAEINVAL for any other set of flags (D1); WSAEMFILE.
+        """
+        if self.in_condition:
+            raise SocketError(WsaError.WSAEINPROGRESS, "a condition function is running")
+        multipoint = flags & (C_FLAGS | D_FLAGS)
+        if multipoint and ((flags & C_FLAGS) not in C_FLAGS or (flags & D_FLAGS) not in D_FLAGS):
+            raise SocketError(WsaError.WSAEINVAL, f"{flags!r} is not one C and one D flag")
+        self.check_descriptor_free()
+        role = Role.PLAIN
+        if multipoint:
+            role = Role.ROOT if flags & SocketFlag.C_ROOT else Role.LEAF
+        socket = Socket(self.new_handle(), role, flags, family)
+        self.sockets[socket.handle] = socket
+        return socket.handle
+
+    def bind(self, handle: int, address: Address) -> None:
+        """Give the socket a local address.
+
+        Raises:
+            SocketError: WSAEINVAL bound already; WSAEAFNOSUPPORT; what the transport says.
+        """
+        socket = self.find(handle)
+        if socket.endpoint is not None:
+            raise SocketError(WsaError.WSAEINVAL, "the socket is bound")
+        if (":" in address[0]) is not (socket.family == 6):
+            raise SocketError(WsaError.WSAEAFNOSUPPORT, f"{address[0]} is of another family")
+        self.open_endpoint(socket, address)
+
+    def set_blocking(self, handle: int, *, blocking: bool) -> None:
+        """Choose the mode (FIONBIO).
+
+        Raises:
+            SocketError: WSAEINVAL blocking while events are selected (W7).
+        """
+        socket = self.find(handle)
+        if blocking and socket.record.mask:
+            raise SocketError(WsaError.WSAEINVAL, "events are selected on this socket")
+        socket.blocking = blocking
+
+    # Names and errors -------------------------------------------------------------------------
+
+    def getsockname(self, handle: int) -> Address:
+        """Return the local address.
+
+        Raises:
+            SocketError: WSAEINVAL unbound.
+        """
+        socket = self.find(handle)
+        if socket.membership is not None:
+            return socket.membership.local
+        if socket.endpoint is None:
+            raise SocketError(WsaError.WSAEINVAL, "the socket is not bound")
+        return socket.endpoint.local
+
+    def getpeername(self, handle: int) -> Address:
+        """Return the address of the other end.
+
+        Raises:
+            SocketError: WSAENOTCONN.
+        """
+        socket = self.find(handle)
+        if socket.peer is None or not socket.usable:
+            raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
+        return socket.peer
+
+    def socket_error(self, handle: int) -> WsaError:
+        """Return and clear SO_ERROR (W104)."""
+        socket = self.find(handle)
+        error, socket.error = socket.error, WsaError.SUCCESS
+        return error
+
+    def callee_data(self, handle: int) -> bytes:
+        """Return what the acceptor handed back; valid once the join has succeeded (W16)."""
+        return self.find(handle).callee_data
+
+    # Network events ---------------------------------------------------------------------------
+
+    def event_select(
+        self, handle: int, event_object: int | None, events: NetworkEvent, now_s: float
+    ) -> None:
+        """Nominate network events and the event object they set; makes the socket nonblocking.
+
+        Replaces the older selection (W91). What is recorded, or true by now, signals at once (W97).
+
+        Raises:
+            SocketError: WSAEINVAL on a socket that awaits completion (D8).
+        """
+        socket = self.find(handle)
+        if socket.parent is not None and not socket.usable:
+            raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
+        socket.blocking = False
+        selected = event_object if events else None
+        self.signal(socket, socket.record.select(events, selected))
+        if socket.endpoint is not None:
+            self.collect(socket.endpoint, now_s)
+
+    def enum_network_events(
+        self, handle: int, event_object: int | None = None
+    ) -> list[tuple[NetworkEvent, WsaError]]:
+        """Hand out and clear the record, and reset the event object if one is named (W87)."""
+        socket = self.find(handle)
+        if event_object is not None:
+            self.signalled.discard(event_object)
+        return socket.record.enumerate()
+
+    # Being driven -----------------------------------------------------------------------------
+
+    def receive_untrusted(
+        self, opened: Address, data: bytes, source: Address, destination: Address, now_s: float
+    ) -> None:
+        """Take a datagram that arrived at the UDP address `opened`; nothing is ever raised."""
+        endpoint = self.endpoints.get(opened)
+        if endpoint is not None:
+            endpoint.receive_untrusted(data, source, destination, now_s)
+            self.collect(endpoint, now_s)
+
+    def unreachable_untrusted(
+        self, opened: Address, quote: bytes, peer: Address, now_s: float, *, port: bool
+    ) -> None:
+        """Take an ICMP unreachable that quotes a datagram sent from `opened`."""
+        endpoint = self.endpoints.get(opened)
+        if endpoint is not None:
+            endpoint.unreachable_untrusted(quote, peer, now_s, port=port)
+            self.collect(endpoint, now_s)
+
+    def next_timer_s(self) -> float | None:
+        """Return when `expire_timers` has something to do next."""
+        times_s = [endpoint.next_timer_s() for endpoint in self.endpoints.values()]
+        return min((time_s for time_s in times_s if time_s is not None), default=None)
+
+    def expire_timers(self, now_s: float) -> None:
+        """Let every timer expire that is due."""
+        for endpoint in [*self.endpoints.values()]:
+            endpoint.expire_timers(now_s)
+            self.collect(endpoint, now_s)

@@ -1,0 +1,82 @@
+"""Sockets as the provider keeps them, and what their role allows."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import Enum
+
+from mpwire.core.endpoint import Endpoint
+from mpwire.core.events import Address
+from mpwire.core.membership import Membership
+from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
+from mpwire.winsock.record import EventRecord
+
+C_FLAGS = SocketFlag.C_ROOT | SocketFlag.C_LEAF
+D_FLAGS = SocketFlag.D_ROOT | SocketFlag.D_LEAF
+
+
+class Role(Enum):
+    """Which of the four multipoint sockets this is (semantics 0.3)."""
+
+    PLAIN = "plain"
+    """A socket created without multipoint flags; it exists to be refused (W6)."""
+    ROOT = "R"
+    """The c_root socket; sends and receives the session's data."""
+    ROOT_LEAF = "P"
+    """The root's handle of one leaf; carries control events only (W60)."""
+    LEAF = "L"
+    """A c_leaf socket of a leaf process; joins, or listens for invitations."""
+    INVITED = "A"
+    """What WSPAccept returned in a leaf process; its session socket (D15)."""
+
+
+@dataclass(slots=True, eq=False)
+class Socket:
+    """One descriptor: its role, its membership, its queue and its record of events."""
+
+    handle: int
+    role: Role
+    flags: SocketFlag
+    family: int
+    """4 for IPv4, 6 for IPv6."""
+    record: EventRecord = field(default_factory=EventRecord)
+    endpoint: Endpoint | None = None
+    """The UDP address; P and A share that of R and L."""
+    membership: Membership | None = None
+    """The membership of P, A, or of an L that joins."""
+    parent: "Socket | None" = None
+    """The R of a P, the L of an A."""
+    blocking: bool = True
+    linger_s: float | None = None
+    """None: close gracefully in the background; 0: abort."""
+    asked_flag: JoinFlag | None = None
+    """Direction of the join that was started last."""
+    join_flag: JoinFlag | None = None
+    """Direction fixed by the first successful join (D14)."""
+    callee_capacity: int = 0
+    """Octets of callee data the last join has room for."""
+    pending: "Socket | None" = None
+    """The socket an outstanding join of this one returned: a P, or L itself."""
+    usable: bool = True
+    """False for a P or A that awaits completion (W24), and for the P of a failed join (D27)."""
+    callee_data: bytes = b""
+    queue: deque[bytes] = field(default_factory=deque)
+    """Messages that wait for WSPRecv."""
+    ended: WsaError | None = None
+    """FD_CLOSE code once the membership, or a dismantled session, is over."""
+    receive_shut: bool = False
+    send_shut: bool = False
+    error: WsaError = WsaError.SUCCESS
+    """SO_ERROR (W104)."""
+
+    @property
+    def is_joined(self) -> bool:
+        """Tell whether data can flow on this socket."""
+        if self.role is Role.ROOT:
+            session = self.endpoint.session if self.endpoint else None
+            return session is not None and session.has_member()
+        return self.usable and self.membership is not None and self.ended is None
+
+    @property
+    def peer(self) -> Address | None:
+        """Return the address of the other end, if there is one."""
+        return self.membership.peer if self.membership else None

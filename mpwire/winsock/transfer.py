@@ -1,0 +1,93 @@
+"""WSPSend and WSPRecv of group data."""
+
+from mpwire.core.events import DataSubmitted
+from mpwire.core.serial import plus
+from mpwire.vocabulary import JoinFlag, WsaError
+from mpwire.winsock.base import Blocked
+from mpwire.winsock.errors import SocketError
+from mpwire.winsock.reactions import Reactions
+from mpwire.winsock.record import FD_CLOSE, FD_READ
+from mpwire.winsock.sockets import Role, Socket
+from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
+
+
+class Transfer(Reactions):
+    """Move group data between R and the leaf ends; P carries none (W60, D36)."""
+
+    def send(self, handle: int, payload: bytes, now_s: float) -> int:
+        """Send one message to every receiving leaf (R), or to the root (L, A).
+
+        Returns:
+            octets sent.
+
+        Raises:
+            SocketError: WSAEOPNOTSUPP on P or against the direction (W62); WSAENOTCONN nobody to
+                send to (D35); WSAESHUTDOWN (W79); WSAEMSGSIZE; WSAECONNRESET, WSAECONNABORTED
+                after an abortive end.
+        """
+        socket = self.find(handle)
+        self._check_direction(socket, JoinFlag.RECEIVER_ONLY, "sending")
+        if socket.send_shut:
+            raise SocketError(WsaError.WSAESHUTDOWN, "the send side was shut down")
+        if not socket.is_joined:
+            raise SocketError(socket.ended or WsaError.WSAENOTCONN, "the socket is not joined")
+        if len(payload) > MAX_PAYLOAD_OCTETS:
+            raise SocketError(
+                WsaError.WSAEMSGSIZE, f"{len(payload)} octets, at most {MAX_PAYLOAD_OCTETS} fit"
+            )
+        endpoint = socket.endpoint
+        assert endpoint is not None
+        if endpoint.session is not None:
+            facts = endpoint.session.facts
+            seq, facts.next_data_seq = facts.next_data_seq, plus(facts.next_data_seq, 1)
+            receivers = endpoint.session.receivers()
+        else:
+            assert socket.membership is not None
+            seq, receivers = socket.membership.next_data_seq, [socket.membership]
+        for membership in receivers:
+            endpoint.call(membership, DataSubmitted(seq, payload), now_s)
+        self.collect(endpoint, now_s)
+        return len(payload)
+
+    def recv(self, handle: int, now_s: float) -> bytes | Blocked:
+        """Receive one message.
+
+        Raises:
+            SocketError: WSAEOPNOTSUPP on P or against the direction (W62); WSAENOTCONN;
+                WSAESHUTDOWN (W79); WSAEWOULDBLOCK nothing is there; after the end of the
+                membership WSAEDISCON, or WSAECONNRESET and the like if it was abortive (W75).
+        """
+        socket = self.find(handle)
+        self._check_direction(socket, JoinFlag.SENDER_ONLY, "receiving")
+        if socket.receive_shut:
+            raise SocketError(WsaError.WSAESHUTDOWN, "the receive side was shut down")
+        message = self._take(socket, now_s)
+        if message is not None:
+            return message
+        if socket.blocking:
+            return self.block("recv", socket, lambda later_s: self._take(socket, later_s))
+        raise SocketError(WsaError.WSAEWOULDBLOCK, "no message waits")
+
+    def _take(self, socket: Socket, now_s: float) -> bytes | None:
+        """Take the oldest message, or None; re-enables FD_READ and lets FD_CLOSE follow (W73)."""
+        del now_s
+        socket.record.reenable(FD_READ)
+        if not socket.queue:
+            if socket.ended is not None:
+                code = socket.ended or WsaError.WSAEDISCON
+                raise SocketError(code, "the membership has ended")
+            if not socket.is_joined:
+                raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
+            return None
+        message = socket.queue.popleft()
+        if socket.queue:
+            self.signal(socket, socket.record.still_holds(FD_READ))
+        elif socket.ended is not None:
+            self.occur(socket, FD_CLOSE, socket.ended)
+        return message
+
+    def _check_direction(self, socket: Socket, opposite: JoinFlag, verb: str) -> None:
+        if socket.role in {Role.ROOT_LEAF, Role.PLAIN} and socket.usable:
+            raise SocketError(WsaError.WSAEOPNOTSUPP, f"{verb} is not for {socket.role.value}")
+        if socket.join_flag is opposite:
+            raise SocketError(WsaError.WSAEOPNOTSUPP, f"the join flags exclude {verb}")
