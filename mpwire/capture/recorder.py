@@ -12,6 +12,7 @@ cannot have been caused by frame k.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
@@ -64,20 +65,25 @@ class RunWriter:
             hosts: the vantages; their names are the interfaces' names.
 
         Raises:
-            InputError: the file exists or cannot be made.
+            InputError: the file or its journal exists or cannot be made.
+            LocalProtocolError: hosts with one name, or with addresses that are none.
         """
         self.path = path / "run.pcapng" if path.is_dir() else path
         self.journal_path = journal_of(self.path)
+        _describe(Writer(BytesIO()), hosts)  # so that wrong hosts leave no files behind
         try:
-            self._stream = self.path.open("xb", buffering=BUFFER_OCTETS)
+            # The journal first: who sees the run file may rely on it.
             self._journal = self.journal_path.open("xb", buffering=BUFFER_OCTETS)
+            try:
+                self._stream = self.path.open("xb", buffering=BUFFER_OCTETS)
+            except OSError:
+                self._journal.close()
+                self.journal_path.unlink()
+                raise
         except OSError as error:
             raise InputError(f"{error.filename}: {error.strerror}") from error
         self._pcapng = Writer(self._stream, application=APPLICATION)
-        self._interfaces = {
-            host.name: self._pcapng.interface(host.name, mac=host.mac, addresses=host.addresses)
-            for host in hosts
-        }
+        self._interfaces = _describe(self._pcapng, hosts)
         self._counters: dict[str, Counters] = {}
         self._recorded = dict.fromkeys(self._interfaces, 0)
         self._frame_count = 0
@@ -186,8 +192,7 @@ class RunWriter:
             )
         with self.journal_path.open("rb") as journal:
             write_lines(self._pcapng, journal)
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        sync(self._stream)
         self.close()
         self.journal_path.unlink()
         return self.path
@@ -211,6 +216,17 @@ class RunWriter:
         if error is None and not self._stream.closed:
             self.finish()
         self.close()
+
+
+def _describe(pcapng: Writer, hosts: Sequence[Host]) -> dict[str, int]:
+    """Describe one interface per host and return their numbers by name."""
+    interfaces = {
+        host.name: pcapng.interface(host.name, mac=host.mac, addresses=host.addresses)
+        for host in hosts
+    }
+    if len(interfaces) < len(hosts):
+        raise LocalProtocolError("two hosts of one run have the same name")
+    return interfaces
 
 
 def journal_of(path: Path) -> Path:

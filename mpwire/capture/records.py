@@ -196,7 +196,7 @@ def verbatim(line: bytes) -> msgspec.Raw:
     A line that is no JSON, or nested deeper than any line of the contract (agents under test print
     anything), becomes a JSON string: the file stays readable and the oddity stays visible.
     """
-    line = line.strip()
+    line = bytes(line).strip()  # Raw is bytes to the type checker only
     try:
         value = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
