@@ -7,6 +7,7 @@ Read in this order:
 - `generate`: layers to `messages` (typed values) and `tables` (what the codec obeys)
 - `formats`, `tlv_values`, `codec`: encode and decode without Scapy
 - `errors`: what a datagram, or a caller, did wrong
+- `bridge`: messages to Scapy packets and back
 - `strict`: the gate that makes Scapy as strict as the codec
 - `specification`: the tables of docs/protocol.md, generated from the layers
 

@@ -144,6 +144,12 @@ class CountField(FieldLenField):  # type: ignore[misc]  # untyped base
         """Count the elements of the field named `count_of`."""
         super().__init__(name, None, fmt="B", count_of=count_of)
 
+    def i2m(self, packet: Any, value: Any) -> int:  # noqa: ANN401 - Scapy's signature
+        """Build 0 where the list is inside a TLV; the body's `post_build` knows the number."""
+        if value is None and self.count_of not in packet.fieldtype:
+            return 0
+        return int(super().i2m(packet, value))
+
 
 class OpaqueField(StrLenField):  # type: ignore[misc]  # untyped base
     """Octets that fill a TLV from `before_octets` on."""
