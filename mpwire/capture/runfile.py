@@ -198,7 +198,7 @@ def _write(
         )
     for frame in run.frames:
         said = [] if frame.comment is None else [frame.comment]
-        if frame.number in comments:
+        if frame.number and frame.number in comments:
             said.append((VERDICT_MARK + comments[frame.number])[:COMMENT_CHARACTERS_MAX])
         pcapng.packet(
             numbers[frame.vantage],
