@@ -20,7 +20,6 @@ from mpwire.errors import MachineError
 from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.pipes import LineWriter
 from mpwire.lab.plan import Order
-from mpwire.lab.progress import Failure
 from mpwire.lab.runner import Runner, ended, recorded
 
 STATUS: Final = {"failed": 1, "unsupported": 5, "interrupted": 130}
@@ -44,7 +43,7 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, runner.interrupt)
     try:
-        failure: Failure | None = await runner.run()
+        failure = await runner.run()
     except MachineError as error:
         writer.close()
         output.write(encode({"lacks": str(error)}))
