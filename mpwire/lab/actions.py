@@ -1,0 +1,342 @@
+"""Carry out the steps of a script: one function per kind of step.
+
+A function returns when what its sentence claims is true, and raises `StepFailed` with what was
+expected and what was seen when it is not. Nothing here judges more than the sentence says; the
+rest is the oracle's.
+"""
+
+from collections.abc import Mapping
+from typing import Any, assert_never
+
+from mpwire.lab import steps
+from mpwire.lab.links import AgentFault, Decision, Refused, Report
+from mpwire.lab.stage import SocketView, Stage, StepFailed, name, said
+from mpwire.lab.steps import AnyExpectation, AnyStep, Sight
+
+
+async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
+    """Make one step happen.
+
+    Raises:
+        StepFailed: what it claims is not so.
+        Unsupported: the agent lacks a call it needs.
+        AgentFault: an agent died, fell silent or broke the contract.
+    """
+    match step:
+        case steps.Settle():
+            await stage.settle()
+        case steps.Open():
+            await _open(stage, step)
+        case steps.Invite():
+            await _invite(stage, step)
+        case steps.Join():
+            await _join(stage, step)
+        case steps.JoinEnds():
+            await _join_ends(stage, step)
+        case steps.Accept():
+            await _accept(stage, step)
+        case steps.Reject() | steps.Defer():
+            await _decide(stage, step)
+        case steps.Receive():
+            await _receive(stage, step)
+        case steps.Enumerate():
+            await _enumerate(stage, step)
+        case steps.See():
+            await _see(stage, step)
+        case steps.Saw():
+            await _saw(stage, step)
+        case _:
+            await _simple(stage, step)
+
+
+_Simple = (
+    steps.Select
+    | steps.Listen
+    | steps.CalleeData
+    | steps.Send
+    | steps.Shutdown
+    | steps.Linger
+    | steps.Close
+)
+
+
+async def _simple(stage: Stage, step: _Simple) -> None:
+    """Make the one call that a step stands for."""
+    view = stage.sockets[step.socket]
+    match step:
+        case steps.Select():
+            await _select(stage, view, step.events, reported=not step.without_reports)
+        case steps.Listen():
+            await _calling(stage, view, "listen", {"backlog": step.backlog}, step.error)
+        case steps.CalleeData():
+            result = await _calling(stage, view, "callee_data", {}, None)
+            _compare("callee data", step.data, result.get("callee_data"))
+        case steps.Send():
+            arguments = {"data": step.data.hex()}
+            result = await _calling(stage, view, "send", arguments, step.error)
+            if step.error is None and result.get("octets") != len(step.data):
+                seen = result.get("octets")
+                raise StepFailed(f"expected {len(step.data)} octets sent, seen {seen!r}")
+        case steps.Shutdown():
+            await _calling(stage, view, "shutdown", {"how": step.how}, step.error)
+        case steps.Linger():
+            await _calling(stage, view, "set_linger", {"seconds": step.seconds}, None)
+        case steps.Close():
+            await _calling(stage, view, "close", {}, step.error)
+        case _:
+            assert_never(step)
+
+
+async def _calling(
+    stage: Stage,
+    view: SocketView,
+    call: str,
+    arguments: Mapping[str, object],
+    error: str | None,
+) -> dict[str, Any]:
+    """Make a call that is expected to succeed, or to fail in one way."""
+    try:
+        result = await stage.call(view, call, arguments)
+    except Refused as refused:
+        if refused.name != error:
+            wanted = error or "success"
+            raise StepFailed(f"expected {wanted} of {call}, seen {refused.name}") from None
+        return {}
+    if error is not None:
+        raise StepFailed(f"expected {error} of {call}, seen success")
+    return result
+
+
+def _descriptor(result: Mapping[str, Any], call: str, host: str) -> int:
+    descriptor = result.get("socket")
+    if not isinstance(descriptor, int):
+        raise AgentFault(f"{host} answered {call} without a socket")
+    return descriptor
+
+
+async def _open(stage: Stage, step: steps.Open) -> None:
+    host = stage.hosts[step.host]
+    family = step.family or stage.plan.families[0]
+    address = (host.address(family), step.port)
+    arguments = {"flags": step.flags(), "family": family}
+    link = stage.links[step.host]
+    try:
+        made = await link.call("socket", arguments, stage.patience_s())
+    except Refused as refused:
+        raise StepFailed(f"expected success of socket, seen {refused.name}") from None
+    view = SocketView(step.socket, step.host, _descriptor(made, "socket", step.host), address)
+    stage.add(view)
+    if not step.without_events:
+        await _select(stage, view, steps.EVENTS, reported=True)
+    if not step.without_binding:
+        await _calling(stage, view, "bind", {"address": list(address)}, None)
+
+
+async def _select(
+    stage: Stage, view: SocketView, events: tuple[str, ...], *, reported: bool
+) -> None:
+    arguments = {"events": list(events), "report": reported}
+    await _calling(stage, view, "event_select", arguments, None)
+    view.selected = frozenset(events) if reported else frozenset()
+    view.blocking = False
+
+
+def _address(stage: Stage, step: steps.JoinStep) -> list[object]:
+    """Give the address of a join's target."""
+    target = stage.sockets.get(step.target)
+    if target is not None:
+        ip, port = target.address
+    else:
+        mine = stage.sockets[step.socket].address[0]
+        ip = stage.hosts[step.target].address("inet6" if ":" in mine else "inet")
+        port = steps.DEFAULT_PORT
+    return [ip, step.port or port]
+
+
+def _join_arguments(stage: Stage, step: steps.JoinStep) -> dict[str, object]:
+    target = stage.sockets.get(step.target)
+    asked = target.host if target else step.target
+    stage.asked[step.host, asked] = step.caller_data
+    return {
+        "address": _address(stage, step),
+        "flags": step.direction,
+        "caller_data": None if step.caller_data is None else step.caller_data.hex(),
+        "callee_capacity": step.room,
+    }
+
+
+async def _join(stage: Stage, step: steps.Join) -> None:
+    view = stage.sockets[step.socket]
+    arguments = _join_arguments(stage, step)
+    if view.blocking and step.error is None:
+        arguments["socket"] = stage.descriptor(view)
+        view.joining = stage.links[step.host].begin("join_leaf", arguments)
+        return
+    await _calling(stage, view, "join_leaf", arguments, step.error)
+
+
+async def _invite(stage: Stage, step: steps.Invite) -> None:
+    view = stage.sockets[step.socket]
+    arguments = _join_arguments(stage, step)
+    if step.new is None:
+        await _calling(stage, view, "join_leaf", arguments, step.error)
+        return
+    new = SocketView(step.new, step.host, None, view.address, view.selected, view.blocking)
+    if view.blocking:
+        stage.add(new)
+        view.invited = new
+        arguments["socket"] = stage.descriptor(view)
+        view.joining = stage.links[step.host].begin("join_leaf", arguments)
+        return
+    result = await _calling(stage, view, "join_leaf", arguments, None)
+    new.descriptor = _descriptor(result, "join_leaf", step.host)
+    stage.add(new)
+
+
+async def _join_ends(stage: Stage, step: steps.JoinEnds) -> None:
+    view = stage.sockets[step.socket]
+    if view.joining is None:
+        await stage.see(view, Sight("FD_CONNECT", step.error or "SUCCESS"))
+        return
+    wanted = step.error or "success"
+    link, answer, view.joining = stage.links[view.host], view.joining, None
+    try:
+        result = await link.answered(answer, "join_leaf", stage.patience_s(wanted))
+    except Refused as refused:
+        if refused.name != step.error:
+            raise StepFailed(f"expected {wanted} of the join, seen {refused.name}") from None
+        return
+    if step.error is not None:
+        raise StepFailed(f"expected {wanted} of the join, seen success")
+    if view.invited is not None:
+        stage.settle_descriptor(view.invited, _descriptor(result, "join_leaf", view.host))
+
+
+async def _accept(stage: Stage, step: steps.Accept) -> None:
+    view = stage.sockets[step.socket]
+    if step.peer != "nobody":
+        report = await stage.announced(view, "FD_ACCEPT", "to accept")
+        if report is not None:
+            report.used = True
+    data = None if step.callee_data is None else step.callee_data.hex()
+    arguments = {"condition": "accept", "callee_data": data}
+    result = await _calling(stage, view, "accept", arguments, step.error)
+    if step.new is None:
+        return
+    descriptor = _descriptor(result, "accept", step.host)
+    stage.add(
+        SocketView(step.new, step.host, descriptor, view.address, view.selected, view.blocking)
+    )
+    _check_peer(stage, step, result.get("address"))
+    asked = stage.asked.get((step.peer, step.host))
+    _compare(f"caller data of {step.peer}", asked, result.get("caller_data"))
+
+
+def _check_peer(
+    stage: Stage, step: steps.Accept | steps.Reject | steps.Defer, seen: object
+) -> None:
+    if not _is_from(stage, step.peer, seen):
+        where = seen[0] if isinstance(seen, list) and seen else seen
+        known = [host.name for host in stage.plan.hosts if _is_from(stage, host.name, seen)]
+        who = f"one from {known[0]}" if known else f"one from {where}"
+        raise StepFailed(f"expected a request from {step.peer} on {step.socket}, seen {who}")
+
+
+def _is_from(stage: Stage, host: str, address: object) -> bool:
+    own = {one.partition("/")[0] for one in stage.hosts[host].addresses}
+    return isinstance(address, list) and bool(address) and address[0] in own
+
+
+async def _decide(stage: Stage, step: steps.Reject | steps.Defer) -> None:
+    view = stage.sockets[step.socket]
+    refusing = isinstance(step, steps.Reject)
+    report = await stage.announced(view, "FD_ACCEPT", f"to {'reject' if refusing else 'defer'}")
+    asked: list[Any] = []
+
+    def decide(condition: Mapping[str, Any]) -> Decision:
+        asked.append(condition.get("address"))
+        return "reject" if refusing and _is_from(stage, step.peer, asked[-1]) else "defer"
+
+    wanted = "WSAECONNREFUSED" if refusing else "WSATRY_AGAIN"
+    try:
+        await stage.call(view, "accept", {"condition": "ask"}, decide)
+        seen = "success"
+    except Refused as refused:
+        seen = refused.name
+    if not asked:
+        raise StepFailed(f"expected the condition function to be asked, seen {seen} of accept")
+    _check_peer(stage, step, asked[-1])
+    if seen != wanted:
+        raise StepFailed(f"expected {wanted} of accept, seen {seen}")
+    if report is not None:
+        report.used = refusing
+
+
+async def _receive(stage: Stage, step: steps.Receive) -> None:
+    view = stage.sockets[step.socket]
+    if step.data is not None:
+        report = await stage.announced(view, "FD_READ", "to receive")
+        if report is not None:
+            report.used = True
+    result = await _calling(stage, view, "recv", {}, step.error)
+    if step.data is not None:
+        _compare("data", step.data, result.get("data"))
+
+
+def _compare(what: str, expected: bytes | None, seen: object) -> None:
+    """Compare octets with their hexadecimal text; no octets and none at all are the same."""
+    if seen != (expected or b"").hex() and not (seen is None and not expected):
+        told = _shown(expected)
+        raise StepFailed(f"expected {what} {told}, seen {_shown(seen)}")
+
+
+def _shown(octets: object) -> str:
+    if isinstance(octets, str):
+        try:
+            octets = bytes.fromhex(octets)
+        except ValueError:
+            return f"no hexadecimal text: {octets[:80]!r}"
+    if not isinstance(octets, bytes):
+        return "none" if octets is None else f"{octets!r}"
+    text = octets.decode("ascii", "backslashreplace")
+    return f'"{text}"' if text.isprintable() else f"octets {octets.hex()}"
+
+
+async def _enumerate(stage: Stage, step: steps.Enumerate) -> None:
+    view = stage.sockets[step.socket]
+    result = await _calling(stage, view, "enum_network_events", {}, None)
+    seen = result.get("events")
+    found = [_sight(one) for one in seen] if isinstance(seen, list) else []
+    wanted = [str(sight) for sight in step.sights]
+    if sorted(found) != sorted(wanted):
+        told, listed = ", ".join(wanted) or "nothing", ", ".join(found) or "nothing"
+        raise StepFailed(f"expected {told} in the record of {view.name}, seen {listed}")
+
+
+def _sight(one: object) -> str:
+    """Write one event of a record as the script would."""
+    if isinstance(one, dict) and isinstance(one.get("code"), int):
+        return name(Report(0, str(one.get("event")), one["code"], 0))
+    return f"{one!r}"
+
+
+async def _see(stage: Stage, step: steps.See) -> None:
+    view = stage.sockets[step.socket]
+    for sight in step.sights:
+        await stage.see(view, sight)
+    if step.sights:
+        return
+    await stage.settle()
+    unseen = [report for report in stage.reports(view)[view.position :] if not report.taken]
+    if unseen:
+        raise StepFailed(f"expected nothing on {view.name}, seen {said(unseen)}")
+
+
+async def _saw(stage: Stage, step: steps.Saw) -> None:
+    await stage.settle()
+    view = stage.sockets[step.socket]
+    seen = [name(report) for report in stage.reports(view)]
+    wanted = [str(sight) for sight in step.sights]
+    if seen != wanted:
+        told, listed = ", ".join(wanted) or "nothing", ", ".join(seen) or "nothing"
+        raise StepFailed(f"expected {told} on {view.name} in all, seen {listed}")

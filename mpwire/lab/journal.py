@@ -1,0 +1,119 @@
+"""Where everything that happens in a run is noted once: for the run file and for the live view."""
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+import msgspec
+
+from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Step
+from mpwire.lab import progress
+from mpwire.lab.craft import SWITCH_MAC
+from mpwire.lab.links import Report
+from mpwire.lab.switch import Recorder
+
+Tell = Callable[[progress.AnyProgress], None]
+
+
+def now_ns() -> int:
+    """Read the clock that stamps frames."""
+    return time.clock_gettime_ns(time.CLOCK_REALTIME)
+
+
+class Journal:
+    """Pass frames and records on to a run file, and say what a person wants to watch.
+
+    It is the fabric's recorder and the links' log, so all of it has one order.
+    """
+
+    def __init__(
+        self, recorder: Recorder, tell: Tell | None = None, *, watched: bool = True
+    ) -> None:
+        """Write to a recorder.
+
+        Args: tell: takes the live view; watched: it wants frames and events, too.
+        """
+        self.traffic_count = 0
+        """Frames between hosts so far; the harness's own echoes are none."""
+        self.frame_count = 0
+        self.drain: Callable[[], object] = lambda: None
+        """Reads what hosts have sent by now, so that lines follow the frames they follow."""
+        self._recorder = recorder
+        self._tell = tell
+        self._watched = watched and tell is not None
+
+    def frame(
+        self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
+    ) -> int:
+        """Record a frame."""
+        number = self._recorder.frame(host, direction, data, time_ns)
+        self.frame_count = number
+        if SWITCH_MAC not in (data[:6], data[6:12]):
+            self.traffic_count += 1
+            if self._watched:
+                self.tell(
+                    progress.FrameSeen(
+                        time_ns=time_ns,
+                        number=number,
+                        host=host,
+                        direction=direction,
+                        data=data.hex(),
+                    )
+                )
+        return number
+
+    def record(self, record: AnyRecord, /) -> None:
+        """Record anything else."""
+        self._recorder.record(record)
+
+    def tell(self, line: progress.AnyProgress) -> None:
+        """Say something to whoever watches."""
+        if self._tell is not None:
+            self._tell(line)
+
+    def agent_line(self, host: str, direction: Literal["to", "from"], line: bytes) -> None:
+        """Record one line of the agent contract."""
+        self.drain()
+        self._recorder.record(
+            AgentLine(time_ns=now_ns(), host=host, direction=direction, line=msgspec.Raw(line))
+        )
+
+    def event(self, host: str, report: Report) -> None:
+        """Show an event; its line has just been recorded."""
+        if not self._watched:
+            return
+        self.tell(
+            progress.EventReported(
+                time_ns=now_ns(),
+                host=host,
+                socket=report.socket,
+                event=report.event,
+                code=report.code,
+                seq=report.seq,
+                after=self.frame_count,
+            )
+        )
+
+    def exited(self, host: str, status: int, *, expected: bool) -> None:
+        """Record the end of an agent."""
+        self.drain()
+        self._recorder.record(
+            AgentExit(time_ns=now_ns(), host=host, status=status, expected=expected)
+        )
+
+    def step(
+        self,
+        line: int,
+        text: str,
+        state: Literal["started", "done", "failed"],
+        reason: str | None = None,
+    ) -> None:
+        """Record where the script is."""
+        self.drain()
+        time_ns = now_ns()
+        self._recorder.record(
+            Step(time_ns=time_ns, line=line, text=text, state=state, reason=reason)
+        )
+        self.tell(
+            progress.StepChanged(time_ns=time_ns, line=line, text=text, state=state, reason=reason)
+        )

@@ -1,0 +1,62 @@
+"""What a validated testbed asks for, as plain structs.
+
+The process that reads the file (ruamel.yaml, pydantic) and the one that runs it (namespaces, one
+thread, quick to start) are two. A plan is what travels between them, as JSON.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from mpwire.lab.steps import AnyExpectation, AnyStep
+
+
+class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One host: its place on the network and the agent that holds its sockets."""
+
+    name: str
+    mac: str
+    addresses: tuple[str, ...]
+    """With prefix length, such as `10.77.0.2/24`."""
+    mtu: int
+    agent: tuple[str, ...]
+    """Command line of the agent."""
+    seed: int | None
+    """Given to the agent by `configure`; None lets it draw from the system."""
+
+    def address(self, family: str) -> str:
+        """Give the host's address of a family ("inet" or "inet6") without prefix length."""
+        wanted = family == "inet6"
+        return next(a for a in self.addresses if (":" in a) is wanted).partition("/")[0]
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a run needs to know, and nothing it could find out by itself."""
+
+    name: str
+    path: str
+    text: str
+    """The testbed file, word for word, for the run file."""
+    seed: int | None
+    hosts: tuple[HostPlan, ...]
+    families: tuple[str, ...]
+    """Address families of the network, the usual one first."""
+    timers: dict[str, float]
+    """Arguments of `configure`; empty means the defaults of the specification."""
+    requires: tuple[str, ...]
+    """Calls every agent must offer, or the run is UNSUPPORTED."""
+    script: tuple[AnyStep, ...]
+    expect: tuple[AnyExpectation, ...]
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What the lab process is told on its standard input."""
+
+    plan: Plan
+    folder: str
+    """Where the run file goes; it exists and is empty."""
+    command: tuple[str, ...] = ()
+    """Command line that started it all, for the run file."""
+    carrier: Literal["tap", "veth"] | None = None
+    watched: bool = False
+    """Somebody wants to see every frame and event while the run goes on."""

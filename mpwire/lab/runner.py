@@ -1,0 +1,271 @@
+"""Play a testbed on a fabric: start the agents, carry out the script, leave a complete record.
+
+Whatever goes wrong in the script, the end is always the same: everything settles, the agents
+leave, every host proves once more that its capture works, and the kernel's counters are read. So
+a failed script, a crashed agent or Ctrl-C still leaves a run that can be judged.
+"""
+
+import asyncio
+import functools
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final, Literal, Protocol
+
+import mpwire
+from mpwire.capture.records import Counters, Host, Run, Testbed
+from mpwire.errors import MpwireError
+from mpwire.lab.actions import perform
+from mpwire.lab.hosts import HostSpec
+from mpwire.lab.journal import Journal, Tell, now_ns
+from mpwire.lab.links import CONTRACT, AgentFault, AgentLink, Bell, Refused, Unsupported
+from mpwire.lab.pipes import AgentProcess
+from mpwire.lab.plan import HostPlan, Plan
+from mpwire.lab.progress import Ended, Failure, Started
+from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed, gathered
+from mpwire.lab.switch import Recorder
+
+BEGINNING: Final = "the agents say hello and are configured"
+ENDING: Final = "everything settles and the agents leave"
+"""What every run does before and after its script; told as steps of line 0."""
+EXIT_PATIENCE_S: Final = 10.0
+REFERENCE_AGENT: Final = "mpwire.io.agent"
+
+
+class Fabric(Protocol):
+    """Hosts and the network between them; `mpwire.lab.fabric.SwitchFabric` is one."""
+
+    @property
+    def carrier(self) -> str:
+        """How hosts are attached; final after `start`."""
+
+    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
+        """Make the hosts and connect them."""
+
+    def spawn(
+        self, host: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> AgentProcess:
+        """Start a program on a host."""
+
+    def drain(self) -> int:
+        """Forward everything that hosts have sent by now."""
+
+    def counters(self, host: str) -> Counters:
+        """Tell what the kernel has counted for a host."""
+
+    async def sentinel(self, host: str, stage: Literal["start", "end"]) -> None:
+        """Prove that the capture of a host works now."""
+
+    async def settle(self) -> None:
+        """Wait until no frame is under way."""
+
+    async def stop(self) -> None:
+        """Remove everything."""
+
+
+class Runner:
+    """One run of one plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        fabric: Fabric,
+        recorder: Recorder,
+        tell: Tell | None = None,
+        *,
+        watched: bool = True,
+        command: Sequence[str] = (),
+    ) -> None:
+        """Prepare.
+
+        Args: recorder: takes frames and records, a `RunWriter`; tell: takes the live view, which
+            has frames and events only if it is watched; command: what started this, for the file.
+        """
+        self.plan = plan
+        self.said: dict[str, str] = {}
+        """What each agent wrote to its standard error, once it has left."""
+        self._fabric = fabric
+        self._journal = Journal(recorder, tell, watched=watched)
+        self._command = list(command)
+        self._bell = Bell()
+        self._links: dict[str, AgentLink] = {}
+        self._stage = Stage(plan, self._links, fabric, self._journal, self._bell)
+        self._playing: asyncio.Task[Failure | None] | None = None
+        self._interrupted = False
+
+    def interrupt(self) -> None:
+        """Stop the script where it is; the run still ends in order."""
+        self._interrupted = True
+        if self._playing is not None:
+            self._playing.cancel()
+
+    async def run(self) -> Failure | None:
+        """Run it all; return why the script stopped early, if it did.
+
+        Raises:
+            MachineError: the kernel refused a host; nothing ran.
+        """
+        started_ns = now_ns()
+        specs = [
+            HostSpec(name=host.name, mac=host.mac, addresses=host.addresses, mtu=host.mtu)
+            for host in self.plan.hosts
+        ]
+        await self._fabric.start(specs, self._journal)
+        try:
+            self._journal.drain = self._fabric.drain
+            self._introduce(started_ns)
+            failure = await self._play_or_stop()
+            ended = await self._step(0, ENDING, self._end)
+        finally:
+            await self._fabric.stop()
+        return failure or ended
+
+    def _introduce(self, started_ns: int) -> None:
+        plan = self.plan
+        self._journal.record(
+            Run(
+                version=mpwire.__version__,
+                command=self._command,
+                started_ns=started_ns,
+                seed=plan.seed,
+                fabric="switch",
+                carrier=self._fabric.carrier,
+                contract=CONTRACT,
+                hosts=[recorded(host) for host in plan.hosts],
+            )
+        )
+        self._journal.record(Testbed(path=plan.path, text=plan.text))
+        self._journal.tell(
+            Started(
+                time_ns=started_ns,
+                name=plan.name,
+                hosts=tuple(host.name for host in plan.hosts),
+                carrier=self._fabric.carrier,
+                steps=len(plan.script),
+            )
+        )
+
+    async def _play_or_stop(self) -> Failure | None:
+        self._playing = asyncio.create_task(self._play(), name="script")
+        if self._interrupted:
+            self._playing.cancel()
+        await asyncio.wait([self._playing])
+        if self._playing.cancelled():
+            reason = "interrupted"
+            return Failure(line=0, text=BEGINNING, reason=reason, kind="interrupted")
+        return self._playing.result()
+
+    async def _play(self) -> Failure | None:
+        failure = await self._step(0, BEGINNING, self._begin)
+        for step in (*self.plan.script, *self.plan.expect):
+            if failure is not None:
+                break
+            act = functools.partial(perform, self._stage, step)
+            failure = await self._step(step.line, step.text, act)
+        return failure
+
+    async def _step(
+        self, line: int, text: str, act: Callable[[], Awaitable[None]]
+    ) -> Failure | None:
+        self._journal.step(line, text, "started")
+        kind: Literal["failed", "unsupported", "interrupted"] = "failed"
+        try:
+            fault = self._stage.fault()
+            if fault is not None and line:
+                raise fault
+            await act()
+        except asyncio.CancelledError:
+            kind, reason = "interrupted", "interrupted"
+        except Unsupported as lacking:
+            kind, reason = "unsupported", str(lacking)
+        except (StepFailed, AgentFault, MpwireError) as error:
+            reason = str(error)
+        else:
+            self._journal.step(line, text, "done")
+            return None
+        self._journal.step(line, text, "failed", reason)
+        return Failure(line=line, text=text, reason=reason, kind=kind)
+
+    async def _begin(self) -> None:
+        await gathered([self._fabric.sentinel(host.name, "start") for host in self.plan.hosts])
+        for host in self.plan.hosts:
+            try:
+                process = self._fabric.spawn(host.name, host.agent, _environment(host))
+            except OSError as error:
+                raise AgentFault(
+                    f"{host.name}'s agent cannot be started: {host.agent[0]}: {error.strerror}"
+                ) from error
+            self._links[host.name] = AgentLink(host.name, process, self._journal, self._bell)
+        await gathered([self._configure(host) for host in self.plan.hosts])
+
+    async def _configure(self, host: HostPlan) -> None:
+        link = self._links[host.name]
+        await link.greet(ANSWER_PATIENCE_S)
+        for call in self.plan.requires:
+            if call not in link.calls:
+                raise Unsupported(f"unsupported: {call} by {host.name}")
+        arguments: dict[str, object] = {"seed": host.seed}
+        if self.plan.timers:
+            arguments["timers"] = self.plan.timers
+        try:
+            await link.call("configure", arguments, ANSWER_PATIENCE_S)
+        except Refused as refused:
+            raise AgentFault(f"{host.name} refused configure with {refused.name}") from None
+
+    async def _end(self) -> None:
+        wrong: list[str] = []
+        try:
+            await self._stage.settle()
+        except Unsupported:
+            pass  # an agent without barrier was unsupported from its first call
+        except (StepFailed, AgentFault, MpwireError) as error:
+            wrong.append(str(error))
+        for left in await asyncio.gather(*map(self._leave, self._links.values())):
+            wrong += left
+        try:
+            await self._fabric.settle()
+            await gathered([self._fabric.sentinel(host.name, "end") for host in self.plan.hosts])
+        except MpwireError as error:
+            wrong.append(str(error))
+        for host in self.plan.hosts:
+            self._journal.record(self._fabric.counters(host.name))
+        if wrong:
+            raise StepFailed("; ".join(dict.fromkeys(wrong)))
+
+    async def _leave(self, link: AgentLink) -> list[str]:
+        fault = link.fault
+        status = await link.leave(EXIT_PATIENCE_S)
+        self._journal.exited(link.host, status, expected=fault is None)
+        self.said[link.host] = link.process.stderr()
+        if fault is not None:
+            return [str(fault)]
+        how = f"status {status}" if status >= 0 else f"signal {-status}"
+        return [f"expected {link.host}'s agent to exit with status 0, seen {how}"] if status else []
+
+
+async def run(
+    plan: Plan, fabric: Fabric, recorder: Recorder, tell: Tell | None = None
+) -> Failure | None:
+    """Run a plan from beginning to end; return why its script stopped early, if it did."""
+    return await Runner(plan, fabric, recorder, tell).run()
+
+
+def recorded(host: HostPlan) -> Host:
+    """Describe a host for the run file."""
+    return Host(
+        name=host.name, mac=host.mac, addresses=list(host.addresses), agent=list(host.agent)
+    )
+
+
+def ended(failure: Failure | None) -> Ended:
+    """Make the last line of the live view."""
+    return Ended(time_ns=now_ns(), failed=failure)
+
+
+def _environment(host: HostPlan) -> dict[str, str] | None:
+    """Let the reference agent find this very package, installed or not."""
+    if REFERENCE_AGENT not in host.agent:
+        return None
+    home = str(Path(mpwire.__file__).parent.parent)
+    path = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([home, path] if path else [home])}

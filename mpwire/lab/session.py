@@ -1,0 +1,158 @@
+"""Run a testbed file from a program: what `mpwire run` and the pytest plugin call."""
+
+import itertools
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+import msgspec
+
+from mpwire.errors import InputError, MachineError
+from mpwire.lab import testbed
+from mpwire.lab.launch import LabError, LabProcess, launch
+from mpwire.lab.plan import Order
+from mpwire.lab.progress import AnyProgress, Ended, Failure, Started
+
+TOUR: Final = Path(__file__).with_name("tour.yaml")
+"""The testbed that `mpwire run` runs when none is named: testbeds/rooted-lan.yaml."""
+
+OnProgress = Callable[[AnyProgress], None]
+
+
+@dataclass(slots=True, frozen=True)
+class RunOutcome:
+    """How a run went, before anybody has judged it."""
+
+    folder: Path
+    """Holds the run file and, where an agent wrote to standard error, `HOST.stderr`."""
+    run_file: Path
+    carrier: str
+    failure: Failure | None
+    """Why the script stopped early: line, text, reason, kind; None if it did not."""
+
+
+def run_testbed(
+    path: Path,
+    out: Path,
+    *,
+    carrier: Literal["tap", "veth"] | None = None,
+    agents: Mapping[str, Sequence[str]] | None = None,
+    on_progress: OnProgress | None = None,
+    command: Sequence[str] | None = None,
+) -> RunOutcome:
+    """Check a testbed file, run it in namespaces of its own, and leave a run file.
+
+    The run file is `out/NAME-N/run.pcapng`; `out/latest` leads to the newest folder. Ctrl-C stops
+    the script, finishes the run file and returns with a failure of kind "interrupted"; a second
+    one ends the lab at once.
+
+    Args:
+        path: the testbed file; `TOUR` is the quick tour.
+        out: folder of run folders, made if it is missing.
+        carrier: how hosts are attached; None takes what the machine has.
+        agents: command lines that replace those of the file, by host name or "default".
+        on_progress: called with every step, frame and event as it happens.
+        command: command line to be noted in the run file; None takes this process's.
+
+    Raises:
+        InputError: the file has mistakes (all are listed), or `out` cannot be written.
+        MachineError: this machine cannot run it; says what helps.
+        LabError: the lab process died of something else.
+    """
+    plan = testbed.load(path, dict(agents or {}))
+    folder = _new_folder(out, plan.name)
+    order = Order(
+        plan=plan,
+        folder=str(folder.absolute()),
+        command=tuple(sys.argv if command is None else command),
+        carrier=carrier,
+        watched=on_progress is not None,
+    )
+    try:
+        with launch(msgspec.to_builtins(order)) as lab:
+            follower = _Follower(on_progress)
+            follower.follow(lab)
+            status = lab.wait()
+    except MachineError:
+        _remove_if_empty(folder)
+        raise
+    if follower.lacking is not None:
+        _remove_if_empty(folder)
+        raise MachineError(follower.lacking)
+    if follower.ended is None:
+        raise LabError(f"the lab ended with status {status}; what it recorded is in {folder}")
+    _point_latest(out, folder)
+    return RunOutcome(folder, folder / "run.pcapng", follower.carrier, follower.ended.failed)
+
+
+class _Follower:
+    """Read a lab's progress to its end."""
+
+    def __init__(self, on_progress: OnProgress | None) -> None:
+        self.lacking: str | None = None
+        self.ended: Ended | None = None
+        self.carrier = ""
+        self._on_progress = on_progress
+        self._interrupted = False
+
+    def follow(self, lab: LabProcess) -> None:
+        """Read until the lab has closed its output; the first Ctrl-C only stops the script."""
+        while True:
+            try:
+                for line in lab.lines():
+                    self._take(line)
+            except KeyboardInterrupt:
+                if self._interrupted:
+                    raise
+                self._interrupted = True
+                lab.interrupt()
+            else:
+                return
+
+    def _take(self, line: Mapping[str, object]) -> None:
+        if "lacks" in line:
+            self.lacking = str(line["lacks"])
+            return
+        try:
+            progress: AnyProgress = msgspec.convert(line, type=AnyProgress)
+        except msgspec.ValidationError as error:
+            raise LabError(f"the lab said what nobody understands: {error}") from error
+        if isinstance(progress, Ended):
+            self.ended = progress
+        elif isinstance(progress, Started):
+            self.carrier = progress.carrier
+        if self._on_progress is not None:
+            self._on_progress(progress)
+
+
+def _new_folder(out: Path, name: str) -> Path:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for number in itertools.count(1):
+            folder = out / f"{name}-{number}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise InputError(f"{out}: cannot write there ({error.strerror})") from error
+    raise AssertionError("numbers do not end")
+
+
+def _point_latest(out: Path, folder: Path) -> None:
+    """Lead `latest` to a folder in one step, so that it always leads somewhere."""
+    link = out / f".latest-{folder.name}"
+    try:
+        link.symlink_to(folder.name, target_is_directory=True)
+        link.replace(out / "latest")
+    except OSError as error:
+        raise InputError(f"{out / 'latest'}: cannot write there ({error.strerror})") from error
+
+
+def _remove_if_empty(folder: Path) -> None:
+    for name in ("run.pcapng", "run.journal"):
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()

@@ -1,0 +1,234 @@
+"""What the script's names stand for while it runs, and the waiting that all steps share.
+
+Waiting is for causes. An event is waited for as long as the timers of the specification could
+still produce it; then everything is made to settle, so that a slow machine gets the time it needs,
+and only what is missing after that is missing.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from mpwire.lab import timers
+from mpwire.lab.journal import Journal, now_ns
+from mpwire.lab.links import AgentFault, AgentLink, Bell, Decide, Report
+from mpwire.lab.plan import HostPlan, Plan
+from mpwire.lab.progress import SocketMade
+from mpwire.lab.source import listed
+from mpwire.lab.steps import Sight
+from mpwire.vocabulary import WsaError
+
+ANSWER_PATIENCE_S: Final = 60.0
+"""An agent that takes longer for a call that cannot block hangs; nothing else is measured by it."""
+SETTLE_ROUNDS: Final = 100
+"""Hosts that still talk after so many barriers are not going to stop."""
+
+
+class StepFailed(Exception):  # noqa: N818 - an outcome of a step
+    """What a step claims is not so; the text says what was expected and what was seen."""
+
+
+@dataclass(slots=True)
+class SocketView:
+    """A named socket of the script."""
+
+    name: str
+    host: str
+    descriptor: int | None
+    """None while a blocking invitation has not handed it out yet."""
+    address: tuple[str, int]
+    selected: frozenset[str] = frozenset()
+    """Events that are selected and reported."""
+    blocking: bool = True
+    joining: asyncio.Future[dict[str, Any]] | None = None
+    """Answer to a blocking join that is still under way."""
+    invited: "SocketView | None" = None
+    """Stands for the leaf that the blocking join invites."""
+    position: int = 0
+    """How many of its events lie before the last one that a `sees` step took."""
+
+
+class NetworkQuiet(Protocol):
+    """The part of a fabric that settling needs."""
+
+    async def settle(self) -> None:
+        """Wait until no frame is under way."""
+
+
+class Stage:
+    """Hold the agents and sockets of a running script."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        links: Mapping[str, AgentLink],
+        fabric: NetworkQuiet,
+        journal: Journal,
+        bell: Bell,
+    ) -> None:
+        """Begin with no sockets."""
+        self.plan = plan
+        self.hosts: dict[str, HostPlan] = {host.name: host for host in plan.hosts}
+        self.links = links
+        self.sockets: dict[str, SocketView] = {}
+        self.asked: dict[tuple[str, str], bytes | None] = {}
+        """Caller data of the newest request, by (host that asked, host that was asked)."""
+        self._fabric = fabric
+        self._journal = journal
+        self._bell = bell
+
+    def add(self, view: SocketView) -> None:
+        """Give a socket its name."""
+        self.sockets[view.name] = view
+        if view.descriptor is not None:
+            self._tell(view)
+
+    def settle_descriptor(self, view: SocketView, descriptor: int) -> None:
+        """Learn the descriptor of a socket that had only a name."""
+        view.descriptor = descriptor
+        self._tell(view)
+
+    def _tell(self, view: SocketView) -> None:
+        assert view.descriptor is not None
+        self._journal.tell(
+            SocketMade(time_ns=now_ns(), host=view.host, socket=view.descriptor, name=view.name)
+        )
+
+    def patience_s(self, error: str = "SUCCESS") -> float:
+        """Say how long the timers of this run may keep an event back."""
+        return timers.patience_s(self.plan.timers, error)
+
+    async def call(
+        self,
+        view: SocketView,
+        name: str,
+        arguments: Mapping[str, object] | None = None,
+        decide: Decide | None = None,
+    ) -> dict[str, Any]:
+        """Make a call on a socket; a blocking one may take as long as the timers allow."""
+        patience_s = ANSWER_PATIENCE_S + (self.patience_s() if view.blocking else 0)
+        asked = {"socket": self.descriptor(view), **(arguments or {})}
+        link = self.links[view.host]
+        return await link.call(name, asked, patience_s, decide, blocks=view.blocking)
+
+    def descriptor(self, view: SocketView) -> int:
+        """Give a socket's descriptor.
+
+        Raises:
+            StepFailed: the call that hands it out has not returned.
+        """
+        if view.descriptor is None:
+            raise StepFailed(f"expected a socket {view.name}, seen none: the call is still open")
+        return view.descriptor
+
+    def reports(self, view: SocketView) -> list[Report]:
+        """List the events of a socket, oldest first."""
+        return self.links[view.host].reported(view.descriptor)
+
+    async def see(self, view: SocketView, sight: Sight) -> None:
+        """Wait for an event that no step has taken, after the last one that was seen.
+
+        Raises:
+            StepFailed: it does not come, or comes with another code.
+            AgentFault: the agent cannot report anything any more.
+        """
+
+        def search() -> int | None:
+            for index, report in enumerate(self.reports(view)):
+                if index >= view.position and report.event == sight.event and not report.taken:
+                    return index
+            return None
+
+        await self._wait(view, lambda: search() is not None, sight.error)
+        index = search()
+        if index is None:
+            unseen = [r for r in self.reports(view)[view.position :] if not r.taken]
+            raise StepFailed(f"expected {sight} on {view.name}, seen {said(unseen)}")
+        report = self.reports(view)[index]
+        if report.code != WsaError[sight.error]:
+            raise StepFailed(f"expected {sight} on {view.name}, seen {said([report])}")
+        report.taken = True
+        view.position = index + 1
+
+    async def announced(self, view: SocketView, event: str, purpose: str) -> Report | None:
+        """Wait for the event that announces an accept or a receive; None if it is not selected.
+
+        Raises:
+            StepFailed: it does not come, or carries an error.
+            AgentFault: the agent cannot report anything any more.
+        """
+        if event not in view.selected:
+            return None
+
+        def search() -> Report | None:
+            found = (r for r in self.reports(view) if r.event == event and not r.used)
+            return next(found, None)
+
+        await self._wait(view, lambda: search() is not None, "SUCCESS")
+        report = search()
+        if report is None or report.code:
+            seen = said([report] if report else [])
+            raise StepFailed(f"expected {event} on {view.name} {purpose}, seen {seen}")
+        report.taken = True
+        return report
+
+    async def _wait(self, view: SocketView, holds: Callable[[], bool], error: str) -> None:
+        link = self.links[view.host]
+        came = await self._bell.until(
+            lambda: holds() or self.fault() is not None, self.patience_s(error)
+        )
+        if not came:
+            await self.settle()
+        if not holds() and (fault := link.fault or self.fault()):
+            raise fault
+
+    def fault(self) -> AgentFault | None:
+        """Give what is wrong with the first agent that is of no more use."""
+        return next((link.fault for link in self.links.values() if link.fault), None)
+
+    async def settle(self) -> None:
+        """Wait until nothing moves: no frame is under way and no agent has anything to add.
+
+        Raises:
+            StepFailed: the hosts never stop talking.
+            AgentFault: an agent does not answer its barrier.
+        """
+        for _ in range(SETTLE_ROUNDS):
+            await self._fabric.settle()
+            before = self._activity()
+            barriers = [
+                link.call("barrier", {}, ANSWER_PATIENCE_S)
+                for link in self.links.values()
+                if link.fault is None
+            ]
+            await gathered(barriers)
+            await self._fabric.settle()
+            if self._activity() == before:
+                return
+        raise StepFailed(f"expected everything to settle, seen talk after {SETTLE_ROUNDS} barriers")
+
+    def _activity(self) -> tuple[int, int]:
+        events = sum(len(link.reports) for link in self.links.values())
+        return self._journal.traffic_count, events
+
+
+async def gathered(waiting: list[Any]) -> None:
+    """Wait for all; then raise the first error, if any."""
+    outcomes: list[Awaitable[Any]] = waiting
+    for outcome in await asyncio.gather(*outcomes, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
+
+
+def said(reports: list[Report]) -> str:
+    """Write events as the script would."""
+    return listed((name(report) for report in reports), "and") if reports else "nothing"
+
+
+def name(report: Report) -> str:
+    """Write one event as the script would."""
+    if not report.code:
+        return report.event
+    known = report.code in WsaError.__members__.values()
+    return f"{report.event} {WsaError(report.code).name if known else report.code}"

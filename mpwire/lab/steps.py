@@ -1,0 +1,235 @@
+"""The steps of a script as typed structs: what a line says, without how it says it.
+
+`grammar` says which English line becomes which step, `script` reads the lines, `actions` carries
+the steps out. Field names are those of the slots in the grammar.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from mpwire.vocabulary import NetworkEvent
+
+DEFAULT_PORT: Final = 61717
+EVENTS: Final = tuple(str(event.name) for event in NetworkEvent if event.name != "FD_OOB")
+"""Events that this provider records, in the order an enumeration lists them by bit."""
+
+Direction = Literal["BOTH", "SENDER_ONLY", "RECEIVER_ONLY"]
+
+
+class Sight(msgspec.Struct, frozen=True):
+    """One expected event of a socket."""
+
+    event: str
+    error: str = "SUCCESS"
+    """Name of its code in `vocabulary.WsaError`."""
+
+    def __str__(self) -> str:
+        """Say it as the grammar does."""
+        return self.event if self.error == "SUCCESS" else f"{self.event} {self.error}"
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
+    """One line of the script, and where it stands."""
+
+    line: int
+    column: int
+    text: str
+
+
+class SocketStep(Step, frozen=True, kw_only=True):
+    """A step about one socket of one host."""
+
+    host: str
+    socket: str
+
+
+class Open(SocketStep, frozen=True, kw_only=True, tag="open"):
+    """Create a socket, select all events with reports, and bind it to the host's address."""
+
+    roles: str
+    port: int = DEFAULT_PORT
+    family: Literal["inet", "inet6"] | None = None
+    without_binding: bool = False
+    without_events: bool = False
+
+    def flags(self) -> list[str]:
+        """Name the multipoint flags of the roles."""
+        return self.roles.upper().split("/")
+
+
+class Select(SocketStep, frozen=True, kw_only=True, tag="select"):
+    """Choose the events of a socket; it is nonblocking from then on."""
+
+    events: tuple[str, ...] = ()
+    without_reports: bool = False
+
+
+class Listen(SocketStep, frozen=True, kw_only=True, tag="listen"):
+    """Let join requests or invitations queue at a socket."""
+
+    backlog: int = 5
+    error: str | None = None
+
+
+class JoinStep(SocketStep, frozen=True, kw_only=True):
+    """What both kinds of WSPJoinLeaf have in common."""
+
+    target: str
+    """A socket, or a host (its address and the default port)."""
+    port: int | None = None
+    """Port to ask at instead of the target's own."""
+    for_sending_only: bool = False
+    for_receiving_only: bool = False
+    caller_data: bytes | None = None
+    room: int = 0
+    """Octets of callee data that the joiner takes."""
+    error: str | None = None
+    """Expected failure of the call itself (not of the join)."""
+
+    @property
+    def direction(self) -> Direction:
+        """Give dwFlags of WSPJoinLeaf."""
+        return _direction(
+            sending_only=self.for_sending_only, receiving_only=self.for_receiving_only
+        )
+
+
+class Join(JoinStep, frozen=True, kw_only=True, tag="join"):
+    """A leaf asks the root to let it in."""
+
+
+class Invite(JoinStep, frozen=True, kw_only=True, tag="invite"):
+    """The root asks a listening leaf to come in."""
+
+    new: str | None = None
+    """The per-leaf socket that the call hands out."""
+
+
+class Accept(SocketStep, frozen=True, kw_only=True, tag="accept"):
+    """Admit the request, or take the invitation, at the head of the queue."""
+
+    peer: str = "nobody"
+    """The host that asked, or "nobody" when the queue is expected to be empty."""
+    new: str | None = None
+    callee_data: bytes | None = None
+    error: str | None = None
+
+
+class Reject(SocketStep, frozen=True, kw_only=True, tag="reject"):
+    """Refuse whoever is at the head of the queue."""
+
+    peer: str
+
+
+class Defer(SocketStep, frozen=True, kw_only=True, tag="defer"):
+    """Leave whoever is at the head of the queue undecided."""
+
+    peer: str
+
+
+class JoinEnds(Step, frozen=True, kw_only=True, tag="join ends"):
+    """The outstanding join of a socket ends: the call returns, or FD_CONNECT is reported."""
+
+    socket: str
+    error: str | None = None
+
+
+class CalleeData(SocketStep, frozen=True, kw_only=True, tag="callee data"):
+    """Compare what the acceptor sent along."""
+
+    data: bytes
+
+
+class Send(SocketStep, frozen=True, kw_only=True, tag="send"):
+    """Send one message."""
+
+    data: bytes
+    error: str | None = None
+
+
+class Receive(SocketStep, frozen=True, kw_only=True, tag="receive"):
+    """Receive one message and compare it."""
+
+    data: bytes | None = None
+    error: str | None = None
+
+
+class Shutdown(SocketStep, frozen=True, kw_only=True, tag="shutdown"):
+    """End the session, or one direction of it, and keep the descriptor."""
+
+    for_sending: bool = False
+    for_receiving: bool = False
+    error: str | None = None
+
+    @property
+    def how(self) -> Literal["SEND", "RECEIVE", "BOTH"]:
+        """Give the second parameter of WSPShutdown: which direction ends."""
+        if self.for_sending:
+            return "SEND"
+        return "RECEIVE" if self.for_receiving else "BOTH"
+
+
+class Linger(SocketStep, frozen=True, kw_only=True, tag="linger"):
+    """Say what a close does with unsent data."""
+
+    seconds: int | None = None
+
+
+class Close(SocketStep, frozen=True, kw_only=True, tag="close"):
+    """Give the descriptor back; what that means on the wire depends on the socket."""
+
+    error: str | None = None
+
+
+class Enumerate(SocketStep, frozen=True, kw_only=True, tag="enumerate"):
+    """Read and clear the network-event record by hand."""
+
+    sights: tuple[Sight, ...] = ()
+
+
+class See(Step, frozen=True, kw_only=True, tag="see"):
+    """Wait until a socket has reported events; without any, settle and check that none came."""
+
+    socket: str
+    sights: tuple[Sight, ...] = ()
+
+
+class Settle(Step, frozen=True, kw_only=True, tag="settle"):
+    """Wait until nothing moves any more: no frame, no event, no open datagram."""
+
+
+class Saw(Step, frozen=True, kw_only=True, tag="saw"):
+    """At the end: all events that a socket ever reported, in order."""
+
+    socket: str
+    sights: tuple[Sight, ...] = ()
+
+
+AnyStep = (
+    Open
+    | Select
+    | Listen
+    | Join
+    | Invite
+    | Accept
+    | Reject
+    | Defer
+    | JoinEnds
+    | CalleeData
+    | Send
+    | Receive
+    | Shutdown
+    | Linger
+    | Close
+    | Enumerate
+    | See
+    | Settle
+)
+AnyExpectation = Saw
+
+
+def _direction(*, sending_only: bool, receiving_only: bool) -> Direction:
+    if sending_only:
+        return "SENDER_ONLY"
+    return "RECEIVER_ONLY" if receiving_only else "BOTH"

@@ -1,0 +1,390 @@
+"""Testbed files: who is on the network, which agents they run, and what happens.
+
+A testbed is data. Nothing in it names an address, a descriptor or a file: those are derived, so
+that the same file runs anywhere. Reading one checks everything that can be checked without
+starting anything and reports all mistakes at once, each with its line and column.
+"""
+
+import hashlib
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, get_args
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from mpwire.errors import InputError
+from mpwire.lab import script, timers
+from mpwire.lab.grammar import EXPECTATIONS, FORMS, RESERVED, Form
+from mpwire.lab.plan import HostPlan, Plan
+from mpwire.lab.source import Document, Problem, TestbedError, guess, listed, read, shown
+from mpwire.lab.steps import Step
+from mpwire.lab.words import Names
+
+DEFAULT_AGENT: Final = (sys.executable, "-m", "mpwire.io.agent")
+Call = Literal[
+    "configure", "socket", "bind", "listen", "event_select", "enum_network_events", "join_leaf",
+    "callee_data", "accept", "send", "recv", "shutdown", "close", "set_linger", "getsockname",
+    "getpeername", "barrier", "exit",
+]  # fmt: skip
+"""Calls of the agent contract, version 1."""
+CALLS: Final[tuple[str, ...]] = get_args(Call)
+
+MAXIMUM_HOSTS: Final = 250
+HOST_PATTERN: Final = "^[a-z][a-z0-9-]{0,14}$"
+
+_EXPECTED: Final = {
+    "string_type": "a text",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_type": "a number",
+    "list_type": "a list",
+    "dict_type": "a mapping ('key: value' lines)",
+    "model_type": "a mapping ('key: value' lines)",
+    "greater_than": "a number greater than {gt:g}",
+    "greater_than_equal": "a number not below {ge:g}",
+    "less_than_equal": "a number up to {le:g}",
+    "literal_error": "{expected}",
+    "finite_number": "a finite number",
+    "string_pattern_mismatch": "1 to 15 small letters, digits and hyphens, a letter first",
+    "too_short": "at least {min_length}",
+    "too_long": "at most {max_length}",
+    "string_too_short": "a text that is not empty",
+}
+"""How pydantic's error types complete "expected ..."."""
+
+
+def _command(value: object) -> object:
+    if isinstance(value, str):
+        try:
+            return shlex.split(value)
+        except ValueError:
+            raise PydanticCustomError(
+                "command", "{found}", {"found": "a quote without end", "expected": "a command line"}
+            ) from None
+    if not isinstance(value, list):
+        expected = "a command line, as one text or as a list of words"
+        raise PydanticCustomError(
+            "command", "{found}", {"found": shown(value), "expected": expected}
+        )
+    return value
+
+
+HostName = Annotated[str, Field(pattern=HOST_PATTERN)]
+Command = Annotated[
+    list[str],
+    Field(min_length=1, json_schema_extra={"anyOf": [{"type": "string"}, {"type": "array"}]}),
+    BeforeValidator(_command),
+]
+Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+
+
+class Part(BaseModel):
+    """A mapping in a testbed file: only known keys, no conversions."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Network(Part):
+    """A network that hosts are on."""
+
+    family: Literal["inet", "inet6", "both"] = Field(
+        default="inet", description="Addresses hosts get."
+    )
+    mtu: int = Field(default=1500, ge=1280, le=9000, description="Largest packet, in octets.")
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """List the address families, the usual one first."""
+        return ("inet", "inet6") if self.family == "both" else (self.family,)
+
+
+class Timers(Part):
+    """Timers of every agent: all scaled by one factor, single ones set."""
+
+    scale: float | None = Field(
+        default=None,
+        gt=0,
+        le=10,
+        description="Factor on every time; 0.1: a tenth.",
+    )
+    rto_initial_s: Seconds | None = Field(default=None, description="First retransmission.")
+    rto_maximum_s: Seconds | None = Field(
+        default=None, description="Longest retransmission interval."
+    )
+    keepalive_s: Seconds | None = Field(default=None, description="Silence before a probe.")
+    dead_s: Seconds | None = Field(default=None, description="Silence after which a peer is dead.")
+    pend_s: Seconds | None = Field(default=None, description="Longest wait for a decision.")
+    linger_s: Seconds | None = Field(default=None, description="Time for answering stragglers.")
+    drain_s: Seconds | None = Field(default=None, description="Wait for missing data at the end.")
+    poll_s: Seconds | None = Field(default=None, description="Interval of asking while undecided.")
+    cookie_life_s: Seconds | None = Field(default=None, description="Life of a cookie.")
+    retransmissions: int | None = Field(
+        default=None, ge=1, le=20, description="Sends of a request."
+    )
+
+    def arguments(self) -> dict[str, float]:
+        """Give what `configure` is told; nothing if all stays as specified."""
+        named = self.model_dump(exclude={"scale"}, exclude_none=True)
+        return named if self.scale is None else {**timers.scaled(self.scale), **named}
+
+
+class Testbed(Part):
+    """A testbed file."""
+
+    __test__ = False
+
+    about: str = Field(min_length=1, description="What the testbed shows, for people.")
+    networks: dict[HostName, Network] = Field(
+        default={"lan": Network()},
+        min_length=1,
+        max_length=1,
+        description="Networks by name; every host is on it. One for now.",
+    )
+    hosts: list[HostName] = Field(
+        min_length=1,
+        max_length=MAXIMUM_HOSTS,
+        description="Names of the hosts; addresses follow from their order.",
+    )
+    agents: dict[str, Command] = Field(
+        default={},
+        description="Command line of a host's agent, or of all by `default`. Without one it is"
+        " the reference endpoint, `mpwire agent`. Words that begin with `./` are looked for beside"
+        " the testbed file.",
+    )
+    timers: Timers = Field(default=Timers(), description="Timers of every agent.")
+    seed: int | None = Field(
+        default=1,
+        ge=0,
+        lt=2**63,
+        description="Origin of all that is random; null draws anew every run.",
+    )
+    requires: list[Call] = Field(
+        default=[], description="Calls every agent must offer, else the run is UNSUPPORTED."
+    )
+    script: list[str] = Field(min_length=1, description="What happens, one sentence a line.")
+    expect: list[str] = Field(default=[], description="What holds at the end, one sentence a line.")
+
+
+def load(path: Path, agents: dict[str, Sequence[str]] | None = None) -> Plan:
+    """Read and check a testbed file; `agents` replaces command lines ("default" or a host).
+
+    Raises:
+        TestbedError: mistakes in the file, each with its position.
+        InputError: the file cannot be read, or `agents` names a host that is not there.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: found no readable file ({error.strerror})") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: found octets that are no UTF-8 at {error.start}") from None
+    return parse(text, path, agents or {})
+
+
+def parse(text: str, path: Path, agents: dict[str, Sequence[str]]) -> Plan:
+    """Check the text of a testbed file; see `load`."""
+    document = read(text, str(path))
+    problems: list[Problem] = []
+    testbed = None
+    try:
+        testbed = Testbed.model_validate({} if document.data is None else document.data)
+    except ValidationError as error:
+        problems += [_explained(item, document) for item in error.errors()]
+    problems += _repeated_hosts(document) + _unknown_agents(document)
+    steps, expectations = _script(document, problems)
+    if problems or testbed is None:
+        raise TestbedError(str(path), problems)
+    for name in agents:
+        if name != "default" and name not in testbed.hosts:
+            expected = listed((*testbed.hosts, "default"))
+            raise InputError(f"agent for {name!r}: no such host, expected {expected}")
+    testbed = testbed.model_copy(update={"agents": {**testbed.agents, **agents}})
+    return _plan(testbed, (path, text), steps, expectations)
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON Schema of a testbed file, for editors."""
+    made = Testbed.model_json_schema()
+    made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    made["title"] = "mpwire testbed"
+    return made
+
+
+def _explained(error: ErrorDetails, document: Document) -> Problem:
+    """Say one of pydantic's findings in our words, at its place."""
+    kind, path, value = error["type"], error["loc"], error["input"]
+    context = error.get("ctx", {})
+    if kind == "missing":
+        expected = {"hosts": "a list of names", "script": "a list of steps"}.get(
+            str(path[-1]), "a text"
+        )
+        return Problem(*document.place(path[:-1]), f"no {path[-1]!r}", expected)
+    if kind == "extra_forbidden":
+        known = _known_keys(path)
+        place = document.place(path, key=True)
+        return Problem(*place, repr(path[-1]), listed(known), guess(str(path[-1]), known))
+    if path and path[-1] == "[key]":
+        place, found = document.place(path[:-1], key=True), repr(path[-2])
+    else:
+        place, found = document.place(path), shown(value)
+    if kind == "command":
+        return Problem(*place, context["found"], context["expected"])
+    if kind in ("too_short", "too_long"):
+        found = f"{context['actual_length']} of them" if context["actual_length"] else "none"
+    expected = _EXPECTED[kind].format(**context)
+    if path[0] == "requires" and kind == "literal_error":
+        return Problem(*place, found, "a call of the agent contract", guess(str(value), CALLS))
+    return Problem(*place, found, expected, _advice(path, value))
+
+
+def _known_keys(path: tuple[str | int, ...]) -> list[str]:
+    model: type[BaseModel] = Testbed
+    if path[0] == "networks" and len(path) > 1:
+        model = Network
+    elif path[0] == "timers" and len(path) > 1:
+        model = Timers
+    return list(model.model_fields)
+
+
+def _advice(path: tuple[str | int, ...], value: object) -> str:
+    if path[0] in ("script", "expect") and len(path) > 1 and isinstance(value, dict):
+        return "put a step that contains ': ' in single quotes"
+    if path[0] in ("networks", "timers") and isinstance(value, str):
+        return guess(value, ("inet", "inet6", "both"))
+    return ""
+
+
+def _names(document: Document, key: str) -> list[str]:
+    data = document.data if isinstance(document.data, dict) else {}
+    value = data.get(key)
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+def _repeated_hosts(document: Document) -> list[Problem]:
+    problems = []
+    seen: set[str] = set()
+    data = document.data if isinstance(document.data, dict) else {}
+    hosts = data.get("hosts")
+    for index, name in enumerate(hosts if isinstance(hosts, list) else ()):
+        place = document.place(("hosts", index))
+        if isinstance(name, str) and name in seen:
+            problems.append(Problem(*place, f"{name!r} a second time", "every host once"))
+        if isinstance(name, str) and name in RESERVED:
+            told = f"{name!r}, a word of the step language"
+            problems.append(Problem(*place, told, "another name"))
+        seen.add(str(name))
+    return problems
+
+
+def _unknown_agents(document: Document) -> list[Problem]:
+    data = document.data if isinstance(document.data, dict) else {}
+    agents = data.get("agents")
+    known = [*dict.fromkeys(_names(document, "hosts")), "default"]
+    return [
+        Problem(
+            *document.place(("agents", name), key=True),
+            repr(name),
+            f"a host ({listed(known)})",
+            guess(name, known),
+        )
+        for name in (agents if isinstance(agents, dict) else ())
+        if name not in known
+    ]
+
+
+def _script(document: Document, problems: list[Problem]) -> tuple[list[Step], list[Step]]:
+    names = Names(tuple(dict.fromkeys(_names(document, "hosts"))), _families(document))
+    steps = _lines(document, "script", FORMS, names, problems)
+    return steps, _lines(document, "expect", EXPECTATIONS, names, problems)
+
+
+def _families(document: Document) -> tuple[str, ...]:
+    data = document.data if isinstance(document.data, dict) else {}
+    networks = data.get("networks")
+    for network in networks.values() if isinstance(networks, dict) else ():
+        try:
+            return Network.model_validate(network).families
+        except ValidationError:
+            return ("inet", "inet6")
+    return Network().families
+
+
+def _lines(
+    document: Document,
+    key: str,
+    forms: Sequence[Form],
+    names: Names,
+    problems: list[Problem],
+) -> list[Step]:
+    data = document.data if isinstance(document.data, dict) else {}
+    lines = data.get(key)
+    steps: list[Step] = []
+    for index, text in enumerate(lines if isinstance(lines, list) else ()):
+        if not isinstance(text, str):
+            continue
+        path = (key, index)
+        line, column = document.place(path)
+        if document.lines(path) > 1:
+            found = f"a step over {document.lines(path)} lines"
+            problems.append(Problem(line, column, found, "one line"))
+            continue
+        step, wrong = script.read_line(
+            script.Line(text, line, document.columns(path)), forms, names
+        )
+        problems += wrong
+        if step is not None:
+            steps.append(step)
+    return steps
+
+
+def _plan(
+    testbed: Testbed,
+    file: tuple[Path, str],
+    steps: Sequence[Step],
+    expectations: Sequence[Step],
+) -> Plan:
+    path, text = file
+    agents: Mapping[str, Sequence[str]] = testbed.agents
+    (network,) = testbed.networks.values()
+    hosts = tuple(
+        HostPlan(
+            name=name,
+            mac=f"02:4d:50:00:00:{number:02x}",
+            addresses=tuple(_address(family, number) for family in network.families),
+            mtu=network.mtu,
+            agent=_argv(agents.get(name, agents.get("default", DEFAULT_AGENT)), path.parent),
+            seed=None if testbed.seed is None else _host_seed(testbed.seed, name),
+        )
+        for number, name in enumerate(testbed.hosts, 2)
+    )
+    return Plan(
+        name=path.stem,
+        path=str(path),
+        text=text,
+        seed=testbed.seed,
+        hosts=hosts,
+        families=network.families,
+        timers=testbed.timers.arguments(),
+        requires=tuple(testbed.requires),
+        script=tuple(steps),  # type: ignore[arg-type]  # FORMS makes only AnyStep
+        expect=tuple(expectations),  # type: ignore[arg-type]  # EXPECTATIONS makes only Saw
+    )
+
+
+def _address(family: str, number: int) -> str:
+    return f"10.77.0.{number}/24" if family == "inet" else f"fd77::{number:x}/64"
+
+
+def _host_seed(seed: int, name: str) -> int:
+    """Give every host its own entropy; 48 bits, which every JSON reader keeps exactly."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:6])
+
+
+def _argv(command: Sequence[str], folder: Path) -> tuple[str, ...]:
+    if tuple(command[:2]) == ("mpwire", "agent"):
+        return (*DEFAULT_AGENT, *command[2:])
+    beside = [str((folder / word).resolve()) if word.startswith("./") else word for word in command]
+    return tuple(beside)

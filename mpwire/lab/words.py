@@ -1,0 +1,205 @@
+"""What the words of a step stand for: names, numbers, texts, events and errors."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from mpwire.lab.source import guess, listed
+from mpwire.lab.steps import EVENTS, Sight
+from mpwire.vocabulary import WsaError
+
+ROLES: Final = ("c_root/d_root", "c_root/d_leaf", "c_leaf/d_root", "c_leaf/d_leaf")
+ERRORS: Final = tuple(str(error.name) for error in WsaError if error)
+NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+_ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
+_ESCAPES: Final = {"n": b"\n", "t": b"\t", '"': b'"', "\\": b"\\"}
+
+
+@dataclass(slots=True)
+class Names:
+    """What the words of a script may refer to; grows as steps make sockets."""
+
+    hosts: tuple[str, ...]
+    families: tuple[str, ...] = ("inet",)
+    sockets: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """Socket name to its host ("" when the step that makes it is wrong) and line."""
+
+    def sockets_of(self, host: str) -> list[str]:
+        """List the sockets that a host has made so far."""
+        return [name for name, (owner, _) in self.sockets.items() if owner == host]
+
+
+@dataclass(slots=True, frozen=True)
+class Token:
+    text: str
+    start: int
+
+    @property
+    def quoted(self) -> bool:
+        return self.text.startswith('"')
+
+
+class WrongWord(Exception):  # noqa: N818 - caught in this module; a word is wrong
+    """A word that has the right shape stands for nothing."""
+
+    def __init__(self, token: Token, expected: str, *, among: Sequence[str] = ()) -> None:
+        self.token = token
+        self.found = token.text if token.quoted else repr(token.text)
+        self.expected = expected
+        self.hint = guess(token.text, among)
+
+    def but_it_is(self, what: str) -> "WrongWord":
+        """Say what the word stands for instead."""
+        self.found += f", {what}"
+        self.hint = ""
+        return self
+
+
+Reader = Callable[[Sequence[Token], Mapping[str, object], Names], object]
+
+
+def _host(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> str:
+    name = tokens[0].text
+    if name in names.hosts:
+        return name
+    error = WrongWord(tokens[0], f"a host ({listed(names.hosts)})", among=names.hosts)
+    raise error.but_it_is("a socket") if name in names.sockets else error
+
+
+def _peer(tokens: Sequence[Token], values: Mapping[str, object], names: Names) -> str:
+    name = _host(tokens, values, names)
+    if name == values.get("host"):
+        others = [host for host in names.hosts if host != name]
+        raise WrongWord(tokens[0], f"another host ({listed(others)})").but_it_is("the host itself")
+    return name
+
+
+def _socket(tokens: Sequence[Token], values: Mapping[str, object], names: Names) -> str:
+    name, host = tokens[0].text, str(values.get("host", ""))
+    mine = names.sockets_of(host) if host else list(names.sockets)
+    known = f" ({listed(mine)})" if mine else ", but no step before this one made any"
+    owner = f"a socket of {host}" if host else "a socket"
+    error = WrongWord(tokens[0], owner + known, among=mine)
+    if name in names.hosts:
+        raise error.but_it_is("a host")
+    if name not in names.sockets:
+        raise error
+    if host and names.sockets[name][0] not in ("", host):
+        raise error.but_it_is(f"a socket of {names.sockets[name][0]}")
+    return name
+
+
+def _target(tokens: Sequence[Token], values: Mapping[str, object], names: Names) -> str:
+    name, host = tokens[0].text, values.get("host")
+    known = [s for s, (owner, _) in names.sockets.items() if owner != host]
+    others = [*known, *(other for other in names.hosts if other != host)]
+    error = WrongWord(
+        tokens[0], f"a socket of another host, or a host ({listed(others)})", among=others
+    )
+    if name == host:
+        raise error.but_it_is("the host itself")
+    if name in names.sockets and names.sockets[name][0] == host:
+        raise error.but_it_is(f"a socket of {host} itself")
+    if name not in names.sockets and name not in names.hosts:
+        raise error
+    return name
+
+
+def _new(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> str:
+    name = tokens[0].text
+    error = WrongWord(tokens[0], "a new name")
+    if name in names.sockets:
+        raise error.but_it_is(f"a socket made in line {names.sockets[name][1]}")
+    if name in names.hosts:
+        raise error.but_it_is("a host")
+    if not NAME.fullmatch(name):
+        raise WrongWord(tokens[0], "a name of letters, digits, - and _ that begins with a letter")
+    return name
+
+
+def _number(tokens: Sequence[Token], *_: object) -> int:
+    if not re.fullmatch("[0-9]{1,9}", tokens[0].text):
+        raise WrongWord(tokens[0], "a whole number")
+    return int(tokens[0].text)
+
+
+def _port(tokens: Sequence[Token], *_: object) -> int:
+    text = tokens[0].text
+    if not re.fullmatch("[0-9]{1,5}", text) or not 1 <= int(text) <= 65535:
+        raise WrongWord(tokens[0], "a port from 1 to 65535")
+    return int(text)
+
+
+def _text(tokens: Sequence[Token], *_: object) -> bytes:
+    (token,) = tokens
+    octets, end = b"", 1
+    for escape in _ESCAPE.finditer(token.text, 1, len(token.text) - 1):
+        octets += token.text[end : escape.start()].encode()
+        said, end = escape.group(1), escape.end()
+        if len(said) == 3:
+            octets += bytes.fromhex(said[1:])
+        elif said in _ESCAPES:
+            octets += _ESCAPES[said]
+        else:
+            place = Token(escape.group(), token.start + escape.start())
+            raise WrongWord(place, r"one of the escapes \", \\, \n, \t and \x41")
+    return octets + token.text[end:-1].encode()
+
+
+def _event(token: Token) -> str:
+    if token.text not in EVENTS:
+        raise WrongWord(token, f"an event ({listed(EVENTS)})", among=EVENTS)
+    return token.text
+
+
+def _events(tokens: Sequence[Token], *_: object) -> list[str]:
+    if tokens[0].text == "all":
+        return list(EVENTS)
+    return [_event(token) for token in tokens if token.text != ","]
+
+
+def _sights(tokens: Sequence[Token], *_: object) -> list[Sight]:
+    sights: list[Sight] = []
+    for before, token in zip((None, *tokens), tokens, strict=False):
+        if token.text != "," and (before is None or before.text == ","):
+            sights.append(Sight(_event(token)))
+        elif token.text != ",":
+            sights[-1] = Sight(sights[-1].event, _error([token]))
+    return sights
+
+
+def _error(tokens: Sequence[Token], *_: object) -> str:
+    if tokens[0].text not in ERRORS:
+        raise WrongWord(tokens[0], "the name of a Winsock error", among=ERRORS)
+    return tokens[0].text
+
+
+def _roles(tokens: Sequence[Token], *_: object) -> str:
+    if tokens[0].text not in ROLES:
+        raise WrongWord(tokens[0], f"roles ({listed(ROLES)})", among=ROLES)
+    return tokens[0].text
+
+
+def _family(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> str:
+    if tokens[0].text not in names.families:
+        raise WrongWord(tokens[0], f"a family of the network ({listed(names.families)})")
+    return tokens[0].text
+
+
+VALUES: Final[Mapping[str, Reader]] = {
+    "HOST": _host,
+    "SOCKET": _socket,
+    "NEW": _new,
+    "PEER": _peer,
+    "TARGET": _target,
+    "ROLES": _roles,
+    "FAMILY": _family,
+    "PORT": _port,
+    "NUMBER": _number,
+    "TEXT": _text,
+    "EVENTS": _events,
+    "SIGHTS": _sights,
+    "ERROR": _error,
+}

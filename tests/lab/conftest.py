@@ -1,0 +1,134 @@
+"""Run plans without a network: real agent processes and pipes, a fabric that carries nothing."""
+
+import asyncio
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, cast
+
+import pytest
+
+from mpwire.capture import RunFile, RunWriter, open_run
+from mpwire.capture.records import Counters
+from mpwire.lab import testbed
+from mpwire.lab.hosts import HostSpec
+from mpwire.lab.process import HostProcess
+from mpwire.lab.progress import AnyProgress, Failure
+from mpwire.lab.runner import Runner, recorded
+from mpwire.lab.switch import Recorder
+
+AGENT = Path(__file__).with_name("scripted_agent.py")
+
+Rules = Mapping[str, Sequence[Sequence[Mapping[str, Any]]]]
+
+
+class Here:
+    """Stand where a namespace is expected, and stay in this one."""
+
+    def entered(self) -> contextlib.AbstractContextManager[None]:
+        """Go nowhere."""
+        return contextlib.nullcontext()
+
+
+class ProcessFabric:
+    """Start agents as plain processes; hosts have no network."""
+
+    carrier = "none"
+
+    def __init__(self) -> None:
+        self.processes: dict[str, HostProcess] = {}
+        self.stopped = False
+
+    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
+        """Make nothing."""
+
+    def spawn(
+        self, host: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> HostProcess:
+        """Start a program."""
+        namespace = cast("Any", Here())
+        process = HostProcess(namespace, argv, env, os.sched_getaffinity(0))
+        self.processes[host] = process
+        return process
+
+    def drain(self) -> int:
+        """Find no frames."""
+        return 0
+
+    def counters(self, host: str) -> Counters:
+        """Count nothing."""
+        return Counters(host=host, interface={}, udp={}, capture={})
+
+    async def sentinel(self, host: str, stage: Literal["start", "end"]) -> None:
+        """Prove nothing."""
+
+    async def settle(self) -> None:
+        """Be settled."""
+
+    async def stop(self) -> None:
+        """End the programs."""
+        self.stopped = True
+        for process in self.processes.values():
+            process.close()
+
+
+class Played:
+    """What came of a run."""
+
+    def __init__(self, failure: Failure | None, run: RunFile, told: list[AnyProgress]) -> None:
+        self.failure = failure
+        self.run = run
+        self.told = told
+
+    def steps(self) -> list[tuple[int, str, str | None]]:
+        """List how each step ended: line, state, reason."""
+        return [
+            (one.line, one.state, one.reason) for one in self.of("step") if one.state != "started"
+        ]
+
+    def of(self, kind: str) -> list[Any]:
+        """List the records of one kind."""
+        return [one for one in self.run.records if one.__struct_config__.tag == kind]
+
+
+Play = Callable[..., Played]
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    """Play a testbed; keyword arguments are the rules of the hosts' scripted agents."""
+
+    def played(
+        text: str,
+        agents: Mapping[str, Sequence[str]] | None = None,
+        meddle: Callable[[Runner, AnyProgress], None] | None = None,
+        **rules: Rules,
+    ) -> Played:
+        commands = {
+            host: (sys.executable, "-I", "-S", str(AGENT), json.dumps(rule))
+            for host, rule in {"default": {}, **rules}.items()
+        }
+        plan = testbed.parse(text, tmp_path / "bed.yaml", {**commands, **(agents or {})})
+        writer = RunWriter(tmp_path, [recorded(host) for host in plan.hosts])
+        told: list[AnyProgress] = []
+        fabric = ProcessFabric()
+
+        def tell(line: AnyProgress) -> None:
+            told.append(line)
+            if meddle is not None:
+                meddle(runner, line)
+
+        runner = Runner(plan, fabric, writer, tell)
+
+        async def carried_out() -> Failure | None:
+            return await Runner.run(runner)
+
+        failure = asyncio.run(carried_out())
+        writer.finish()
+        assert fabric.stopped
+        return Played(failure, open_run(tmp_path), told)
+
+    return played
