@@ -229,7 +229,10 @@ class SwitchFabric:
                 for echo in echoes:
                     await echo.answer
         except TimeoutError as error:
-            silent = ", ".join(echo.host for echo in echoes if not echo.answer.done())
+            # The one that was waited for is cancelled, those after it are pending.
+            silent = ", ".join(
+                echo.host for echo in echoes if echo.answer.cancelled() or not echo.answer.done()
+            )
             raise FabricError(f"no echo within {self._deadline_s} s from {silent}") from error
         finally:
             for echo in echoes:

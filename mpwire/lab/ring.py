@@ -22,7 +22,7 @@ _BLOCK_OCTETS = 1 << 16
 
 _ETH_P_ALL = 3
 _SOL_PACKET = 263
-_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_IGNORE_OUTGOING = 5, 6, 10, 23
+_PACKET_RX_RING, _PACKET_STATISTICS, _PACKET_VERSION, _PACKET_QDISC_BYPASS = 5, 6, 10, 20
 _TPACKET_V2 = 1
 _TP_STATUS_KERNEL, _TP_STATUS_USER, _TP_STATUS_VLAN_VALID = 0x0, 0x1, 0x10
 _PACKET_OUTGOING = 4
@@ -60,19 +60,14 @@ class PacketRing:
         try:
             self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
             self.socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, struct.pack("=4I", *request))
-            self._ignore_outgoing()
+            # Straight into the pair: a queue that the kernel activates some time after the link
+            # came up would swallow frames without a word. Nor do we hear what we send.
+            self.socket.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
             self._memory = mmap.mmap(self.socket.fileno(), ring_octets)
             _bind_to_all(self.socket)
         except OSError as error:
             self.socket.close()
             raise MachineError(f"the kernel refused a packet ring: {error.strerror}") from error
-
-    def _ignore_outgoing(self) -> None:
-        """Ask not to hear what we send ourselves; kernels before 4.20 cannot, so `read` looks."""
-        try:
-            self.socket.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
-        except OSError:
-            return
 
     def hear(self, interface: str, host: str) -> None:
         """Attribute the frames of an interface to a host; frames of others are passed over."""
