@@ -184,7 +184,7 @@ def _clash(error: MarkedYAMLError) -> Problem:
 
 def _plain(node: Node, path: Path, document: Document, problems: list[Problem]) -> object:
     if id(node) in document.met:
-        problems.append(Problem(*_start(node), "an alias", "the value itself"))
+        problems.append(Problem(*_start(node), "a value with an alias", "it written out each time"))
         return None
     document.met.add(id(node))
     document.nodes[path] = node

@@ -19,7 +19,7 @@ from mpwire.lab.source import listed
 from mpwire.lab.steps import Sight
 from mpwire.vocabulary import WsaError
 
-ANSWER_PATIENCE_S: Final = 60.0
+ANSWER_PATIENCE_S: Final = 30.0
 """An agent that takes longer for a call that cannot block hangs; nothing else is measured by it."""
 SETTLE_ROUNDS: Final = 100
 """Hosts that still talk after so many barriers are not going to stop."""

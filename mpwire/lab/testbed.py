@@ -12,7 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mpwire.errors import InputError
@@ -75,8 +82,16 @@ def _command(value: object) -> object:
 HostName = Annotated[str, Field(pattern=HOST_PATTERN)]
 Command = Annotated[
     list[str],
-    Field(min_length=1, json_schema_extra={"anyOf": [{"type": "string"}, {"type": "array"}]}),
+    Field(min_length=1),
     BeforeValidator(_command),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            ]
+        }
+    ),
 ]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
 
@@ -190,7 +205,7 @@ def parse(text: str, path: Path, agents: dict[str, Sequence[str]]) -> Plan:
     problems: list[Problem] = []
     testbed = None
     try:
-        testbed = Testbed.model_validate({} if document.data is None else document.data)
+        testbed = Testbed.model_validate(document.data)
     except ValidationError as error:
         problems += [_explained(item, document) for item in error.errors()]
     problems += _repeated_hosts(document) + _unknown_agents(document)
@@ -233,9 +248,9 @@ def _explained(error: ErrorDetails, document: Document) -> Problem:
     if kind == "command":
         return Problem(*place, context["found"], context["expected"])
     if kind in ("too_short", "too_long"):
-        found = f"{context['actual_length']} of them" if context["actual_length"] else "none"
+        found = f"{len(value)} of them" if value else "none"
     expected = _EXPECTED[kind].format(**context)
-    if path[0] == "requires" and kind == "literal_error":
+    if path[:1] == ("requires",) and kind == "literal_error":
         return Problem(*place, found, "a call of the agent contract", guess(str(value), CALLS))
     return Problem(*place, found, expected, _advice(path, value))
 
@@ -250,9 +265,9 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
 
 
 def _advice(path: tuple[str | int, ...], value: object) -> str:
-    if path[0] in ("script", "expect") and len(path) > 1 and isinstance(value, dict):
+    if path[:1] in (("script",), ("expect",)) and len(path) > 1 and isinstance(value, dict):
         return "put a step that contains ': ' in single quotes"
-    if path[0] in ("networks", "timers") and isinstance(value, str):
+    if path[:1] == ("networks",) and isinstance(value, str):
         return guess(value, ("inet", "inet6", "both"))
     return ""
 
