@@ -1,0 +1,247 @@
+"""The calls of the agent contract (docs/agents.md) as typed values, and their JSON Schema."""
+
+from typing import Any, Final, Literal
+
+import msgspec
+
+from mpwire.core.events import Address
+from mpwire.core.timers import TimerPlan
+
+FlagName = Literal["C_ROOT", "C_LEAF", "D_ROOT", "D_LEAF"]
+EventName = Literal["FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE"]
+Decision = Literal["accept", "reject", "defer"]
+
+
+class Arguments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Arguments of one call; an unknown name is an unsupported argument."""
+
+
+class Configure(Arguments):
+    """Choose entropy and timers, before the first socket."""
+
+    seed: int | None = None
+    timers: dict[str, float] = {}
+    side_chat: bool = False
+
+
+class CreateSocket(Arguments):
+    """WSPSocket."""
+
+    flags: list[FlagName]
+    family: Literal["inet", "inet6"] = "inet"
+
+
+class OnSocket(Arguments):
+    """Any call that takes nothing but a socket."""
+
+    socket: int
+
+
+class Bind(Arguments):
+    """WSPBind."""
+
+    socket: int
+    address: Address
+
+
+class Listen(Arguments):
+    """WSPListen."""
+
+    socket: int
+    backlog: int = 5
+
+
+class EventSelect(Arguments):
+    """WSPEventSelect."""
+
+    socket: int
+    events: list[EventName]
+    report: bool = True
+
+
+class JoinLeaf(Arguments):
+    """WSPJoinLeaf."""
+
+    socket: int
+    address: Address
+    flags: Literal["BOTH", "SENDER_ONLY", "RECEIVER_ONLY"] = "BOTH"
+    caller_data: str | None = None
+    callee_capacity: int = 0
+
+
+class Accept(Arguments):
+    """WSPAccept."""
+
+    socket: int
+    condition: Literal["accept", "reject", "defer", "ask"] = "accept"
+    callee_data: str | None = None
+
+
+class Send(Arguments):
+    """WSPSend."""
+
+    socket: int
+    data: str
+
+
+class Shutdown(Arguments):
+    """WSPShutdown."""
+
+    socket: int
+    how: Literal["SEND", "RECEIVE", "BOTH"]
+
+
+class SetLinger(Arguments):
+    """SO_LINGER."""
+
+    socket: int
+    seconds: float | None = None
+
+
+class NoArguments(Arguments):
+    """A call without arguments."""
+
+
+CALLS: Final[dict[str, type[Arguments]]] = {
+    "configure": Configure,
+    "socket": CreateSocket,
+    "bind": Bind,
+    "listen": Listen,
+    "event_select": EventSelect,
+    "enum_network_events": OnSocket,
+    "join_leaf": JoinLeaf,
+    "callee_data": OnSocket,
+    "accept": Accept,
+    "send": Send,
+    "recv": OnSocket,
+    "shutdown": Shutdown,
+    "close": OnSocket,
+    "set_linger": SetLinger,
+    "getsockname": OnSocket,
+    "getpeername": OnSocket,
+    "barrier": NoArguments,
+    "exit": NoArguments,
+}
+"""Every call of contract version 1, with its arguments."""
+
+TIMER_NAMES: Final = frozenset(TimerPlan.__dataclass_fields__)
+
+
+class CallLine(msgspec.Struct, forbid_unknown_fields=True):
+    """One call, to the agent."""
+
+    id: int
+    call: str
+    args: dict[str, Any] = {}
+
+
+class AnswerLine(msgspec.Struct, forbid_unknown_fields=True):
+    """The decision about one `ask`, to the agent."""
+
+    answer: int
+    decision: Decision
+    callee_data: str | None = None
+
+
+class HelloBody(msgspec.Struct):
+    """Who the agent is."""
+
+    contract: Literal[1]
+    name: str
+    version: str
+    calls: list[str]
+
+
+class HelloLine(msgspec.Struct):
+    """The first line from the agent."""
+
+    hello: HelloBody
+
+
+class ResultLine(msgspec.Struct):
+    """A call succeeded."""
+
+    id: int
+    result: dict[str, Any]
+
+
+class ErrorBody(msgspec.Struct):
+    """A Winsock error."""
+
+    code: int
+    name: str
+    reason: str = ""
+
+
+class ErrorLine(msgspec.Struct):
+    """A call failed with a Winsock error."""
+
+    id: int
+    error: ErrorBody
+
+
+class UnsupportedLine(msgspec.Struct):
+    """The agent does not implement this call, or an argument of it."""
+
+    id: int
+    unsupported: str
+
+
+class InvalidLine(msgspec.Struct):
+    """The line was no call of the contract; id is null when it could not be read."""
+
+    id: int | None
+    invalid: str
+
+
+class EventLine(msgspec.Struct):
+    """The application learned of a network event."""
+
+    event: EventName
+    socket: int
+    code: int
+    seq: int
+
+
+class ConditionBody(msgspec.Struct):
+    """What a condition function is told (W46)."""
+
+    address: Address
+    local: Address
+    caller_data: str | None
+    callee_capacity: int
+
+
+class AskLine(msgspec.Struct):
+    """A call of `accept` wants a decision."""
+
+    ask: int
+    call: int
+    condition: ConditionBody
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of every line, in both directions."""
+    to_agent = [CallLine, AnswerLine]
+    from_agent = [
+        HelloLine,
+        ResultLine,
+        ErrorLine,
+        UnsupportedLine,
+        InvalidLine,
+        EventLine,
+        AskLine,
+    ]
+    lines, definitions = msgspec.json.schema_components([*to_agent, *from_agent])
+    calls, more = msgspec.json.schema_components(list(CALLS.values()))
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mpwire agent contract, version 1",
+        "description": "One JSON object per line; see docs/agents.md.",
+        "oneOf": [
+            {"title": "to the agent", "oneOf": list(lines[: len(to_agent)])},
+            {"title": "from the agent", "oneOf": list(lines[len(to_agent) :])},
+        ],
+        "calls": dict(zip(CALLS, calls, strict=True)),
+        "$defs": definitions | more,
+    }

@@ -1,0 +1,190 @@
+"""UDP sockets as the provider's transport (protocol.md 1.1).
+
+Every socket is nonblocking, never fragments (DF), checks and computes checksums, knows the local
+address of each datagram it receives, and hears ICMP errors that quote its datagrams.
+"""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from mpwire.core.events import Address, SendDatagram
+from mpwire.vocabulary import WsaError
+from mpwire.winsock import SocketError
+from mpwire.winsock.transport import WILDCARDS
+
+MAXIMUM_DATAGRAM: Final = 65_535
+ANCILLARY_OCTETS: Final = 512
+RECEIVE_BUFFER_OCTETS: Final = 4 * 1024 * 1024
+
+# Linux constants that the socket module of Python 3.11 does not name.
+IP_PKTINFO: Final = 8
+IP_MTU_DISCOVER: Final = 10
+IP_RECVERR: Final = 11
+IP_PMTUDISC_DO: Final = 2
+IPV6_MTU_DISCOVER: Final = 23
+IPV6_RECVERR: Final = 25
+MSG_ERRQUEUE: Final = 0x2000
+SO_EE_ORIGIN_ICMP: Final = 2
+SO_EE_ORIGIN_ICMP6: Final = 3
+EXTENDED_ERROR: Final = struct.Struct("=IBBBBII")
+"""struct sock_extended_err: errno, origin, type, code, pad, info, data."""
+UNREACHABLE: Final = {errno.ENETUNREACH, errno.EHOSTUNREACH}
+
+CODE_OF_ERRNO: Final = {
+    errno.EADDRINUSE: WsaError.WSAEADDRINUSE,
+    errno.EADDRNOTAVAIL: WsaError.WSAEADDRNOTAVAIL,
+    errno.EACCES: WsaError.WSAEACCES,
+    errno.EMFILE: WsaError.WSAEMFILE,
+    errno.ENETUNREACH: WsaError.WSAENETUNREACH,
+    errno.EHOSTUNREACH: WsaError.WSAEHOSTUNREACH,
+    errno.EAFNOSUPPORT: WsaError.WSAEAFNOSUPPORT,
+    errno.EINVAL: WsaError.WSAEADDRNOTAVAIL,
+}
+
+
+def socket_error(error: OSError) -> SocketError:
+    """Translate what the kernel says into what a provider call raises."""
+    code = CODE_OF_ERRNO.get(error.errno or 0, WsaError.WSAENETDOWN)
+    return SocketError(code, error.strerror or str(error))
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One datagram from the network."""
+
+    data: bytes
+    source: Address
+    destination: Address
+
+
+@dataclass(slots=True)
+class Unreachable:
+    """An ICMP unreachable with the datagram of ours that it quotes."""
+
+    quote: bytes
+    peer: Address
+    port: bool
+    """Whether the port was unreachable; else the host or its network."""
+
+
+class UdpSocket:
+    """One bound UDP socket."""
+
+    def __init__(self, address: Address | None, family: int) -> None:
+        """Bind a socket; a free port of the wildcard address when `address` is None.
+
+        Raises:
+            SocketError: what the kernel says.
+        """
+        self.family = family
+        host, port = address or (WILDCARDS[family], 0)
+        kind = socket.AF_INET if family == 4 else socket.AF_INET6
+        self.socket = socket.socket(kind, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        try:
+            self._set_options()
+            self.socket.bind((host, port))
+        except OSError as error:
+            self.socket.close()
+            raise socket_error(error) from None
+        name = self.socket.getsockname()
+        self.local: Address = (name[0], name[1])
+
+    def _set_options(self) -> None:
+        set_option = self.socket.setsockopt
+        set_option(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_OCTETS)
+        if self.family == 4:
+            set_option(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
+            set_option(socket.IPPROTO_IP, IP_PKTINFO, 1)
+            set_option(socket.IPPROTO_IP, IP_RECVERR, 1)
+        else:
+            set_option(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            set_option(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_DO)
+            set_option(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            set_option(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+
+    def receive_all(self) -> Iterator[Arrival | Unreachable]:
+        """Yield everything that is queued at the socket, errors included, until it is empty."""
+        while True:
+            try:
+                data, ancillary, _, source = self.socket.recvmsg(MAXIMUM_DATAGRAM, ANCILLARY_OCTETS)
+            except BlockingIOError:
+                return
+            except OSError:
+                yield from self._errors()
+                continue
+            yield Arrival(data, (source[0], source[1]), self._destination(ancillary))
+
+    def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> Address:
+        """Return the local address a datagram was sent to."""
+        for level, kind, data in ancillary:
+            if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+                return socket.inet_ntop(socket.AF_INET, data[8:12]), self.local[1]
+            if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
+                return socket.inet_ntop(socket.AF_INET6, data[:16]), self.local[1]
+        return self.local
+
+    def _errors(self) -> Iterator[Unreachable]:
+        """Empty the error queue; only ICMP unreachables mean something here."""
+        while True:
+            try:
+                quote, ancillary, _, peer = self.socket.recvmsg(
+                    MAXIMUM_DATAGRAM, ANCILLARY_OCTETS, MSG_ERRQUEUE
+                )
+            except OSError:
+                return
+            for _, kind, data in ancillary:
+                if kind not in {IP_RECVERR, IPV6_RECVERR} or len(data) < EXTENDED_ERROR.size:
+                    continue
+                number, origin, *_ = EXTENDED_ERROR.unpack_from(data)
+                if origin not in {SO_EE_ORIGIN_ICMP, SO_EE_ORIGIN_ICMP6}:
+                    continue
+                if number == errno.ECONNREFUSED or number in UNREACHABLE:
+                    port = number == errno.ECONNREFUSED
+                    yield Unreachable(quote, (peer[0], peer[1]), port)
+
+    def send(self, datagram: SendDatagram) -> bool:
+        """Send a datagram from the address it names; return whether the kernel took it.
+
+        A datagram that the kernel refuses is as good as lost on the way: the protocol repeats it.
+        """
+        host, port = datagram.destination
+        try:
+            self.socket.sendmsg([datagram.data], self._source(datagram), 0, (host, port))
+        except OSError:
+            return False
+        return True
+
+    def _source(self, datagram: SendDatagram) -> list[tuple[int, int, bytes]]:
+        """Return the ancillary data that fixes the source of a wildcard socket's datagram."""
+        if self.local[0] not in WILDCARDS.values():
+            return []
+        if self.family == 4:
+            octets = socket.inet_pton(socket.AF_INET, datagram.source[0])
+            return [(socket.IPPROTO_IP, IP_PKTINFO, struct.pack("=i4s4x", 0, octets))]
+        octets = socket.inet_pton(socket.AF_INET6, datagram.source[0])
+        pktinfo = struct.pack("=16si", octets, 0)
+        return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, pktinfo)]
+
+    def source_for(self, peer: Address) -> Address:
+        """Return the concrete local address from which a peer is reached.
+
+        Raises:
+            SocketError: WSAENETUNREACH and the like.
+        """
+        if self.local[0] not in WILDCARDS.values():
+            return self.local
+        kind = socket.AF_INET if self.family == 4 else socket.AF_INET6
+        with socket.socket(kind, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect(peer)
+            except OSError as error:
+                raise socket_error(error) from None
+            return probe.getsockname()[0], self.local[1]
+
+    def close(self) -> None:
+        """Close the socket."""
+        self.socket.close()

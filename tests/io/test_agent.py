@@ -1,0 +1,276 @@
+"""The agent as its callers see it: real processes, pipes, and UDP over loopback."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from mpwire.io.calls import CALLS, schema
+
+ALL_EVENTS = ["FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE"]
+SCHEMA = schema()
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
+
+
+class AgentProcess:
+    """One agent under test; every line it prints is held against the schema."""
+
+    def __init__(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "mpwire.io.agent"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.events: list[dict[str, Any]] = []
+        self.asks: list[dict[str, Any]] = []
+        self.answers: dict[int, dict[str, Any]] = {}
+        self.last_id = 0
+        self.hello = self.read()["hello"]
+
+    def write(self, text: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(text + "\n")
+        self.process.stdin.flush()
+
+    def read(self) -> dict[str, Any]:
+        assert self.process.stdout is not None
+        line: dict[str, Any] = json.loads(self.process.stdout.readline())
+        VALIDATOR.validate(line)
+        return line
+
+    def start(self, name: str, **args: Any) -> int:
+        self.last_id += 1
+        line = {"id": self.last_id, "call": name, "args": args}
+        VALIDATOR.validate(line)
+        self.write(json.dumps(line))
+        return self.last_id
+
+    def answer(self, call_id: int) -> dict[str, Any]:
+        while call_id not in self.answers:
+            line = self.read()
+            if "event" in line:
+                self.events.append(line)
+            elif "ask" in line:
+                self.asks.append(line)
+                return line
+            else:
+                self.answers[line["id"]] = line
+        return self.answers.pop(call_id)
+
+    def call(self, name: str, **args: Any) -> Any:  # noqa: ANN401 - whatever was answered
+        answer = self.answer(self.start(name, **args))
+        return answer.get("result", answer)
+
+    def wait_for(self, event: str, socket: int) -> dict[str, Any]:
+        while True:
+            for line in self.events:
+                if (line["event"], line["socket"]) == (event, socket):
+                    self.events.remove(line)
+                    return line
+            line = self.read()
+            assert "event" in line, line
+            self.events.append(line)
+
+    def opened(self, *flags: str, host: str = "127.0.0.1") -> tuple[int, list[Any]]:
+        socket = self.call("socket", flags=list(flags))["socket"]
+        self.call("bind", socket=socket, address=[host, 0])
+        self.call("event_select", socket=socket, events=ALL_EVENTS)
+        return socket, self.call("getsockname", socket=socket)["address"]
+
+    def end(self) -> int:
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.close()
+        self.process.stdout.close()
+        return self.process.wait(10)
+
+
+@pytest.fixture
+def agents() -> Iterator[list[AgentProcess]]:
+    """Start agents by appending them; all end with their input."""
+    started: list[AgentProcess] = []
+    yield started
+    assert [agent.end() for agent in started] == [0] * len(started)
+
+
+@pytest.fixture
+def root(agents: list[AgentProcess]) -> AgentProcess:
+    agents.append(AgentProcess())
+    return agents[-1]
+
+
+@pytest.fixture
+def leaf(agents: list[AgentProcess]) -> AgentProcess:
+    agents.append(AgentProcess())
+    return agents[-1]
+
+
+def test_says_who_it_is_first(root: AgentProcess) -> None:
+    assert root.hello["contract"] == 1
+    assert root.hello["name"] == "mpwire"
+    assert set(root.hello["calls"]) == set(CALLS)
+
+
+def test_a_session_from_join_to_dismantle(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    joined = leaf.call(
+        "join_leaf", socket=s, address=address, caller_data="6869", callee_capacity=8
+    )
+    assert joined == {"socket": s}
+    assert root.wait_for("FD_ACCEPT", r)["code"] == 0
+    accepted = root.call("accept", socket=r, callee_data="6f6b")
+    assert accepted["caller_data"] == "6869"
+    p = accepted["socket"]
+    assert leaf.wait_for("FD_CONNECT", s)["code"] == 0
+    assert leaf.wait_for("FD_WRITE", s)["code"] == 0
+    assert leaf.call("callee_data", socket=s) == {"callee_data": "6f6b"}
+    assert leaf.call("getpeername", socket=s) == {"address": address}
+    assert root.wait_for("FD_WRITE", r)["code"] == 0
+    assert root.call("send", socket=r, data="01") == {"octets": 1}
+    leaf.wait_for("FD_READ", s)
+    assert leaf.call("recv", socket=s) == {"data": "01"}
+    leaf.call("send", socket=s, data="02")
+    root.wait_for("FD_READ", r)
+    assert root.call("recv", socket=r) == {"data": "02"}
+    assert root.call("recv", socket=r)["error"]["name"] == "WSAEWOULDBLOCK"
+    root.call("shutdown", socket=r, how="BOTH")
+    assert leaf.wait_for("FD_CLOSE", s)["code"] == 0
+    assert root.wait_for("FD_CLOSE", p)["code"] == 0
+    assert root.wait_for("FD_CLOSE", r)["code"] == 0
+    assert [line["seq"] for line in leaf.events] == []
+
+
+def test_blocking_calls_are_answered_when_they_end(root: AgentProcess, leaf: AgentProcess) -> None:
+    r = root.call("socket", flags=["C_ROOT", "D_ROOT"])["socket"]
+    root.call("bind", socket=r, address=["127.0.0.1", 0])
+    root.call("listen", socket=r)
+    address = root.call("getsockname", socket=r)["address"]
+    accept = root.start("accept", socket=r, callee_data="aa")
+    s = leaf.call("socket", flags=["C_LEAF", "D_LEAF"])["socket"]
+    join = leaf.start("join_leaf", socket=s, address=address, callee_capacity=4)
+    assert leaf.answer(join)["result"] == {"socket": s, "callee_data": "aa"}
+    p = root.answer(accept)["result"]["socket"]
+    receive = leaf.start("recv", socket=s)
+    leaf.call("barrier")
+    root.call("barrier")
+    root.call("send", socket=r, data="0102")
+    assert leaf.answer(receive)["result"] == {"data": "0102"}
+    assert p != r
+
+
+def test_the_condition_function_can_be_the_caller(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s, local = leaf.opened("C_LEAF", "D_LEAF")
+    leaf.call("join_leaf", socket=s, address=address, caller_data="07")
+    root.wait_for("FD_ACCEPT", r)
+    first = root.start("accept", socket=r, condition="ask")
+    ask = root.answer(first)
+    assert ask["condition"]["address"] == local
+    assert ask["condition"]["caller_data"] == "07"
+    waiting = root.start("getsockname", socket=r)
+    root.write(json.dumps({"answer": ask["ask"], "decision": "defer"}))
+    assert root.answer(first)["error"]["name"] == "WSATRY_AGAIN"
+    assert root.answer(waiting)["result"] == {"address": address}
+    second = root.start("accept", socket=r, condition="ask")
+    ask = root.answer(second)
+    root.write(json.dumps({"answer": ask["ask"], "decision": "reject"}))
+    assert root.answer(second)["error"]["name"] == "WSAECONNREFUSED"
+    assert leaf.wait_for("FD_CONNECT", s)["code"] == 10061
+
+
+def test_a_refused_port_fails_the_join(root: AgentProcess, leaf: AgentProcess) -> None:
+    leaf.call("configure", timers={"rto_initial_s": 0.01, "rto_maximum_s": 0.02})
+    _, address = root.opened("C_LEAF", "D_LEAF")
+    root.call("exit")
+    assert root.process.wait(10) == 0
+    r, _ = leaf.opened("C_ROOT", "D_ROOT")
+    leaf.call("join_leaf", socket=r, address=address)
+    assert leaf.wait_for("FD_CONNECT", r)["code"] == 10061
+
+
+def test_a_wildcard_address_answers_from_where_it_was_asked(
+    root: AgentProcess, leaf: AgentProcess
+) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT", host="0.0.0.0")  # noqa: S104 - what is tested
+    root.call("listen", socket=r)
+    s = leaf.call("socket", flags=["C_LEAF", "D_LEAF"])["socket"]
+    leaf.call("event_select", socket=s, events=ALL_EVENTS)
+    leaf.call("join_leaf", socket=s, address=["127.0.0.5", address[1]])
+    root.wait_for("FD_ACCEPT", r)
+    p = root.call("accept", socket=r)["socket"]
+    assert leaf.wait_for("FD_CONNECT", s)["code"] == 0
+    assert root.call("getsockname", socket=p)["address"][0] == "127.0.0.5"
+
+
+def test_unreported_events_wait_to_be_enumerated(root: AgentProcess, leaf: AgentProcess) -> None:
+    r = root.call("socket", flags=["C_ROOT", "D_ROOT"])["socket"]
+    root.call("bind", socket=r, address=["127.0.0.1", 0])
+    root.call("event_select", socket=r, events=["FD_ACCEPT"], report=False)
+    root.call("listen", socket=r)
+    address = root.call("getsockname", socket=r)["address"]
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    leaf.call("join_leaf", socket=s, address=address)
+    found: list[dict[str, Any]] = []
+    while not found:
+        root.call("barrier")
+        leaf.call("barrier")
+        found = root.call("enum_network_events", socket=r)["events"]
+    assert found == [{"event": "FD_ACCEPT", "code": 0}]
+    assert root.call("enum_network_events", socket=r) == {"events": []}
+    assert root.events == []
+
+
+@pytest.mark.parametrize(
+    ("line", "key", "text"),
+    [
+        ("{", "invalid", "truncated"),
+        ('{"id": 1}', "invalid", "call"),
+        ('{"id": 1, "call": "fly"}', "unsupported", "fly"),
+        (
+            '{"id": 1, "call": "socket", "args": {"flags": [], "qos": 1}}',
+            "unsupported",
+            "socket: qos",
+        ),
+        ('{"id": 1, "call": "socket", "args": {"flags": ["X"]}}', "invalid", "socket: "),
+        ('{"id": 1, "call": "configure", "args": {"timers": {"x_s": 1}}}', "invalid", "x_s"),
+        ('{"id": 1, "call": "configure", "args": {"side_chat": true}}', "unsupported", "side_chat"),
+        ('{"id": 1, "call": "send", "args": {"socket": 1, "data": "0"}}', "invalid", "'0'"),
+        ('{"id": 1, "call": "close", "args": {"socket": 9}}', "error", "WSAENOTSOCK"),
+        ("[" * 100_000, "invalid", ""),
+    ],
+)
+def test_what_is_wrong_with_a_line_is_said(
+    root: AgentProcess, line: str, key: str, text: str
+) -> None:
+    root.write(line)
+    answer = root.read()
+    assert text in str(answer[key])
+    assert root.call("barrier") == {}
+
+
+def test_configure_comes_before_the_first_socket(root: AgentProcess) -> None:
+    root.call("configure", seed=5, timers={"retransmissions": 3, "rto_initial_s": 0.1})
+    root.call("socket", flags=["C_LEAF", "D_LEAF"])
+    assert "before" in root.call("configure", seed=6)["invalid"]
+
+
+def test_starts_without_scapy() -> None:
+    program = "import mpwire.io.agent, sys; print([n for n in sys.modules if 'scapy' in n])"
+    printed = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert printed.stdout == "[]\n"
+
+
+def test_the_published_schema_is_the_one_in_use() -> None:
+    published = Path(__file__).parents[2] / "docs" / "agent-schema.json"
+    assert json.loads(published.read_text()) == json.loads(json.dumps(SCHEMA))
