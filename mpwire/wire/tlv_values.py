@@ -38,7 +38,8 @@ def _read_pad(_fmt: TlvFormat, data: bytes, start: int, length: int) -> int:
     return length
 
 
-def _write_pad(_fmt: TlvFormat, value: int) -> bytes:
+def _write_pad(fmt: TlvFormat, value: int) -> bytes:
+    check_length(fmt, value, 0)
     return bytes(value)
 
 
@@ -95,7 +96,10 @@ def _pair(*, first: int, last: int) -> tuple[int, int]:
 def _pack(record: Record, value: object) -> bytes:
     values = [getattr(value, name) for name in record.names]
     record.check(values, 0)
-    return record.packing.pack(*values)
+    octets = record.packing.pack(*values)
+    if record.packing.unpack(octets) != tuple(values):  # `struct` cuts and fills octets silently
+        raise DecodeError("R11", 0, f"octets do not fill their field in {type(value).__name__}")
+    return octets
 
 
 def _read_record(fmt: TlvFormat, data: bytes, start: int, _length: int) -> object:

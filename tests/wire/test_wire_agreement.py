@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from mpwire.wire.bridge import message_from_packet, packet_from_message
 from mpwire.wire.codec import decode_untrusted, encode, pad_join_request
-from mpwire.wire.errors import DecodeError
+from mpwire.wire.errors import DecodeError, EncodeError
 from mpwire.wire.formats import Record, TlvFormat
 from mpwire.wire.messages import JoinReq, Message
-from mpwire.wire.numbers import MessageType, TlvType, is_grease_tlv
+from mpwire.wire.numbers import MessageType, TlvType
 from mpwire.wire.strict import StrictError, dissect_strict
 from mpwire.wire.tables import MESSAGE_FORMATS, TLV_FORMATS
 
@@ -272,9 +272,28 @@ def test_random_octets_raise_nothing_but_decode_errors(
     assert_agreement(octets)
 
 
-def test_grease_tlvs_are_the_ones_with_a_in_both_low_nibbles() -> None:
-    assert [code for code in (0x0A0A, 0x1A2A, 0xFAFA, 0x0A0B, 0xA0A0) if is_grease_tlv(code)] == [
-        0x0A0A,
-        0x1A2A,
-        0xFAFA,
-    ]
+@each_type
+@examples
+@given(data=st.data())
+def test_encode_refuses_a_careless_message_or_means_what_it_says(
+    code: int, data: st.DataObject
+) -> None:
+    message = data.draw(messages(code))
+    name = data.draw(st.sampled_from(message.__struct_fields__))
+    careless = st.integers(-1, 2**65)
+    if isinstance(getattr(message, name), bytes):
+        setattr(message, name, data.draw(st.binary(max_size=600)))
+    elif isinstance(getattr(message, name), int):
+        setattr(message, name, data.draw(careless))
+    elif name in {"versions", "unknown_tlvs"}:
+        setattr(message, name, tuple(data.draw(st.lists(careless, max_size=20))))
+    elif name == "ranges":
+        pairs = st.lists(st.tuples(numbers(32), numbers(32)), max_size=34)
+        setattr(message, name, tuple(data.draw(pairs)))
+    elif getattr(message, name) is not None and name != "extra":
+        setattr(message, name, None)
+    try:
+        octets = encode(message)
+    except EncodeError:
+        return
+    assert decode_untrusted(octets) == message

@@ -148,7 +148,9 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("data", "rule", "offset"), [one[1:] for one in BROKEN], ids=lambda _: "")
+@pytest.mark.parametrize(
+    ("data", "rule", "offset"), [pytest.param(*one[1:], id=one[0]) for one in BROKEN]
+)
 def test_each_broken_datagram_names_rule_and_offset(data: bytes, rule: str, offset: int) -> None:
     error = error_of(data)
     assert (error.rule, error.offset_octets) == (rule, offset), error
@@ -264,6 +266,10 @@ REFUSED: list[tuple[m.Message, str]] = [
     (m.Data(destination_tag=TAG, origin=1, dflags=0, hop=0), "R10"),
     (m.Data(destination_tag=TAG, origin=1, dflags=0, hop=0, payload=b"", sealed=bytes(20)), "R10"),
     (m.Data(destination_tag=TAG, origin=1, dflags=0, hop=0, payload=bytes(65510)), "R18"),
+    (join_req(pad_octets=-1), "R11"),
+    (join_req(pad_octets=65536), "R11"),
+    (abort(flags=0x40, auth=m.Auth(key_id=1, alg=1, counter=1, icv=bytes(15))), "R11"),
+    (abort(flags=0x40, auth=m.Auth(key_id=1, alg=1, counter=1, icv=bytes(17))), "R11"),
     (nack(), "R11"),
     (nack(*[(2 * one, 2 * one) for one in range(33)]), "R11"),
     (m.VersionNeg(destination_tag=TAG, versions=()), "R11"),
@@ -273,7 +279,7 @@ REFUSED: list[tuple[m.Message, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("message", "rule"), REFUSED, ids=lambda _: "")
+@pytest.mark.parametrize(("message", "rule"), REFUSED, ids=range(len(REFUSED)))
 def test_encode_refuses_what_decode_would_refuse(message: m.Message, rule: str) -> None:
     with pytest.raises(EncodeError) as caught:
         encode(message)
