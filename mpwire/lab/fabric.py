@@ -115,8 +115,8 @@ class SwitchFabric:
             # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
             os.sched_setaffinity(0, {_present_cpu()})
             self._ring = PacketRing(max(spec.mtu for spec in hosts) + ETHERNET_OCTETS)
-        for number, spec in enumerate(hosts):
-            self._hosts[spec.name] = Host(spec, number, self._ring)
+        for spec in hosts:
+            self._hosts[spec.name] = Host(spec, self._ring)
 
     @property
     def switch(self) -> Switch:

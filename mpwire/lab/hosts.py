@@ -84,10 +84,10 @@ def silence_switch_side() -> None:
 class Host:
     """Hold a host's namespace and our end of its cable."""
 
-    def __init__(self, spec: HostSpec, number: int, ring: PacketRing | None) -> None:
+    def __init__(self, spec: HostSpec, ring: PacketRing | None) -> None:
         """Make the namespace and its interface, which is still down and has no address.
 
-        Args: number: unlike any other host's; ring: None attaches the host by a TAP device.
+        Args: ring: None attaches the host by a TAP device.
         Raises: OSError, MachineError where the carrier cannot be had.
         """
         self.spec = spec
@@ -97,15 +97,15 @@ class Host:
         try:
             with self.namespace.entered():
                 _quieten(any(address.version == 6 for address in spec.interfaces()))
-            self.port = self._attach(number, ring)
+            self.port = self._attach(ring)
         except BaseException:
             self.namespace.close()
             raise
 
-    def _attach(self, number: int, ring: PacketRing | None) -> TapPort | VethPort:
+    def _attach(self, ring: PacketRing | None) -> TapPort | VethPort:
         if ring is None:
             return TapPort(self.namespace, self.spec.name)
-        port = VethPort(self.namespace, f"p{number}", self.spec.mtu, ring)
+        port = VethPort(self.namespace, self.spec.mtu, ring)
         ring.hear(port.name, self.spec.name)
         return port
 

@@ -9,6 +9,7 @@ all: for users who may not open /dev/net/tun.
 import array
 import errno
 import fcntl
+import itertools
 import os
 import socket
 import struct
@@ -25,7 +26,7 @@ FRAME_MAX_OCTETS = 65_600
 
 _TUNSETIFF, _TUNSETPERSIST = 0x4004_54CA, 0x4004_54CB
 _IFF_TAP, _IFF_NO_PI = 0x2, 0x1000
-_SIOCETHTOOL = 0x8946
+_SIOCETHTOOL, _GET_LINK = 0x8946, 0x0A
 _OFFLOADS = {"transmit checksum": 0x17, "scatter-gather": 0x19, "TSO": 0x1F, "GSO": 0x24}
 _NOTHING = {errno.EAGAIN, errno.EIO, errno.EBADFD}
 """No frame now; or none any more, because the link is down or the interface gone."""
@@ -79,33 +80,47 @@ class TapPort:
 class VethPort:
     """Hold our end of a host's veth pair; what the host sends is read from the common ring."""
 
-    def __init__(self, namespace: NetworkNamespace, name: str, mtu: int, ring: PacketRing) -> None:
+    _numbers = itertools.count()
+    # Never the same name twice: the kernel takes its time to remove the pairs of a past fabric.
+
+    def __init__(self, namespace: NetworkNamespace, mtu: int, ring: PacketRing) -> None:
         """Make the pair, its other end in the host's namespace.
 
-        Args: name: of our end; mtu: of our end.
+        Args: mtu: of our end.
         Raises: OSError, MachineError where this user may not.
         """
+        self.name = name = f"p{next(self._numbers)}"
         with RouteSocket() as route:
             route.apply([veth_add(name, INTERFACE, namespace.descriptor)])
             with namespace.entered():
                 _transmit_offloads_off(INTERFACE)
             route.apply([link_set(socket.if_nametoindex(name), mtu=mtu)])
-        self.name = name
         self._send = ring.writer(name)
 
     def write(self, frame: bytes, /) -> None:
         """Hand a frame to the host; raise OSError when it was not taken."""
-        self._send(frame)
+        try:
+            self._send(frame)
+        except OSError as error:
+            # A host whose end is down looks like a full queue to the sender.
+            if error.errno == errno.ENOBUFS and not _ethtool(self.name, _GET_LINK):
+                raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN)) from error
+            raise
 
     def close(self) -> None:
         """Leave the pair to its namespaces."""
 
 
+def _ethtool(interface: str, command: int, value: int = 0) -> int:
+    """Ask or set one number of an interface of the present namespace."""
+    numbers = array.array("I", [command, value])
+    request = struct.pack("16sP16x", interface.encode(), numbers.buffer_info()[0])
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, _SIOCETHTOOL, request)
+    return numbers[1]
+
+
 def _transmit_offloads_off(interface: str) -> None:
     """Have the host's kernel finish every frame, checksum included, before it crosses the pair."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        for command in _OFFLOADS.values():
-            value = array.array("I", [command, 0])
-            address, _ = value.buffer_info()
-            request = struct.pack("16sP16x", interface.encode(), address)
-            fcntl.ioctl(control, _SIOCETHTOOL, request)
+    for command in _OFFLOADS.values():
+        _ethtool(interface, command, 0)

@@ -26,7 +26,7 @@ def _try_veth() -> None:
     namespace = NetworkNamespace.create()
     ring = PacketRing(MTU)
     try:
-        VethPort(namespace, "p0", MTU, ring).close()
+        VethPort(namespace, MTU, ring).close()
     finally:
         ring.close()
         namespace.close()

@@ -168,6 +168,6 @@ def port_error(error: OSError) -> str:
     """Say in a word why a port did not take a frame."""
     if error.errno in {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}:
         return PORT_FULL
-    if error.errno in {errno.EIO, errno.ENETDOWN, errno.ENXIO}:
+    if error.errno in {errno.EIO, errno.ENETDOWN, errno.ENODEV, errno.EBADFD}:
         return "port down"
     return f"port: {error.strerror or error}"

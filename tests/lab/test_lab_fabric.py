@@ -28,8 +28,6 @@ def test_datagrams_pass_and_the_record_is_complete(talk: dict[str, Any]) -> None
     assert talk["answers"] == [f"HELLO {number}" for number in range(5)]
     assert talk["status"] == 0
     assert [frame["number"] for frame in frames(tape)] == list(range(1, len(frames(tape)) + 1))
-    times = [frame["time_ns"] for frame in frames(tape)]
-    assert times == sorted(times)
 
 
 def test_every_frame_sent_has_a_decision_and_every_delivery_a_cause(talk: dict[str, Any]) -> None:
