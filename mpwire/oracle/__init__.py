@@ -1,0 +1,25 @@
+"""What a capture proves about the socket events that were reported.
+
+In reading order:
+    judgement     what the judge says: verdicts, findings, judged events
+    registry      rules as registered functions, and their outcomes
+    trace         a run file as packets, deliveries and agents' lines in one order
+    calls         agents' lines as calls, answers and reported events
+    shelf, history    attempts and memberships, from packets alone
+    sockets, bind     descriptors, and which attempt each call began or decided
+    case          all of that together, what every rule looks at
+    expectations, expect_*, inbox    which events must and may be reported, and why
+    events        reported events matched with expected ones
+    obligations   what had to be answered by the next barrier
+    gate          whether the record is complete
+    rules         the rules, by family
+    judge         the verdict; `judge(open_run(path))` is all that others need
+    table         the rule table of docs/oracle.md
+
+Nothing here shares code with the endpoints it judges.
+"""
+
+from mpwire.oracle.judge import judge
+from mpwire.oracle.judgement import Finding, JudgedEvent, Judgement, Level, RuleResult
+
+__all__ = ["Finding", "JudgedEvent", "Judgement", "Level", "RuleResult", "judge"]

@@ -1,0 +1,286 @@
+"""Tie calls to packets: which attempt a join call began, which one an accept call decided.
+
+Calls name addresses and packets carry them, so the tie needs no knowledge of how an endpoint
+works: a join call owns the first new attempt from its socket to its target that left after it
+was asked; a successful accept owns the attempt of the address it returned.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from mpwire.oracle.calls import Call
+from mpwire.oracle.history import Attempt, Membership
+from mpwire.oracle.shelf import read
+from mpwire.oracle.sockets import ANY_ADDRESSES, Kind, Socket, SocketTable, endpoint_of
+from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import Accept, Challenge, JoinReq, Message, Pending, Reject
+from mpwire.wire.numbers import PendingState, RejectReason
+
+OUTCOMES_OF_A_JOIN = frozenset(
+    {
+        WsaError.WSAECONNREFUSED,
+        WsaError.WSAENETUNREACH,
+        WsaError.WSAETIMEDOUT,
+        WsaError.WSAEISCONN,
+        WsaError.WSAENOBUFS,
+        WsaError.WSAEOPNOTSUPP,
+        WsaError.WSAEAFNOSUPPORT,
+        WsaError.WSAEINTR,
+    }
+)
+"""Codes with which a blocking join may end although a request left."""
+
+
+@dataclass(slots=True, eq=False)
+class Join:
+    """One WSPJoinLeaf that was asked for, and the attempt it began."""
+
+    call: Call
+    socket: Socket
+    """The socket it was called on: FD_CONNECT belongs here."""
+    handle: Socket | None
+    """What it returned: a new P, or the socket itself."""
+    attempt: Attempt | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Acceptance:
+    """One WSPAccept, and the attempt at the head of the queue that it decided."""
+
+    call: Call
+    listener: Socket
+    handle: Socket | None = None
+    attempt: Attempt | None = None
+
+    @property
+    def consumes(self) -> bool:
+        """Tell whether it takes the head off the queue, which re-enables FD_ACCEPT (W92)."""
+        return self.call.ok or self.call.error in (
+            WsaError.WSAECONNREFUSED,
+            WsaError.WSAECONNRESET,
+            WsaError.WSAEACCES,
+        )
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One admitted request in the queue of a listener."""
+
+    attempt: Attempt
+    arrival: Packet
+    """The copy whose cookie was good."""
+    certain: bool
+    """A PENDING(QUEUED) or ACCEPT proves that it was queued."""
+    taken: Acceptance | None = None
+
+
+@dataclass(slots=True)
+class Bindings:
+    """All ties of a run."""
+
+    joins: list[Join] = field(default_factory=list)
+    acceptances: list[Acceptance] = field(default_factory=list)
+    queues: dict[Socket, list[Entry]] = field(default_factory=dict)
+    handles: dict[Membership, list[Socket]] = field(default_factory=dict)
+    """The sockets that stand for a membership: P at the root, L or A at the leaf."""
+
+    def own(self, membership: Membership, socket: Socket) -> None:
+        """Note that a socket stands for a membership."""
+        if socket not in self.handles.setdefault(membership, []):
+            self.handles[membership].append(socket)
+
+    def handle_of(self, membership: Membership, *, at_root: bool) -> Socket | None:
+        """Return P of a membership, or its leaf end."""
+        for socket in self.handles.get(membership, ()):
+            if (socket.kind is Kind.HANDLE) == at_root:
+                return socket
+        return None
+
+
+def bind(table: SocketTable, attempts: Iterable[Attempt]) -> Bindings:
+    """Tie all join and accept calls to attempts."""
+    bindings = Bindings()
+    everything = sorted(attempts, key=lambda attempt: attempt.first.number)
+    _bind_joins(bindings, table, everything)
+    for socket in table.all:
+        if socket.accepts or socket.listening < NEVER:
+            queue = list(_queue(socket, everything))
+            bindings.queues[socket] = queue
+            _bind_accepts(bindings, table, socket, queue, everything)
+    for join in bindings.joins:
+        if join.attempt and join.attempt.membership and join.handle:
+            join.handle.membership = join.attempt.membership
+            bindings.own(join.attempt.membership, join.handle)
+    return bindings
+
+
+def _bind_joins(bindings: Bindings, table: SocketTable, attempts: list[Attempt]) -> None:
+    taken: set[int] = set()
+    asked = [(call, socket) for socket in table.all for call in socket.joins]
+    for call, socket in sorted(asked, key=lambda pair: pair[0].asked):
+        descriptor = (call.result or {}).get("socket")
+        handle = table.get(call.host, descriptor) if isinstance(descriptor, int) else None
+        join = Join(call, socket, handle)
+        bindings.joins.append(join)
+        failed_at_once = call.error is not None and call.error not in OUTCOMES_OF_A_JOIN
+        if failed_at_once or call.unsupported or call.invalid:
+            continue
+        for attempt in attempts:
+            if id(attempt) not in taken and _begun_by(attempt, call, socket):
+                taken.add(id(attempt))
+                join.attempt = attempt
+                _learn(socket, attempt)
+                if handle is not None:
+                    handle.attempt = attempt
+                    handle.local = socket.local
+                break
+
+
+def _begun_by(attempt: Attempt, call: Call, socket: Socket) -> bool:
+    first = attempt.first
+    return (
+        attempt.initiator_host == call.host
+        and first.position > call.asked
+        and attempt.responder == endpoint_of(call.args.get("address"))
+        and attempt.by_root == (socket.kind is Kind.ROOT)
+        and (socket.local is None or socket.local[1] == 0 or socket.is_at(attempt.initiator))
+        and (attempt.request.caller_data or b"").hex() == (call.text("caller_data") or "").lower()
+    )
+
+
+def _learn(socket: Socket, attempt: Attempt) -> None:
+    """Take the local address from the packets where the calls left it open (W9)."""
+    if (
+        socket.local is None
+        or socket.local[1] == 0
+        or (socket.local[0] in ANY_ADDRESSES and socket.kind is Kind.LEAF)
+    ):
+        socket.local = attempt.initiator
+
+
+def good_cookie(attempt: Attempt, arrival: Packet, host: str | None) -> bool:
+    """Tell whether a request that arrived echoes a cookie this host had issued to its sender."""
+    cookie = read(arrival, JoinReq).cookie
+    return cookie is not None and any(
+        read(challenge, Challenge).cookie == cookie
+        for challenge in attempt.shelf.sent(Challenge)
+        if challenge.number < arrival.number
+        and challenge.destination == arrival.source
+        and (host is None or challenge.host in (host, None))
+    )
+
+
+def _queue(socket: Socket, attempts: list[Attempt]) -> Iterator[Entry]:
+    """Yield the entries of a listener in the order in which they were admitted."""
+    entries = []
+    for attempt in attempts:
+        if attempt.responder_host != socket.host or not socket.is_at(attempt.responder):
+            continue
+        if attempt.by_root != (socket.kind is not Kind.ROOT):
+            continue
+        for arrival in attempt.shelf.arrived(JoinReq):
+            if socket.listens_at(arrival.position) and good_cookie(attempt, arrival, socket.host):
+                proof = _proof(attempt)
+                if proof is not None:
+                    entries.append(Entry(attempt, arrival, proof))
+                break
+    yield from sorted(entries, key=lambda entry: entry.arrival.number)
+
+
+def _proof(attempt: Attempt) -> bool | None:
+    """Tell whether an answer proves that the request was queued; None: it proves the contrary."""
+    states = [read(packet, Pending).state for packet in attempt.shelf.sent(Pending)]
+    if PendingState.QUEUED in states or attempt.shelf.sent(Accept):
+        return True
+    reasons = [read(packet, Reject).reason for packet in attempt.shelf.sent(Reject)]
+    if RejectReason.APP_REFUSED in reasons:
+        return True
+    return None if reasons else False
+
+
+def _first(attempt: Attempt, kind: type[Message], after: Position) -> Packet | None:
+    return next((p for p in attempt.shelf.sent(kind) if p.position > after), None)
+
+
+def _bind_accepts(
+    bindings: Bindings,
+    table: SocketTable,
+    listener: Socket,
+    queue: list[Entry],
+    attempts: list[Attempt],
+) -> None:
+    taken: set[int] = set()
+    for call in listener.accepts:
+        acceptance = Acceptance(call, listener)
+        bindings.acceptances.append(acceptance)
+        if call.ok:
+            acceptance.attempt = _accepted(call, listener, attempts, taken)
+            descriptor = (call.result or {}).get("socket")
+            if isinstance(descriptor, int):
+                acceptance.handle = table.get(call.host, descriptor)
+        elif call.error == WsaError.WSAECONNREFUSED:
+            acceptance.attempt = _refused(call, listener, attempts, taken)
+        if acceptance.attempt is not None:
+            taken.add(id(acceptance.attempt))
+            _settle(bindings, acceptance, queue)
+        elif acceptance.consumes:
+            head = next((entry for entry in queue if entry.taken is None), None)
+            if head is not None:
+                head.taken = acceptance
+
+
+def _settle(bindings: Bindings, acceptance: Acceptance, queue: list[Entry]) -> None:
+    attempt, handle = acceptance.attempt, acceptance.handle
+    for entry in queue:
+        if entry.attempt is attempt:
+            entry.taken = acceptance
+    if attempt is not None and handle is not None:
+        handle.attempt = attempt
+        handle.local = attempt.responder
+        handle.membership = attempt.membership
+        if attempt.membership is not None:
+            bindings.own(attempt.membership, handle)
+
+
+def _answerable(attempt: Attempt, listener: Socket, taken: set[int]) -> bool:
+    return (
+        id(attempt) not in taken
+        and attempt.responder_host == listener.host
+        and listener.is_at(attempt.responder)
+    )
+
+
+def _accepted(
+    call: Call, listener: Socket, attempts: list[Attempt], taken: set[int]
+) -> Attempt | None:
+    """Find the attempt of the address that an accept returned; one with an ACCEPT if there is."""
+    address = endpoint_of((call.result or {}).get("address"))
+    candidates = [
+        attempt
+        for attempt in attempts
+        if _answerable(attempt, listener, taken) and attempt.initiator == address
+    ]
+    for attempt in candidates:
+        accept = next(iter(attempt.shelf.sent(Accept)), None)
+        if accept is not None and accept.position > call.asked:
+            return attempt
+    waiting = (a for a in candidates if not a.shelf.sent(Accept, Reject))
+    return next((a for a in waiting if a.first.position < call.answered), None)
+
+
+def _refused(
+    call: Call, listener: Socket, attempts: list[Attempt], taken: set[int]
+) -> Attempt | None:
+    """Find the attempt whose first REJECT(APP_REFUSED) left soonest after the call was asked."""
+    found: list[tuple[int, Attempt]] = []
+    for attempt in attempts:
+        if _answerable(attempt, listener, taken):
+            refusal = _first(attempt, Reject, (0, 0))
+            if (
+                refusal is not None
+                and refusal.position > call.asked
+                and read(refusal, Reject).reason == RejectReason.APP_REFUSED
+            ):
+                found.append((refusal.number, attempt))
+    return min(found, key=lambda pair: pair[0])[1] if found else None

@@ -1,0 +1,242 @@
+"""Read agents' lines: calls with their answers, reported events, barriers, the end of the process.
+
+The meaning of the lines is that of docs/agents.md and nothing else. What is not a line of that
+contract is kept in `oddities`, so that a rule can say so.
+"""
+
+from dataclasses import dataclass, field
+
+import msgspec
+
+from mpwire.capture.records import AgentExit, AgentLine
+from mpwire.oracle.trace import NEVER, AgentRecord, Position
+from mpwire.vocabulary import NetworkEvent, WsaError
+
+EVENT_ORDER = ("FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE")
+"""Order in which an agent prints the bits of one enumeration."""
+EVENT_NAMES = frozenset(str(event.name) for event in NetworkEvent)
+
+
+class Line(msgspec.Struct, forbid_unknown_fields=False):
+    """Any line of the contract; which fields are set says which line it is."""
+
+    id: int | None = None
+    call: str | int | None = None
+    args: dict[str, object] = {}
+    result: dict[str, object] | None = None
+    error: dict[str, object] | None = None
+    unsupported: str | None = None
+    invalid: str | None = None
+    event: str | None = None
+    socket: int | None = None
+    code: int | None = None
+    seq: int | None = None
+    hello: dict[str, object] | None = None
+    ask: int | None = None
+    condition: dict[str, object] | None = None
+    answer: int | None = None
+    decision: str | None = None
+    callee_data: str | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One call to an agent, with its answer when there was one."""
+
+    host: str
+    id: int
+    name: str
+    args: dict[str, object]
+    asked: Position
+    asked_ns: int
+    answered: Position = NEVER
+    result: dict[str, object] | None = None
+    error: int | None = None
+    """Winsock code of a failed call."""
+    unsupported: str | None = None
+    invalid: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the call succeeded."""
+        return self.result is not None
+
+    @property
+    def socket(self) -> int | None:
+        """Give the descriptor the call is about."""
+        value = self.args.get("socket")
+        return value if isinstance(value, int) else None
+
+    def text(self, name: str) -> str | None:
+        """Return a text argument, or None."""
+        value = self.args.get(name)
+        return value if isinstance(value, str) else None
+
+    def outcome(self) -> str:
+        """Say how the call ended, in words."""
+        if self.result is not None:
+            return "success"
+        if self.error is not None:
+            return error_name(self.error)
+        if self.unsupported is not None:
+            return "unsupported"
+        return "invalid" if self.invalid is not None else "no answer"
+
+    def __str__(self) -> str:
+        """Name the call as findings do."""
+        return f"call {self.id} {self.name}"
+
+
+@dataclass(slots=True, eq=False)
+class Report:
+    """One network event that the application learned of."""
+
+    host: str
+    socket: int
+    event: str
+    code: int
+    seq: int | None
+    position: Position
+
+    def __str__(self) -> str:
+        """Name the event as findings do."""
+        return self.event if self.code == 0 else f"{self.event}({error_name(self.code)})"
+
+
+@dataclass(slots=True)
+class Decided:
+    """How the application answered an `ask` of an accept call."""
+
+    call: int
+    condition: dict[str, object]
+    asked: Position
+    decision: str | None = None
+    callee_data: str | None = None
+
+
+@dataclass(slots=True)
+class AgentLog:
+    """Everything one agent was told and said."""
+
+    host: str
+    calls: list[Call] = field(default_factory=list)
+    reports: list[Report] = field(default_factory=list)
+    decided: dict[int, Decided] = field(default_factory=dict)
+    oddities: list[str] = field(default_factory=list)
+    gaps: list[int] = field(default_factory=list)
+    """Numbers of event lines that are missing or out of order."""
+    exit: AgentExit | None = None
+    ended: Position = NEVER
+    """Where the process ended, or was told to end."""
+
+    def barrier_after(self, position: Position) -> Position | None:
+        """Return where the first barrier asked after a position was answered."""
+        for call in self.calls:
+            if call.name == "barrier" and call.ok and call.asked > position:
+                return call.answered
+        return None
+
+    def call_after(self, position: Position) -> Call | None:
+        """Return the first call asked after a position that was answered."""
+        return next((c for c in self.calls if c.asked > position and c.answered < NEVER), None)
+
+
+def error_name(code: int) -> str:
+    """Name a Winsock code, or show the number of one we do not know."""
+    try:
+        return WsaError(code).name
+    except ValueError:
+        return str(code)
+
+
+def read_agents(records: list[AgentRecord]) -> dict[str, AgentLog]:
+    """Sort agents' lines by host and join answers to calls."""
+    logs: dict[str, AgentLog] = {}
+    for item in records:
+        log = logs.setdefault(item.host, AgentLog(item.host))
+        if isinstance(item.record, AgentExit):
+            log.exit = item.record
+            log.ended = min(log.ended, item.position)
+            continue
+        _read_line(log, item, item.record)
+    for log in logs.values():
+        _number(log)
+    return logs
+
+
+def _read_line(log: AgentLog, item: AgentRecord, record: AgentLine) -> None:
+    try:
+        line = msgspec.json.decode(record.line, type=Line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        log.oddities.append(f"no line of the agent contract: {bytes(record.line)[:80]!r}")
+        return
+    if record.direction == "to":
+        _told(log, item, line)
+    else:
+        _said(log, item, line)
+
+
+def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
+    if line.answer is not None:
+        asked = log.decided.get(line.answer)
+        if asked is not None:
+            asked.decision, asked.callee_data = line.decision, line.callee_data
+    elif line.id is not None and isinstance(line.call, str):
+        call = Call(log.host, line.id, line.call, line.args, item.position, item.time_ns)
+        log.calls.append(call)
+        if line.call == "exit":
+            log.ended = min(log.ended, item.position)
+
+
+def _said(log: AgentLog, item: AgentRecord, line: Line) -> None:
+    if line.event is not None:
+        if line.event not in EVENT_NAMES or line.socket is None:
+            log.oddities.append(f"an event line that names no event or no socket: {line.event}")
+            return
+        log.reports.append(
+            Report(log.host, line.socket, line.event, line.code or 0, line.seq or 0, item.position)
+        )
+    elif line.ask is not None and isinstance(line.call, int):
+        log.decided[line.ask] = Decided(line.call, line.condition or {}, item.position)
+    elif line.id is not None:
+        call = next((c for c in log.calls if c.id == line.id and c.answered == NEVER), None)
+        if call is None:
+            log.oddities.append(f"an answer to call {line.id}, which is not outstanding")
+            return
+        _answered(log, call, item.position, line)
+    elif line.hello is None:
+        log.oddities.append("a line that is none of the contract's")
+
+
+def _answered(log: AgentLog, call: Call, position: Position, line: Line) -> None:
+    call.answered = position
+    call.result, call.unsupported, call.invalid = line.result, line.unsupported, line.invalid
+    if line.error is not None:
+        code = line.error.get("code")
+        call.error = code if isinstance(code, int) else -1
+    if call.name == "enum_network_events" and call.result and call.socket is not None:
+        events = call.result.get("events")
+        for entry in events if isinstance(events, list) else ():
+            if isinstance(entry, dict) and entry.get("event") in EVENT_NAMES:
+                code = entry.get("code")
+                log.reports.append(
+                    Report(
+                        log.host,
+                        call.socket,
+                        str(entry["event"]),
+                        code if isinstance(code, int) else 0,
+                        None,
+                        position,
+                    )
+                )
+
+
+def _number(log: AgentLog) -> None:
+    """Find the numbers that event lines skip: they count 1, 2, 3, ..."""
+    expected = 1
+    for report in log.reports:
+        if report.seq is None:
+            continue
+        if report.seq != expected:
+            log.gaps.extend(range(expected, report.seq) if report.seq > expected else [expected])
+        expected = report.seq + 1

@@ -1,0 +1,92 @@
+"""The case before the judge: the trace and everything that was rebuilt from it."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from mpwire.capture import RunFile
+from mpwire.oracle.bind import Bindings, bind
+from mpwire.oracle.calls import AgentLog, read_agents
+from mpwire.oracle.history import End, History, Membership
+from mpwire.oracle.sockets import Kind, Socket, SocketTable
+from mpwire.oracle.trace import NEVER, Packet, Position, Trace
+from mpwire.wire.messages import Message
+
+if TYPE_CHECKING:
+    from mpwire.oracle.events import EventJudge
+
+
+class Case:
+    """What rules look at; everything is built once, when first asked for."""
+
+    def __init__(self, run: RunFile) -> None:
+        """Read a run file or another capture."""
+        self.trace = Trace(run)
+        self.history = History(self.trace)
+        self.logs: dict[str, AgentLog] = read_agents(self.trace.agent_records)
+        self.sockets = SocketTable(self.logs)
+        self.bindings: Bindings = bind(self.sockets, self.history.attempts)
+
+    @cached_property
+    def sent(self) -> list[Packet]:
+        """List all decoded transmissions, each once."""
+        return [packet for packet in self.trace.sent() if packet.message is not None]
+
+    def sent_of(self, *kinds: type[Message]) -> Iterator[Packet]:
+        """Yield the transmissions of some types."""
+        return (packet for packet in self.sent if isinstance(packet.message, kinds))
+
+    @cached_property
+    def own(self) -> list[Packet]:
+        """List what was captured at its sender's own interface, in order."""
+        return [p for p in self.trace.packets if p.direction == "out" and p.message is not None]
+
+    @cached_property
+    def delivered(self) -> list[Packet]:
+        """List what was captured at its receiver's own interface, in order."""
+        return [p for p in self.trace.packets if p.direction == "in" and p.message is not None]
+
+    @cached_property
+    def events(self) -> "EventJudge":
+        """Return the judged event timeline."""
+        from mpwire.oracle.events import EventJudge  # noqa: PLC0415 - events builds on cases
+
+        return EventJudge(self)
+
+    def settled(self, host: str | None, position: Position) -> Position | None:
+        """Return where a host has provably worked off what was delivered to it at a position."""
+        log = self.logs.get(host) if host else None
+        return log.barrier_after(position) if log else None
+
+    def life_end(self, host: str | None) -> Position:
+        """Return where a host's agent ended or was told to end."""
+        log = self.logs.get(host) if host else None
+        return log.ended if log else NEVER
+
+    def ends(self) -> Iterator[End]:
+        """Yield both sides of every membership."""
+        for membership in self.history.memberships:
+            yield from membership.ends
+
+    def socket_of(self, end: End) -> Socket | None:
+        """Return the socket that stands for one side of a membership."""
+        return self.bindings.handle_of(end.membership, at_root=end.is_root)
+
+    def session_socket(self, end: End) -> Socket | None:
+        """Return the socket on which a side reads and writes group data."""
+        socket = self.socket_of(end)
+        return socket.parent if socket is not None and end.is_root else socket
+
+    def memberships_of(self, root: Socket) -> Iterator[Membership]:
+        """Yield the memberships whose handles came from a c_root socket."""
+        for membership, sockets in self.bindings.handles.items():
+            if any(s.kind is Kind.HANDLE and s.parent is root for s in sockets):
+                yield membership
+
+    def bound_at(self, host: str | None, packet: Packet, *, sending: bool) -> Iterator[Socket]:
+        """Yield the open sockets of a host at the address a packet comes from or goes to."""
+        endpoint = packet.source if sending else packet.destination
+        for socket in self.sockets.all:
+            there = socket.host == host and socket.is_at(endpoint)
+            if there and socket.created < packet.position < socket.closed:
+                yield socket

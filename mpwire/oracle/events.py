@@ -1,0 +1,253 @@
+"""Match what was reported with what packets demand: the judge of the event timeline.
+
+Per socket and kind of event, lines and expectations are both in order, and the n-th line is
+explained by the first expectation that is open and not yet used. A line that nothing explains
+must not be there; an expectation that is due and has no line is an event that was not reported.
+
+A record is a set of bits: two occurrences of one event between two enumerations are one line. So
+an occurrence without a line of its own is still reported if a line of the same kind came after
+it, unless the numbers of the agent's event lines have a gap, which no coalescing explains.
+"""
+
+from collections.abc import Iterable, Iterator
+
+from mpwire.oracle.calls import EVENT_ORDER, Report, error_name
+from mpwire.oracle.case import Case
+from mpwire.oracle.expect_close import close_expectations
+from mpwire.oracle.expect_data import read_expectations
+from mpwire.oracle.expect_join import (
+    accept_expectations,
+    connect_expectations,
+    write_expectations,
+)
+from mpwire.oracle.expectations import Expectation
+from mpwire.oracle.judgement import JudgedEvent, Level
+from mpwire.oracle.registry import PASSED, Outcome
+from mpwire.oracle.sockets import Kind, Socket
+from mpwire.oracle.trace import NEVER
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import Cancel, Close
+from mpwire.wire.numbers import CancelReason, CloseReason
+
+COALESCING = frozenset({"FD_ACCEPT", "FD_READ", "FD_WRITE"})
+"""Events of which a socket may have several before it is asked."""
+
+
+class EventJudge:
+    """The judged event timeline of a run: outcomes by rule, and a level for every event."""
+
+    def __init__(self, case: Case) -> None:
+        """Build all expectations and match them with the reports."""
+        self.case = case
+        self.outcomes: dict[str, list[Outcome]] = {}
+        self.judged: list[JudgedEvent] = []
+        self.unexplained: list[tuple[Socket, Report, str]] = []
+        """Reports that nothing explains, with the rule that forbids each."""
+        self.expectations: list[Expectation] = [
+            one for one in self._expectations() if one is not None
+        ]
+        if case.trace.is_run:
+            self._judge()
+
+    def _expectations(self) -> Iterator[Expectation | None]:
+        yield from connect_expectations(self.case)
+        yield from accept_expectations(self.case)
+        yield from read_expectations(self.case)
+        yield from write_expectations(self.case)
+        yield from close_expectations(self.case)
+
+    def add(self, rule_id: str, outcome: Outcome) -> None:
+        """File an outcome under a rule."""
+        self.outcomes.setdefault(rule_id, []).append(outcome)
+
+    def reports_of(self, socket: Socket, event: str | None = None) -> list[Report]:
+        """List what was reported on a socket, in order."""
+        log = self.case.logs.get(socket.host)
+        return [
+            report
+            for report in (log.reports if log else ())
+            if report.socket == socket.descriptor and event in (None, report.event)
+        ]
+
+    def _judge(self) -> None:
+        expected: dict[tuple[Socket, str], list[Expectation]] = {}
+        for one in self.expectations:
+            expected.setdefault((one.socket, one.event), []).append(one)
+        for socket in self.case.sockets.all:
+            for event in EVENT_ORDER:
+                waiting = sorted(expected.get((socket, event), []), key=lambda e: e.opens)
+                self._match(socket, self.reports_of(socket, event), waiting)
+        self.judged.sort(key=lambda event: (event.host, event.seq or 0))
+
+    def _match(self, socket: Socket, reports: list[Report], waiting: list[Expectation]) -> None:
+        free = list(waiting)
+        for report in reports:
+            chosen = _explanation(report, free, socket)
+            if chosen is None:
+                self._unexplained(socket, report, waiting)
+                continue
+            free.remove(chosen)
+            chosen.report = report
+            self._explained(report, chosen)
+        for one in free:
+            self._missing(one, reports)
+
+    def _explained(self, report: Report, one: Expectation) -> None:
+        right = report.code == one.code
+        level = one.level if right else Level.MUST_NOT
+        self._level(report, level, one.rule, one.frames)
+        self.add(
+            one.rule,
+            PASSED
+            if right
+            else Outcome(
+                "fail",
+                one.frames,
+                one.socket.name,
+                str(one),
+                str(report),
+                f"{one.cause}, so the code is {error_name(one.code)}",
+            ),
+        )
+
+    def _unexplained(self, socket: Socket, report: Report, expected: list[Expectation]) -> None:
+        rule_id, reason = self._blame(socket, report, expected)
+        self._level(report, Level.MUST_NOT, rule_id, ())
+        self.unexplained.append((socket, report, rule_id))
+        last = max(report.position[0], 1)
+        self.add(
+            rule_id,
+            Outcome(
+                "fail",
+                tuple(frame for one in expected for frame in one.frames)[-1:] or (last,),
+                socket.name,
+                f"no {report} here",
+                f"{report} reported after frame {report.position[0]}"
+                + (f" as event line {report.seq}" if report.seq else ""),
+                reason,
+            ),
+        )
+
+    def _level(self, report: Report, level: Level, rule_id: str, frames: Iterable[int]) -> None:
+        self.judged.append(
+            JudgedEvent(
+                host=report.host,
+                socket=report.socket,
+                event=report.event,
+                code=report.code,
+                seq=report.seq,
+                level=level,
+                rule=rule_id,
+                frames=tuple(frames),
+            )
+        )
+
+    def _missing(self, one: Expectation, reports: list[Report]) -> None:
+        if one.level is not Level.MUST or not one.owed:
+            return
+        log = self.case.logs[one.socket.host]
+        due = one.due if one.due is not None else NEVER
+        merges = one.event in COALESCING and not log.gaps
+        if merges and any(one.opens < report.position <= due for report in reports):
+            self.add(one.rule, PASSED)
+            return
+        gap = f"; event line {log.gaps[0]} is missing from the record" if log.gaps else ""
+        self.add(
+            one.rule,
+            Outcome(
+                "fail" if one.due is not None else "unsure",
+                one.frames,
+                one.socket.name,
+                str(one),
+                "no such event" + ("" if one.due else ", and no barrier after its cause"),
+                one.cause + (" and a later barrier was answered" if one.due else "") + gap,
+            ),
+        )
+
+    def _blame(
+        self, socket: Socket, report: Report, expected: list[Expectation]
+    ) -> tuple[str, str]:
+        """Name the rule that a report without a cause breaks, and say why it has none."""
+        if report.position > socket.gone:
+            rule_id = {"FD_CLOSE": "EV20"}.get(report.event, _GENERAL[report.event])
+            return rule_id, "the application had closed the socket (W76)"
+        if expected and all(one.report is not None for one in expected):
+            used = f"{len(expected)} of them were due and reported already"
+            return _AGAIN.get(report.event, _GENERAL[report.event]), used
+        if not expected and socket.nominated(report.event, socket.created) is None:
+            return _GENERAL[report.event], "the event was not selected on this socket (W90)"
+        if expected:
+            first = next(one for one in expected if one.report is None)
+            return self._rule_of(socket, report), f"its cause came only later: {first.cause}"
+        return self._rule_of(socket, report), _why_never(socket, report.event)
+
+    def _rule_of(self, socket: Socket, report: Report) -> str:
+        if report.event == "FD_CONNECT":
+            return self._connect_rule(socket, report)
+        if report.event == "FD_CLOSE":
+            return self._close_rule(socket, report)
+        return _GENERAL[report.event]
+
+    def _connect_rule(self, socket: Socket, report: Report) -> str:
+        for join in self.case.bindings.joins:
+            if join.socket is socket and join.attempt is not None:
+                cancels = join.attempt.shelf.sent(Cancel)
+                reasons = [getattr(packet.message, "reason", 0) for packet in cancels]
+                if CancelReason.WITHDRAWN in reasons:
+                    return "EV7"
+        if report.code == 0 or socket.kind in (Kind.HANDLE, Kind.ACCEPTED):
+            return "EV3"
+        return "EV6" if report.code == WsaError.WSAETIMEDOUT else "EV5"
+
+    def _close_rule(self, socket: Socket, report: Report) -> str:
+        """Tell an event caused by somebody else's ending from one with no cause at all."""
+        if report.code == WsaError.WSAECONNRESET:
+            return "EV17"
+        if report.code != 0:
+            return "EV19"
+        if self._others_ended(socket, report):
+            return "EV23"
+        return "EV15" if socket.kind in (Kind.HANDLE, Kind.ROOT) else "EV14"
+
+    def _others_ended(self, socket: Socket, report: Report) -> bool:
+        own = socket.membership
+        return any(
+            packet.position < report.position
+            for membership in self.case.history.memberships
+            if membership is not own and (own is None or membership.session_id == own.session_id)
+            for packet in membership.shelf.sent(Close)
+            if getattr(packet.message, "reason", 0) != CloseReason.DISMANTLE
+        )
+
+
+_GENERAL = {
+    "FD_ACCEPT": "EV1",
+    "FD_CONNECT": "EV3",
+    "FD_READ": "EV11",
+    "FD_WRITE": "EV9",
+    "FD_CLOSE": "EV14",
+    "FD_OOB": "EV11",
+}
+"""Window rule of each event where nothing more special applies."""
+_AGAIN = {
+    "FD_ACCEPT": "EV2",
+    "FD_READ": "EV12",
+    "FD_WRITE": "EV10",
+    "FD_CLOSE": "EV20",
+}
+"""Window rule that one event too many of a kind breaks."""
+
+
+def _explanation(report: Report, free: list[Expectation], socket: Socket) -> Expectation | None:
+    """Choose the expectation that explains a report: an open one, if possible with its code."""
+    if report.position > socket.gone:
+        return None
+    opened = [one for one in free if one.opens < report.position]
+    same = [one for one in opened if one.code == report.code]
+    return next(iter(same or opened), None)
+
+
+def _why_never(socket: Socket, event: str) -> str:
+    if event == "FD_CONNECT" and socket.kind is Kind.HANDLE:
+        return "FD_CONNECT belongs to the socket that the join was called on (W22)"
+    return "no frame and no call explains it"

@@ -1,0 +1,275 @@
+"""Expect FD_ACCEPT, FD_CONNECT and the first FD_WRITE: the events of joining."""
+
+from collections.abc import Iterator
+
+from mpwire.oracle.bind import Acceptance, Entry, Join
+from mpwire.oracle.calls import error_name
+from mpwire.oracle.case import Case
+from mpwire.oracle.expectations import Expectation, expect
+from mpwire.oracle.history import Attempt, End, Membership
+from mpwire.oracle.judgement import Level
+from mpwire.oracle.shelf import read
+from mpwire.oracle.sockets import Socket
+from mpwire.oracle.trace import Packet, Position
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import (
+    Abort,
+    Accept,
+    Cancel,
+    Confirm,
+    Data,
+    Probe,
+    Reject,
+    VersionNeg,
+)
+from mpwire.wire.numbers import (
+    CancelReason,
+    Capability,
+    HeaderFlag,
+    LeafDirection,
+    RejectReason,
+)
+
+REFUSALS: dict[int, int] = {
+    **dict.fromkeys((1, 2, 3, 4, 5, 8, 9, 13), int(WsaError.WSAECONNREFUSED)),
+    int(RejectReason.ALREADY_MEMBER): int(WsaError.WSAEISCONN),
+    int(RejectReason.NO_RESOURCES): int(WsaError.WSAENOBUFS),
+    int(RejectReason.QOS_UNAVAILABLE): int(WsaError.WSAEOPNOTSUPP),
+    int(RejectReason.DIRECTION): int(WsaError.WSAEOPNOTSUPP),
+    int(RejectReason.ADDRESS_FAMILY): int(WsaError.WSAEAFNOSUPPORT),
+    int(RejectReason.EXPIRED): int(WsaError.WSAETIMEDOUT),
+}
+"""Code of FD_CONNECT by REJECT.Reason (protocol.md 1.5)."""
+UNANSWERED = (
+    WsaError.WSAETIMEDOUT,
+    WsaError.WSAENETUNREACH,
+    WsaError.WSAECONNREFUSED,
+    WsaError.WSAEHOSTUNREACH,
+)
+"""Codes of a join that nobody answered: in time, or with an ICMP error besides."""
+
+
+def accept_expectations(case: Case) -> Iterator[Expectation | None]:
+    """Expect one FD_ACCEPT per admitted request.
+
+    The n-th is recorded when its request is queued and the one before it was decided, whichever
+    comes later: FD_ACCEPT is level-triggered, and every accept that decides re-enables it
+    (W92-W94). A deferred head mutes it (W44), because nothing was decided.
+    """
+    for socket, queue in case.bindings.queues.items():
+        decided = [one for one in case.bindings.acceptances if one.listener is socket]
+        decided = [one for one in decided if one.consumes]
+        for place, entry in enumerate(queue):
+            opens = entry.arrival.position
+            if place > len(decided):
+                break
+            before = decided[place - 1] if place else None
+            if before is not None:
+                opens = max(opens, before.call.asked)
+            yield expect(
+                case,
+                socket,
+                "FD_ACCEPT",
+                rule="EV1",
+                opens=opens,
+                level=_accept_level(entry, opens, before),
+                frames=(entry.arrival.number,),
+                cause=f"a JOIN_REQ with a good cookie in frame {entry.arrival.number}"
+                + (f", after {before.call} had decided the one before" if before else ""),
+            )
+
+
+def _accept_level(entry: Entry, opens: Position, before: Acceptance | None) -> Level:
+    """Say MAY where the request may have been withdrawn, refused or decided before it was seen."""
+    shelf = entry.attempt.shelf
+    gone = [*shelf.arrived(Cancel), *shelf.sent(Reject)]
+    withdrawn = any(packet.position < opens for packet in gone)
+    raced = entry.taken is not None and entry.taken is before
+    return Level.MUST if entry.certain and not withdrawn and not raced else Level.MAY
+
+
+def connect_expectations(case: Case) -> Iterator[Expectation | None]:
+    """Expect one FD_CONNECT per join, on the socket that the join was called on."""
+    for join in case.bindings.joins:
+        if join.attempt is not None:
+            yield _connect(case, join, join.attempt)
+
+
+def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:
+    """Find the first thing that ended the attempt as its initiator saw it."""
+    cancels = attempt.shelf.sent(Cancel)
+    withdrawn = [p for p in cancels if read(p, Cancel).reason == CancelReason.WITHDRAWN]
+    handle = join.handle
+    given_up = handle.closed if handle is not None and handle is not join.socket else None
+    answers = attempt.shelf.arrived(Accept, Reject, VersionNeg)
+    for packet in answers:
+        if withdrawn and packet.number > withdrawn[0].number:
+            break
+        if isinstance(packet.message, VersionNeg) and packet is not answers[-1]:
+            continue
+        crossed = given_up is not None and packet.position > given_up
+        return _answered(case, join, attempt, packet, Level.MAY if crossed else Level.MUST)
+    timeouts = [p for p in cancels if read(p, Cancel).reason == CancelReason.TIMEOUT]
+    if timeouts and not withdrawn:
+        return _unanswered(case, join, attempt, timeouts[0])
+    return None
+
+
+def _answered(
+    case: Case, join: Join, attempt: Attempt, packet: Packet, level: Level
+) -> Expectation | None:
+    code, rule = int(WsaError.WSAECONNREFUSED), "EV5"
+    if isinstance(packet.message, Accept):
+        code, rule = 0, "EV3"
+        folded = _folded(case, attempt, packet)
+        if folded is not None:
+            return _folded_connect(case, join, folded)
+    elif isinstance(packet.message, Reject):
+        code = REFUSALS.get(packet.message.reason, code)
+    return expect(
+        case,
+        join.socket,
+        "FD_CONNECT",
+        rule=rule,
+        opens=packet.position,
+        code=code,
+        level=level,
+        frames=(packet.number,),
+        cause=f"{type(packet.message).__name__.upper()} arrived in frame {packet.number}"
+        + (f" and means {error_name(code)}" if code else ""),
+    )
+
+
+def _unanswered(case: Case, join: Join, attempt: Attempt, cancel: Packet) -> Expectation | None:
+    """Expect a timeout: the agent may report it before the switch sees its CANCEL."""
+    folded = _folded(case, attempt, cancel)
+    if folded is not None:
+        return _folded_connect(case, join, folded)
+    reported = [
+        report.code
+        for report in case.logs[join.socket.host].reports
+        if report.socket == join.socket.descriptor and report.event == "FD_CONNECT"
+    ]
+    code = next((c for c in reported if c in UNANSWERED), int(WsaError.WSAETIMEDOUT))
+    return expect(
+        case,
+        join.socket,
+        "FD_CONNECT",
+        rule="EV6",
+        opens=attempt.requests[-1].position,
+        code=code,
+        frames=(cancel.number,),
+        cause=f"CANCEL(TIMEOUT) left in frame {cancel.number}",
+        settled=cancel.position,
+    )
+
+
+def _folded(case: Case, attempt: Attempt, before: Packet) -> Membership | None:
+    """Return the membership of the invitation into which this request was folded (glare)."""
+    for membership in case.history.memberships:
+        accept = membership.accept
+        if (
+            accept.source == attempt.initiator
+            and accept.message is not None
+            and accept.message.flags & HeaderFlag.X
+            and accept.number < before.number
+        ):
+            return membership
+    return None
+
+
+def _folded_connect(case: Case, join: Join, membership: Membership) -> Expectation | None:
+    leaf = membership.leaf
+    for packet in sorted(
+        [*leaf.arrived(Confirm), *leaf.arrived(Cancel), *leaf.arrived(Abort)],
+        key=lambda one: one.number,
+    ):
+        good = isinstance(packet.message, Confirm)
+        return expect(
+            case,
+            join.socket,
+            "FD_CONNECT",
+            rule="EV4" if good else "EV5",
+            opens=packet.position,
+            code=0 if good else int(WsaError.WSAECONNREFUSED),
+            frames=(packet.number,),
+            cause=f"{type(packet.message).__name__.upper()} of the invitation that crossed "
+            f"arrived in frame {packet.number}",
+        )
+    return None
+
+
+def write_expectations(case: Case) -> Iterator[Expectation | None]:
+    """Expect the first FD_WRITE where a socket becomes usable, later ones after EWOULDBLOCK."""
+    served: set[Socket] = set()
+    for membership in sorted(case.history.memberships, key=lambda one: one.accept.number):
+        for end in membership.ends:
+            socket = case.session_socket(end)
+            usable = _usable(case, end)
+            if socket is None or usable is None:
+                continue
+            first = socket not in served
+            served.add(socket)
+            may_send = bool(membership.leaf_dir & _sending(end))
+            if first and may_send:
+                yield _first_write(case, socket, usable)
+            elif may_send and end.is_root:
+                yield _first_write(case, socket, usable, Level.MAY)
+            if membership.caps & Capability.SIDECHAT and end.is_root:
+                handle = case.socket_of(end)
+                if handle is not None:
+                    yield _first_write(case, handle, usable, Level.MAY)
+    for socket in case.sockets.all:
+        for call in socket.sends:
+            if call.error == WsaError.WSAEWOULDBLOCK:
+                yield expect(
+                    case,
+                    socket,
+                    "FD_WRITE",
+                    rule="EV10",
+                    opens=call.asked,
+                    level=Level.MAY,
+                    cause=f"{call} would have blocked",
+                )
+
+
+def _sending(end: End) -> LeafDirection:
+    return LeafDirection.RECEIVE if end.is_root else LeafDirection.SEND
+
+
+def _first_write(
+    case: Case,
+    socket: Socket,
+    usable: tuple[Position, Packet],
+    level: Level = Level.MUST,
+) -> Expectation | None:
+    opens, packet = usable
+    return expect(
+        case,
+        socket,
+        "FD_WRITE",
+        rule="EV9",
+        opens=opens,
+        level=level,
+        frames=(packet.number,),
+        cause=f"{type(packet.message).__name__.upper()} in frame {packet.number} made it usable",
+        settled=packet.position,
+    )
+
+
+def _usable(case: Case, end: End) -> tuple[Position, Packet] | None:
+    """Return from where a side may be reported writable, and the packet that makes it a member.
+
+    An acceptor is usable when its accept call returns (W47), and certainly once its membership
+    is confirmed: by CONFIRM, and at the root by anything else that proves it (RM22).
+    """
+    if end.is_initiator:
+        arrived = [p for p in end.arrived(Accept) if end.sent(Confirm)]
+        if not arrived and end.sent(Confirm):
+            return None
+        return (arrived[0].position, arrived[0]) if arrived else None
+    proofs = end.arrived(Confirm, Data, Probe) if end.is_root else end.arrived(Confirm)
+    handle = case.socket_of(end)
+    if handle is None or not proofs:
+        return None
+    return handle.created, proofs[0]

@@ -1,0 +1,98 @@
+"""One socket event that packets and calls demand or allow: where, when, why.
+
+An expectation opens at the position of its cause: an event line before it cannot be explained by
+it. It is due when the agent's first barrier after the cause was answered: if the line is not
+there by then, the endpoint did not report what it had to.
+"""
+
+from dataclasses import dataclass
+
+from mpwire.oracle.calls import Report, error_name
+from mpwire.oracle.case import Case
+from mpwire.oracle.judgement import Level
+from mpwire.oracle.sockets import Socket
+from mpwire.oracle.trace import NEVER, Position
+
+
+@dataclass(slots=True, eq=False)
+class Expectation:
+    """An event that must or may be reported on a socket."""
+
+    socket: Socket
+    event: str
+    code: int
+    rule: str
+    level: Level
+    opens: Position
+    due: Position | None
+    """Where it must have been reported; None where nothing proves that it had to be by then."""
+    owed: bool
+    """False where the application had closed the socket, or its agent had ended, before."""
+    frames: tuple[int, ...]
+    cause: str
+    report: Report | None = None
+    """The event line that was matched to it."""
+
+    def __str__(self) -> str:
+        """Name the event as findings do."""
+        code = f"({error_name(self.code)})" if self.code else ""
+        return f"{self.event}{code} on {self.socket.name}"
+
+
+def expect(
+    case: Case,
+    socket: Socket,
+    event: str,
+    *,
+    rule: str,
+    opens: Position,
+    cause: str,
+    code: int = 0,
+    level: Level = Level.MUST,
+    frames: tuple[int, ...] = (),
+    settled: Position | None = None,
+) -> Expectation | None:
+    """Build an expectation; None if the event was not selected or the socket was gone.
+
+    Args:
+        case: the case.
+        socket: where the event is to be reported.
+        event: name of the FD_ bit.
+        rule: the window rule that speaks of it.
+        opens: position of the cause.
+        cause: the cause in words.
+        code: the error code of the event.
+        level: how strongly it is expected.
+        frames: the frames that cause it.
+        settled: position from which a barrier proves that the cause was worked off; `opens`
+            if not given.
+    """
+    nominated = socket.nominated(event, opens)
+    if nominated is None:
+        return None
+    begin, reported = nominated
+    if begin >= socket.gone:
+        return None
+    from_where = max(begin, settled if settled is not None else opens)
+    due = case.settled(socket.host, from_where)
+    if due is not None and not reported:
+        due = _enumerated(case, socket, due)
+    if due is not None and due > socket.closed:
+        due = None
+    unproved = due is None and reported and socket.closed == NEVER
+    owed = due is not None or (unproved and from_where < case.life_end(socket.host))
+    return Expectation(socket, event, code, rule, level, begin, due, owed, frames, cause)
+
+
+def _enumerated(case: Case, socket: Socket, since: Position) -> Position | None:
+    """Return where the application looked itself, after a position, at unreported events."""
+    log = case.logs.get(socket.host)
+    for call in log.calls if log else ():
+        if (
+            call.name == "enum_network_events"
+            and call.socket == socket.descriptor
+            and call.asked > since
+            and call.answered < NEVER
+        ):
+            return call.answered
+    return None

@@ -1,0 +1,145 @@
+"""Ask whether the record proves that nothing is missing; only then does silence mean anything.
+
+What a judge concludes from something that is not there (no answer, no event) is sound only if
+every frame and every line was recorded. Each reason found here takes that away from the whole
+run; what single frames show stays shown.
+"""
+
+from collections.abc import Iterator
+
+from mpwire.capture import RunFile
+from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.capture.records import (
+    AgentExit,
+    AgentLine,
+    Counters,
+    Decision,
+    End,
+    Sentinel,
+    StoredVerdict,
+)
+from mpwire.capture.runfile import Frame
+
+UDP_LOSSES = ("InErrors", "RcvbufErrors", "SndbufErrors", "InCsumErrors", "MemErrors")
+
+NO_RECORD = (
+    "no run record: a capture of another program does not say what was lost, and nothing about "
+    "socket events"
+)
+
+
+def gate(run: RunFile) -> list[str]:
+    """Return why the record is incomplete; an empty list for a complete one."""
+    if run.run is None:
+        return [NO_RECORD, *run.incomplete]
+    reasons = _own_reasons(run)
+    reasons += _sentinels(run)
+    reasons += _counters(run)
+    reasons += _decisions(run)
+    reasons += _exits(run)
+    return reasons
+
+
+def missing_lines(run: RunFile) -> int:
+    """Return how many agent lines the end record counts that are not there."""
+    ends = run.of(End)
+    return max(0, ends[0].agent_lines - len(run.of(AgentLine))) if ends else 0
+
+
+def _own_reasons(run: RunFile) -> list[str]:
+    """Take what the reader found, except that agent lines are missing.
+
+    An event line that is not there must be judged as an event that was not reported: whoever
+    removed it, the record holds no proof of it. All other records must be there.
+    """
+    ends = run.of(End)
+    excused: set[str] = set()
+    lines = missing_lines(run)
+    if lines and ends:
+        others = len([one for one in run.records if not isinstance(one, StoredVerdict)])
+        if ends[0].records - (others - 1) == lines:
+            found = len(run.of(AgentLine))
+            excused = {
+                f"{found} agent lines where the end record says {ends[0].agent_lines}",
+                f"{others - 1} records where the end record says {ends[0].records}",
+            }
+    return [reason for reason in run.incomplete if reason not in excused]
+
+
+def _sentinels(run: RunFile) -> Iterator[str]:
+    numbers = {frame.number for frame in run.frames}
+    seen = {
+        (one.host, one.stage)
+        for one in run.of(Sentinel)
+        if one.request in numbers and one.reply in numbers
+    }
+    for host in run.run.hosts if run.run else ():
+        for stage in ("start", "end"):
+            if (host.name, stage) not in seen:
+                yield f"{host.name}: no sentinel at the {stage}, so its capture is not proved"
+
+
+def _counters(run: RunFile) -> Iterator[str]:
+    counted = {one.host: one for one in run.of(Counters)}
+    for host in run.run.hosts if run.run else ():
+        counters = counted.get(host.name)
+        if counters is None:
+            yield f"{host.name}: no drop counters"
+            continue
+        for name, value in counters.interface.items():
+            if value and ("drop" in name or "error" in name):
+                yield f"{host.name}: interface counter {name} is {value}"
+        for name, value in counters.udp.items():
+            if value and name in UDP_LOSSES:
+                yield f"{host.name}: UDP counter {name} is {value}"
+        if counters.capture.get("dropped"):
+            yield f"{host.name}: the capture dropped {counters.capture['dropped']} frames"
+
+
+def _decisions(run: RunFile) -> Iterator[str]:
+    """Check that the fabric accounts for every frame it took and every datagram it delivered.
+
+    What the fabric itself says to hosts (sentinels, address resolution) is no UDP.
+    """
+    frames = {frame.number: frame for frame in run.frames}
+    decided: set[int] = set()
+    delivered: set[int] = set()
+    for one in run.of(Decision):
+        decided.add(one.frame)
+        if one.delivered is None:
+            continue
+        delivered.add(one.delivered)
+        if not _same(frames.get(one.frame), frames.get(one.delivered), one.receiver):
+            yield (
+                f"frame {one.delivered} is not what frame {one.frame} delivered to {one.receiver}"
+            )
+    for frame in run.frames:
+        if frame.direction == "out" and frame.number not in decided:
+            yield f"frame {frame.number}: no decision of the fabric"
+        unaccounted = frame.direction == "in" and frame.number not in delivered
+        if unaccounted and isinstance(decode_frame(frame.linktype, frame.data), Datagram):
+            yield f"frame {frame.number}: delivered, but by no decision of the fabric"
+
+
+def _same(sent: Frame | None, arrived: Frame | None, receiver: str) -> bool:
+    return (
+        sent is not None
+        and arrived is not None
+        and sent.data == arrived.data
+        and sent.direction == "out"
+        and arrived.direction == "in"
+        and arrived.vantage == receiver
+        and sent.number < arrived.number
+    )
+
+
+def _exits(run: RunFile) -> Iterator[str]:
+    exits = {one.host: one for one in run.of(AgentExit)}
+    for host in run.run.hosts if run.run else ():
+        if not host.agent:
+            continue
+        ended = exits.get(host.name)
+        if ended is None:
+            yield f"{host.name}: the end of its agent is not on record"
+        elif not ended.expected and ended.status != 0:
+            yield f"{host.name}: its agent ended with status {ended.status}, unasked"

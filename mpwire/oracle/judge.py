@@ -1,0 +1,121 @@
+"""Judge a run file: every rule, then the whole."""
+
+from collections.abc import Iterable, Iterator
+
+from mpwire.capture import RunFile
+from mpwire.oracle import rules as _rules
+from mpwire.oracle.case import Case
+from mpwire.oracle.gate import gate, missing_lines
+from mpwire.oracle.judgement import Finding, Judgement, RuleResult
+from mpwire.oracle.registry import Outcome, Rule, broken, rules_in_order
+from mpwire.oracle.rules.framing import is_grease_probe
+from mpwire.vocabulary import Verdict
+
+SHOWN = "frame", "frames"
+"""What a violation may rest on to count in an incomplete record."""
+VERDICTS = {"fail": Verdict.FAIL, "unsure": Verdict.INCONCLUSIVE, "late": Verdict.PASS}
+
+assert _rules.__all__, "importing the package registers the rules"
+
+
+def judge(run: RunFile) -> Judgement:
+    """Judge a run file or another capture; the stored verdict is never read."""
+    case = Case(run)
+    incomplete = gate(run)
+    results = [_apply(rule, case, complete=not incomplete) for rule in rules_in_order()]
+    unsupported = [
+        f"{call.host}: {call}: {call.unsupported}"
+        for log in case.logs.values()
+        for call in log.calls
+        if call.unsupported is not None
+    ]
+    lines = missing_lines(run)
+    judgement = Judgement(
+        verdict=_total(results, incomplete, unsupported),
+        run_file=str(run.path),
+        rules=results,
+        events=case.events.judged,
+        incomplete=incomplete,
+        unsupported=unsupported,
+    )
+    if lines:
+        _mention(judgement, f"{lines} agent lines are missing from the record")
+    return judgement
+
+
+def _apply(rule: Rule, case: Case, *, complete: bool) -> RuleResult:
+    result = RuleResult(id=rule.id, group=rule.group, findings=[])
+    shown = complete or rule.needs in SHOWN
+    for outcome in _outcomes(rule, case):
+        _count(result, rule, outcome, shown=shown)
+    for outcome in _decoder_findings(rule, case):
+        _count(result, rule, outcome, shown=True)
+    result.settle()
+    return result
+
+
+def _outcomes(rule: Rule, case: Case) -> Iterable[Outcome]:
+    """Judge by the rule; rules about what agents said are silent where no agent spoke."""
+    if rule.needs == "events" and not case.trace.is_run:
+        return ()
+    return rule.check(case)
+
+
+def _decoder_findings(rule: Rule, case: Case) -> Iterator[Outcome]:
+    """File what the strict decoder refused under the rule that it names."""
+    for packet in case.trace.sent():
+        refused = packet.error is not None and packet.error.rule == rule.id
+        if refused and not is_grease_probe(packet):
+            yield broken(packet, expected=rule.sentence, seen=str(packet.error))
+
+
+def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool) -> None:
+    kind = outcome.kind
+    if kind == "fail" and not shown:
+        kind = "unsure"
+    if kind == "fail" and rule.severity == "warn":
+        kind = "late"
+    match kind:
+        case "pass":
+            result.passed += 1
+            return
+        case "fail":
+            result.failed += 1
+        case "unsure":
+            result.undecided += 1
+        case "late":
+            result.passed += 1
+            result.warned += 1
+    result.findings.append(
+        Finding(
+            rule=rule.id,
+            verdict=VERDICTS[kind],
+            severity="warn" if kind == "late" else "error",
+            endpoint=outcome.endpoint,
+            frames=outcome.frames,
+            expected=outcome.expected,
+            seen=outcome.seen,
+            reason=outcome.reason or f"expected {outcome.expected}; seen: {outcome.seen}",
+        )
+    )
+
+
+def _total(results: list[RuleResult], incomplete: list[str], unsupported: list[str]) -> Verdict:
+    """Combine: a violation shown is FAIL, an open question INCONCLUSIVE, nothing seen likewise.
+
+    A rule that looked at nothing does not count.
+    """
+    if unsupported:
+        return Verdict.UNSUPPORTED
+    if any(result.failed for result in results):
+        return Verdict.FAIL
+    if incomplete or any(result.undecided for result in results):
+        return Verdict.INCONCLUSIVE
+    exercised = any(result.exercised for result in results)
+    return Verdict.PASS if exercised else Verdict.INCONCLUSIVE
+
+
+def _mention(judgement: Judgement, text: str) -> None:
+    for finding in judgement.findings:
+        if finding.verdict is Verdict.FAIL:
+            finding.reason += f" ({text})"

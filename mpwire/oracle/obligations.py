@@ -1,0 +1,46 @@
+"""Judge what had to be answered: at the agent's next barrier, not by the clock (K21).
+
+A datagram that was delivered before a barrier was asked has been worked off when that barrier is
+answered. If its answer is nowhere in the record, it was not given. Without such a barrier nothing
+is proved, unless the agent's life was over anyway: then nothing was owed.
+"""
+
+from mpwire.oracle.case import Case
+from mpwire.oracle.registry import PASSED, Outcome, broken
+from mpwire.oracle.trace import Packet
+
+
+def owed(
+    case: Case, arrival: Packet, answers: list[Packet], *, expected: str, due_to: str
+) -> Outcome | None:
+    """Return the outcome for something that arrived and demands an answer; None: nothing owed.
+
+    Args:
+        case: the case.
+        arrival: the delivery that demands the answer.
+        answers: the answers found; any one will do.
+        expected: the answer, in words.
+        due_to: what arrived, in words.
+    """
+    if answers:
+        return PASSED
+    if arrival.position > case.life_end(arrival.host):
+        return None
+    due = case.settled(arrival.host, arrival.position)
+    name = f"{arrival.host} {arrival.destination[0]}:{arrival.destination[1]}"
+    if due is None:
+        return broken(
+            arrival,
+            expected=expected,
+            seen="none, and no barrier after it",
+            reason=f"no barrier shows that {due_to} was worked off",
+            kind="unsure",
+            endpoint=name,
+        )
+    return broken(
+        arrival,
+        expected=expected,
+        seen="none, although a later barrier was answered",
+        reason=f"{due_to} arrived in frame {arrival.number} and got no answer",
+        endpoint=name,
+    )

@@ -1,0 +1,229 @@
+"""DR1-DR6: what was received against what was sent."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from mpwire.oracle.calls import Call
+from mpwire.oracle.case import Case
+from mpwire.oracle.history import End
+from mpwire.oracle.inbox import Deliverable, inbox, may_receive, reads, receivers
+from mpwire.oracle.registry import PASSED, Outcome, rule
+from mpwire.oracle.rules.calls import said
+from mpwire.oracle.rules.closing import originated
+from mpwire.oracle.shelf import read
+from mpwire.oracle.sockets import Socket
+from mpwire.oracle.trace import Packet
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import Confirm, Data
+
+
+def payload_of(call: Call) -> str:
+    """Return what a receive returned, as lower-case hexadecimal text."""
+    return str((call.result or {}).get("data", "")).lower()
+
+
+def _received(case: Case) -> Iterator[tuple[Socket, list[Deliverable], list[Call]]]:
+    for socket, ends in receivers(case).items():
+        yield socket, inbox(ends), reads(socket)
+
+
+@rule(
+    "DR1",
+    "Every receive returns one message that had been delivered to that socket.",
+    source="semantics W56-W58; K22",
+    group="data",
+    needs="events",
+    vantage="E",
+)
+def dr1(case: Case) -> Iterator[Outcome]:
+    """Find the delivered payload of every receive."""
+    for socket, given, taken in _received(case):
+        for call in taken:
+            matches = [item for item in given if item.payload.hex() == payload_of(call)]
+            there = any(item.released < call.answered for item in matches)
+            yield said(
+                there,
+                call,
+                socket,
+                expected="a message delivered to this socket",
+                seen=payload_of(call) or "an empty message",
+            )
+    readers = set(receivers(case))
+    for socket in case.sockets.all:
+        for call in reads(socket):
+            if socket not in readers:
+                yield said(False, call, socket, expected="no group data on this socket")
+
+
+@rule(
+    "DR2",
+    "Messages of one origin are received in the order of their Seq.",
+    source="protocol K4; semantics D35",
+    group="data",
+    needs="events",
+    vantage="E",
+)
+def dr2(case: Case) -> Iterator[Outcome]:
+    """Walk through the receives with the queue of every origin at hand."""
+    for socket, given, taken in _received(case):
+        queues: dict[tuple[str, int], list[str]] = {}
+        for item in given:
+            origin = (item.packet.source[0], item.origin)
+            queues.setdefault(origin, []).append(item.payload.hex())
+        for call in taken:
+            data = payload_of(call)
+            heads = [queue for queue in queues.values() if queue and queue[0] == data]
+            deeper = [queue for queue in queues.values() if data in queue]
+            if heads:
+                heads[0].pop(0)
+                yield PASSED
+            elif deeper:
+                deeper[0].remove(data)
+                yield said(False, call, socket, expected="the oldest message of its origin")
+
+
+@rule(
+    "DR3",
+    "Every message is received at most once.",
+    source="semantics W56; K22",
+    group="data",
+    needs="events",
+    vantage="E",
+)
+def dr3(case: Case) -> Iterator[Outcome]:
+    """Compare how often each payload was received with how often it was delivered."""
+    for socket, given, taken in _received(case):
+        delivered = Counter(item.payload.hex() for item in given)
+        received: Counter[str] = Counter()
+        for call in taken:
+            data = payload_of(call)
+            received[data] += 1
+            if data in delivered:
+                yield said(
+                    received[data] <= delivered[data],
+                    call,
+                    socket,
+                    expected=f"this message at most {delivered[data]} times",
+                    seen=f"{received[data]} times",
+                )
+
+
+@rule(
+    "DR4",
+    "Every message sent leaves as one DATA to each live receiving leaf, or to the root.",
+    source="semantics W56-W58",
+    group="data",
+    needs="events",
+    vantage="E",
+)
+def dr4(case: Case) -> Iterator[Outcome]:
+    """Look for the payload of every successful send at every peer that must get it."""
+    for socket, ends in _senders(case).items():
+        streams = {id(end): [_payload(packet) for packet in originated(end)] for end in ends}
+        for call in socket.sends:
+            if not call.ok or case.settled(call.host, call.answered) is None:
+                continue
+            data = (call.text("data") or "").lower()
+            for end in ends:
+                if not _live_throughout(end, call):
+                    continue
+                stream = streams[id(end)]
+                there = data in stream
+                if there:
+                    stream.remove(data)
+                yield said(
+                    there,
+                    call,
+                    socket,
+                    expected=f"DATA to {end.peer.name}",
+                    seen="none with this payload",
+                )
+
+
+def _senders(case: Case) -> dict[Socket, list[End]]:
+    found: dict[Socket, list[End]] = {}
+    for end in case.ends():
+        socket = case.session_socket(end)
+        if socket is not None and may_receive(end.peer):
+            found.setdefault(socket, []).append(end)
+    return found
+
+
+def _live_throughout(end: End, call: Call) -> bool:
+    """Tell whether a membership was certainly alive while a message was sent."""
+    return _usable_before(end, call) and end.ended() > call.answered
+
+
+def _usable_before(end: End, call: Call) -> bool:
+    """Tell whether a side had completed its half of the handshake before a call."""
+    if end.is_initiator:
+        return end.started() < call.asked
+
+    return any(packet.position < call.asked for packet in end.arrived(Confirm))
+
+
+def _payload(packet: Packet) -> str:
+    return (read(packet, Data).payload or b"").hex()
+
+
+@rule(
+    "DR5",
+    "Every DATA that a node originates carries a message its application sent.",
+    source="semantics W56; K22",
+    group="data",
+    needs="events",
+    vantage="E",
+)
+def dr5(case: Case) -> Iterator[Outcome]:
+    """Look for the send call of every first transmission."""
+    for end in case.ends():
+        socket = case.session_socket(end)
+        if socket is None:
+            continue
+        for packet in originated(end):
+            data = _payload(packet)
+            sent = any(
+                (call.text("data") or "").lower() == data and call.asked < packet.position
+                for call in socket.sends
+                if call.error is None
+            )
+            yield (
+                PASSED
+                if sent
+                else Outcome(
+                    "fail",
+                    (packet.number,),
+                    socket.name,
+                    "a send call with this payload",
+                    f"DATA {data}",
+                    f"no send explains the DATA in frame {packet.number}",
+                )
+            )
+
+
+@rule(
+    "DR6",
+    "A receive says that there is nothing only when nothing is waiting.",
+    source="semantics W75, W94",
+    group="data",
+    needs="events",
+    vantage="E",
+)
+def dr6(case: Case) -> Iterator[Outcome]:
+    """Count what had certainly been queued before each receive that would have blocked."""
+    for socket, given, _ in _received(case):
+        for call in socket.receives:
+            if call.error != WsaError.WSAEWOULDBLOCK:
+                continue
+            queued = 0
+            for item in given:
+                settled = case.settled(socket.host, item.released)
+                queued += item.certain and settled is not None and settled < call.asked
+            taken = sum(one.asked < call.asked for one in reads(socket))
+            yield said(
+                queued <= taken,
+                call,
+                socket,
+                expected="the message that was waiting",
+                frames=tuple(item.packet.number for item in given[taken : taken + 1]),
+            )

@@ -1,0 +1,288 @@
+"""EV1-EV27: the windows in which socket events must, may and must not be reported.
+
+The matching is in `oracle.events`; these rules present it and add what concerns several events:
+their order, their number, the completeness of a dismantling and the silence of the others.
+"""
+
+from collections.abc import Iterator
+
+from mpwire.oracle.case import Case
+from mpwire.oracle.history import End
+from mpwire.oracle.registry import PASSED, Outcome, rule
+from mpwire.oracle.rules.closing import dismantlings, members_at
+from mpwire.oracle.shelf import read
+from mpwire.oracle.sockets import Kind, Socket
+from mpwire.oracle.trace import NEVER, Packet
+from mpwire.wire.messages import Abort, Cancel, Close, CloseAck
+from mpwire.wire.numbers import CancelReason, CloseReason
+
+
+def _window(rule_id: str, sentence: str, *, source: str) -> None:
+    """Register a window whose outcomes come from matching reports with expectations."""
+
+    def check(case: Case) -> Iterator[Outcome]:
+        return iter(case.events.outcomes.get(rule_id, ()))
+
+    register = rule(
+        rule_id,
+        sentence,
+        source=f"protocol 5.3 {source}",
+        group="events",
+        needs="events",
+        vantage="E",
+    )
+    register(check)
+
+
+_window(
+    "EV1",
+    "FD_ACCEPT is reported on a listening socket for every join request with a good cookie "
+    "that is queued, when the head before it was decided; not for a request without cookie.",
+    source="EV1, K19, W34, W39, W44, W92-W94",
+)
+_window(
+    "EV3",
+    "FD_CONNECT(0) is reported on the socket that joins, when ACCEPT for it arrived, and "
+    "never on a socket that a join or an accept returned or on a listening c_leaf.",
+    source="EV3, K19, W22, W35, W41",
+)
+_window(
+    "EV4",
+    "A leaf whose request was folded into the root's invitation gets FD_CONNECT(0) when the "
+    "CONFIRM of the invitation arrived.",
+    source="EV4",
+)
+_window(
+    "EV5",
+    "A refused join gets FD_CONNECT with the code that belongs to the reason of the REJECT.",
+    source="EV5, K18, protocol 1.5",
+)
+_window(
+    "EV6",
+    "A join that nobody answered gets FD_CONNECT(WSAETIMEDOUT), or the code of the ICMP error "
+    "met, when its CANCEL(TIMEOUT) leaves.",
+    source="EV6",
+)
+_window(
+    "EV9",
+    "A socket that may send gets one FD_WRITE once it is usable: the joiner when accepted, "
+    "the acceptor when accepting or confirmed, the root with its first member.",
+    source="EV9, K19, W47, W95, D35",
+)
+_window(
+    "EV10",
+    "Further FD_WRITE only after a send that would have blocked.",
+    source="EV10, W95",
+)
+_window(
+    "EV11",
+    "FD_READ is reported where data for this socket was delivered: in the right direction, "
+    "not before its place in the sequence, and never on a per-leaf handle.",
+    source="EV11, W57, W60, W62",
+)
+_window(
+    "EV12",
+    "FD_READ is not reported more often than there are messages to read.",
+    source="EV12, W94",
+)
+_window(
+    "EV14",
+    "A leaf end gets FD_CLOSE(0) when CLOSE(EXPEL or DISMANTLE) arrived, all data before it "
+    "arrived, and the application has read it.",
+    source="EV14, W67, W68, W71, W73",
+)
+_window(
+    "EV15",
+    "The handle of a leaf gets FD_CLOSE(0) when that leaf's CLOSE(LEAVE) and all its data arrived.",
+    source="EV15, K19, W66",
+)
+_window(
+    "EV16",
+    "After a dismantling each open handle gets FD_CLOSE(0) when its leaf has acknowledged, or "
+    "its crossing CLOSE arrived.",
+    source="EV16, W68, W69",
+)
+_window(
+    "EV17",
+    "FD_CLOSE(WSAECONNRESET) is reported when a valid ABORT arrived, or CANCEL after ACCEPT.",
+    source="EV17, W72",
+)
+_window(
+    "EV18",
+    "FD_CLOSE(WSAECONNABORTED) is reported when the peer was declared dead by ABORT(4).",
+    source="EV18, W72",
+)
+_window(
+    "EV19",
+    "FD_CLOSE(WSAECONNABORTED) is reported when this side gave up: ABORT 5 or 6, ABORT 2 on "
+    "the handles of a root closed with linger 0, or data that never came.",
+    source="EV19, K18, W72",
+)
+_window(
+    "EV27",
+    "After its own shutdown a socket gets FD_CLOSE(0) when the peer has acknowledged, or its "
+    "crossing CLOSE arrived; the root may get one when all leaves have ended.",
+    source="EV27, K18, W78, D5, D41",
+)
+
+
+@rule(
+    "EV2",
+    "FD_ACCEPT is not reported more often than requests were queued and heads decided.",
+    source="protocol 5.3 EV2, W92",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev2(case: Case) -> Iterator[Outcome]:
+    """Count per listener; each surplus line was found while matching."""
+    yield from case.events.outcomes.get("EV2", ())
+    for socket, queue in case.bindings.queues.items():
+        if queue and len(case.events.reports_of(socket, "FD_ACCEPT")) <= len(queue):
+            yield PASSED
+
+
+@rule(
+    "EV7",
+    "A join that the application cancelled gets no FD_CONNECT.",
+    source="protocol 5.3 EV7, W25, D21",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev7(case: Case) -> Iterator[Outcome]:
+    """Count the cancelled joins; an FD_CONNECT for one was found while matching."""
+    found = case.events.outcomes.get("EV7", ())
+    yield from found
+    for join in case.bindings.joins:
+        cancels = join.attempt.shelf.sent(Cancel) if join.attempt else []
+        if not found and any(read(p, Cancel).reason == CancelReason.WITHDRAWN for p in cancels):
+            yield PASSED
+
+
+@rule(
+    "EV20",
+    "A socket gets at most one FD_CLOSE, and none after it was closed.",
+    source="protocol 5.3 EV20, W76, W77",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev20(case: Case) -> Iterator[Outcome]:
+    """Count per socket; each surplus line was found while matching."""
+    yield from case.events.outcomes.get("EV20", ())
+    for socket in case.sockets.all:
+        if len(case.events.reports_of(socket, "FD_CLOSE")) == 1:
+            yield PASSED
+
+
+@rule(
+    "EV21",
+    "On a joining leaf socket FD_CONNECT(0) comes before FD_WRITE, FD_READ and FD_CLOSE.",
+    source="protocol 5.3 EV21, K19",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev21(case: Case) -> Iterator[Outcome]:
+    """Compare the order of the socket's own lines."""
+    for socket in case.sockets.all:
+        if socket.kind is not Kind.LEAF:
+            continue
+        reports = case.events.reports_of(socket)
+        connected = [r for r in reports if r.event == "FD_CONNECT" and r.code == 0]
+        if not connected:
+            continue
+        place = reports.index(connected[0])
+        for report in reports:
+            if report.event in ("FD_WRITE", "FD_READ", "FD_CLOSE"):
+                if reports.index(report) > place:
+                    yield PASSED
+                else:
+                    yield Outcome(
+                        "fail",
+                        (max(report.position[0], 1),),
+                        socket.name,
+                        "FD_CONNECT(0) first",
+                        f"{report} before it",
+                        f"{report} was reported before FD_CONNECT(0)",
+                    )
+
+
+@rule(
+    "EV22",
+    "When a session is dismantled every member at that instant is told so: FD_CLOSE at the leaf "
+    "and on its handle, unless the application had closed them.",
+    source="protocol 5.3 EV22, K19, W68",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev22(case: Case) -> Iterator[Outcome]:
+    """Look for FD_CLOSE on both ends of every member, once the dismantling has run its course."""
+    for session, first in dismantlings(case).items():
+        members = list(members_at(case, session, first))
+        for end in members:
+            for side in (end, end.peer):
+                yield from _told(case, side, first, members)
+
+
+def _told(case: Case, side: End, first: Packet, members: list[End]) -> Iterator[Outcome]:
+    socket = case.socket_of(side)
+    if socket is None or socket.nominated("FD_CLOSE", socket.created) is None:
+        return
+    if case.events.reports_of(socket, "FD_CLOSE"):
+        yield PASSED
+        return
+    if socket.closed < NEVER or _held_back(case, socket):
+        return
+    others = [one for one in members if one.membership is not side.membership]
+    over = [packet for one in others for packet in one.arrived(CloseAck, Close, Abort)]
+    proved = bool(over) and case.settled(side.host, max(p.position for p in over)) is not None
+    told = side.arrived(Close) or side.peer.sent(Close) or side.sent(Close)
+    yield Outcome(
+        "fail" if proved and (not told or _due(case, socket)) else "unsure",
+        (first.number,),
+        socket.name,
+        "FD_CLOSE after the dismantling",
+        "none",
+        f"{socket.name} was a member when the dismantling began in frame {first.number}"
+        + ("" if told else " and no CLOSE went to or from it"),
+    )
+
+
+def _held_back(case: Case, socket: Socket) -> bool:
+    """Tell whether unread data, or the lack of a barrier, excuses a missing FD_CLOSE."""
+    expected = [
+        one for one in case.events.expectations if one.socket is socket and one.event == "FD_CLOSE"
+    ]
+    closes = case.history.memberships and socket.membership
+    arrived = closes.leaf.arrived(Close) if closes else []
+    return bool(arrived) and not expected
+
+
+def _due(case: Case, socket: Socket) -> bool:
+    return any(
+        one.socket is socket and one.event == "FD_CLOSE" and one.due is not None
+        for one in case.events.expectations
+    )
+
+
+@rule(
+    "EV23",
+    "The leaving, expulsion or loss of one leaf gives nobody else an FD_CLOSE.",
+    source="protocol 5.3 EV23, W66, W67",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev23(case: Case) -> Iterator[Outcome]:
+    """Count single endings; an FD_CLOSE of somebody else was found while matching."""
+    found = case.events.outcomes.get("EV23", ())
+    yield from found
+    if found:
+        return
+    for membership in case.history.memberships:
+        closes = membership.shelf.sent(Close)
+        if closes and read(closes[0], Close).reason != CloseReason.DISMANTLE:
+            yield PASSED

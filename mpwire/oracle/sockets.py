@@ -1,0 +1,226 @@
+"""Follow descriptors: what each socket is, what was selected on it and what became of it.
+
+R is a c_root socket, P a per-leaf handle in the root process, L a c_leaf socket, A what
+WSPAccept returns in a leaf process (semantics.md 0.3). Everything here follows from the calls
+and their answers alone; packets come in later.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from mpwire.oracle.calls import AgentLog, Call
+from mpwire.oracle.trace import NEVER, Endpoint, Position
+from mpwire.vocabulary import NetworkEvent
+
+if TYPE_CHECKING:
+    from mpwire.oracle.history import Attempt, Membership
+
+ANY_ADDRESSES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+
+
+class Kind(StrEnum):
+    """What a socket is in the session."""
+
+    ROOT = "R"
+    HANDLE = "P"
+    LEAF = "L"
+    ACCEPTED = "A"
+
+
+@dataclass(slots=True)
+class Selection:
+    """One WSPEventSelect: what it nominated, from when on."""
+
+    asked: Position
+    answered: Position
+    mask: int
+    report: bool
+
+
+@dataclass(slots=True, eq=False)
+class Socket:
+    """One descriptor of one host."""
+
+    host: str
+    descriptor: int
+    kind: Kind
+    flags: frozenset[str]
+    created: Position
+    """Where the call that made it was asked."""
+    maker: Call
+    parent: "Socket | None" = None
+    local: Endpoint | None = None
+    listening: Position = NEVER
+    selections: list[Selection] = field(default_factory=list)
+    closing: Call | None = None
+    lingers: list[Call] = field(default_factory=list)
+    shutdowns: list[Call] = field(default_factory=list)
+    joins: list[Call] = field(default_factory=list)
+    accepts: list[Call] = field(default_factory=list)
+    sends: list[Call] = field(default_factory=list)
+    receives: list[Call] = field(default_factory=list)
+    attempt: "Attempt | None" = None
+    """For P and A, and the newest of L: the join it stands for."""
+    membership: "Membership | None" = None
+
+    @property
+    def name(self) -> str:
+        """Name it as findings do."""
+        return f"{self.host}:{self.kind}{self.descriptor}"
+
+    @property
+    def closed(self) -> Position:
+        """Where its close was asked, if it succeeded."""
+        return self.closing.asked if self.closing else NEVER
+
+    @property
+    def gone(self) -> Position:
+        """Where its close was answered: nothing may be reported on it from there on."""
+        return self.closing.answered if self.closing else NEVER
+
+    def nominated(self, event: str, since: Position) -> tuple[Position, bool] | None:
+        """Return from where on, at or after a position, an event was selected, and if reported.
+
+        Conditions that hold already are recorded when the selection is made (W97).
+        """
+        bit = NetworkEvent[event]
+        current: Selection | None = None
+        for selection in self.selections:
+            if selection.asked > since:
+                break
+            current = selection
+        if current is not None and current.mask & bit:
+            return since, current.report
+        for selection in self.selections:
+            if selection.asked > since and selection.mask & bit:
+                return selection.asked, selection.report
+        return None
+
+    def listens_at(self, position: Position) -> bool:
+        """Tell whether it was listening and open at a position."""
+        return self.listening < position < self.gone
+
+    def is_at(self, endpoint: Endpoint) -> bool:
+        """Tell whether it is bound to this address and port (a wildcard address fits any)."""
+        if self.local is None:
+            return False
+        address, port = self.local
+        return port == endpoint[1] and (address in ANY_ADDRESSES or address == endpoint[0])
+
+
+class SocketTable:
+    """All sockets of all hosts."""
+
+    def __init__(self, logs: dict[str, AgentLog]) -> None:
+        """Replay the calls of every agent in the order of its lines."""
+        self.all: list[Socket] = []
+        self._open: dict[tuple[str, int], Socket] = {}
+        for log in logs.values():
+            moments = [(call.asked, 0, call) for call in log.calls]
+            moments += [(call.answered, 1, call) for call in log.calls if call.ok]
+            for _, answered, call in sorted(moments, key=lambda moment: moment[:2]):
+                if answered:
+                    self._create(call)
+                else:
+                    self._apply(call)
+
+    def get(self, host: str, descriptor: int) -> Socket | None:
+        """Return the socket of a descriptor; descriptors are never reused."""
+        return self._open.get((host, descriptor))
+
+    def _add(self, socket: Socket) -> None:
+        self.all.append(socket)
+        self._open.setdefault((socket.host, socket.descriptor), socket)
+
+    def _create(self, call: Call) -> None:
+        """Make the socket that a successful call returned."""
+        descriptor = (call.result or {}).get("socket")
+        if call.name not in ("socket", "join_leaf", "accept") or not isinstance(descriptor, int):
+            if call.name == "getsockname" and call.socket is not None:
+                self._named(call)
+            return
+        if (call.host, descriptor) in self._open:
+            return
+        if call.name == "socket":
+            listed = call.args.get("flags")
+            flags = frozenset(str(flag) for flag in listed) if isinstance(listed, list) else ()
+            kind = Kind.ROOT if "C_ROOT" in flags else Kind.LEAF
+            self._add(Socket(call.host, descriptor, kind, frozenset(flags), call.asked, call))
+            return
+        parent = self.get(call.host, call.socket or 0)
+        if parent is not None:
+            kind = Kind.HANDLE if parent.kind is Kind.ROOT else Kind.ACCEPTED
+            self._inherit(call, descriptor, kind, parent)
+
+    def _inherit(self, call: Call, descriptor: int, kind: Kind, parent: Socket) -> None:
+        """Give a new socket its parent's properties (W13, W47)."""
+        child = Socket(call.host, descriptor, kind, parent.flags, call.asked, call, parent)
+        child.local = parent.local
+        for selection in parent.selections:
+            if selection.asked <= call.asked:
+                child.selections.append(
+                    Selection(call.asked, call.answered, selection.mask, selection.report)
+                )
+        del child.selections[:-1]
+        self._add(child)
+
+    def _named(self, call: Call) -> None:
+        socket = self.get(call.host, call.socket or 0)
+        endpoint = endpoint_of((call.result or {}).get("address"))
+        if socket is not None and endpoint is not None:
+            socket.local = endpoint
+
+    def _apply(self, call: Call) -> None:
+        """Note a call at the socket it is about."""
+        socket = self.get(call.host, call.socket or 0)
+        if socket is None:
+            return
+        match call.name:
+            case "bind" if call.ok:
+                socket.local = endpoint_of(call.args.get("address")) or socket.local
+            case "listen" if call.ok:
+                socket.listening = min(socket.listening, call.asked)
+            case "event_select" if call.ok:
+                socket.selections.append(
+                    Selection(
+                        call.asked,
+                        call.answered,
+                        event_mask(call.args.get("events")),
+                        call.args.get("report", True) is True,
+                    )
+                )
+            case "close" if call.ok and socket.closing is None:
+                socket.closing = call
+            case "shutdown" if call.ok:
+                socket.shutdowns.append(call)
+            case "set_linger" if call.ok:
+                socket.lingers.append(call)
+            case "join_leaf":
+                socket.joins.append(call)
+            case "accept":
+                socket.accepts.append(call)
+            case "send":
+                socket.sends.append(call)
+            case "recv":
+                socket.receives.append(call)
+            case _:
+                pass
+
+
+def event_mask(names: object) -> int:
+    """Return the bits of a list of event names; unknown names are none."""
+    mask = 0
+    for name in names if isinstance(names, list) else ():
+        if isinstance(name, str) and name in NetworkEvent.__members__:
+            mask |= NetworkEvent[name]
+    return mask
+
+
+def endpoint_of(value: object) -> Endpoint | None:
+    """Return the address and port of a JSON pair, or None."""
+    match value:
+        case [str() as address, int() as port]:
+            return address, port
+        case _:
+            return None

@@ -1,0 +1,203 @@
+"""Turn a run file into what the rules look at: packets, deliveries, and what agents said.
+
+Time is the total order of the run. A `Position` is (frame number, place among the records that
+follow that frame); it compares like the run happened. An agent's line at a position before the
+delivery of frame k cannot have been caused by frame k.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+
+from mpwire.capture import RunFile
+from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.capture.records import AgentExit, AgentLine, Decision
+from mpwire.capture.runfile import Frame
+from mpwire.wire.codec import decode_untrusted, is_mpw
+from mpwire.wire.errors import DecodeError
+from mpwire.wire.messages import Message
+
+Position = tuple[int, int]
+Endpoint = tuple[str, int]
+"""Textual address and UDP port."""
+
+START: Position = (0, 0)
+NEVER: Position = (1 << 62, 0)
+
+
+@dataclass(slots=True, eq=False)
+class Packet:
+    """One captured datagram that is, or claims to be, MPW."""
+
+    number: int
+    host: str | None
+    """Host whose interface captured it; None where the capture does not say which side."""
+    direction: str | None
+    """"out" at the sender's own interface, "in" at the receiver's own, None unknown."""
+    time_ns: int
+    datagram: Datagram
+    message: Message | None
+    error: DecodeError | None
+    departure: "Packet | None" = None
+    """The same transmission as it left, for an "in" packet."""
+    arrivals: "list[Packet]" = field(default_factory=list)
+    """Deliveries of this transmission, for an "out" packet."""
+    leads: bool = True
+    """This packet stands for the transmission. False for a delivery whose departure is known,
+    and for one that no host of the run sent: nobody is judged for that."""
+
+    @property
+    def position(self) -> Position:
+        """Place in the total order."""
+        return (self.number, 0)
+
+    @property
+    def source(self) -> Endpoint:
+        """Sender's address and port."""
+        return self.datagram.source
+
+    @property
+    def destination(self) -> Endpoint:
+        """Receiver's address and port."""
+        return self.datagram.destination
+
+    @property
+    def octets(self) -> int:
+        """Length of the UDP payload."""
+        return len(self.datagram.payload)
+
+    @property
+    def sender_name(self) -> str:
+        """Name the sender as findings do."""
+        where = f"{self.source[0]}:{self.source[1]}"
+        return f"{self.host} {where}" if self.host and self.direction == "out" else where
+
+
+@dataclass(slots=True)
+class AgentRecord:
+    """A line to or from an agent, or the end of its process, at its position."""
+
+    position: Position
+    time_ns: int
+    host: str
+    record: AgentLine | AgentExit
+
+
+class Trace:
+    """Everything of a run that a rule may look at, in order."""
+
+    def __init__(self, run: RunFile) -> None:
+        """Decode the frames and order them with the records."""
+        self.run = run
+        self.is_run = run.run is not None
+        self.packets: list[Packet] = []
+        self.agent_records: list[AgentRecord] = []
+        self.times: list[int] = []
+        """Time of every frame, for looking up when a position was."""
+        self.host_of: dict[str, str] = {}
+        """Host by address, where the run says so."""
+        for host in run.run.hosts if run.run else ():
+            for address in host.addresses:
+                self.host_of[address.split("/")[0]] = host.name
+        self._ports: set[int] = set()
+        self._odd: list[tuple[Frame, Datagram]] = []
+        self._read()
+        self._link()
+        self.end_ns = max((item.time_ns for item in run.frames), default=0)
+
+    def sent(self) -> Iterator[Packet]:
+        """Yield each transmission once: as it left, or as it was seen where no sender captured."""
+        return (packet for packet in self.packets if packet.leads)
+
+    def _read(self) -> None:
+        places: dict[int, int] = {}
+        for position, item in self.run.timeline():
+            if isinstance(item, Frame):
+                self._frame(item)
+            elif isinstance(item, AgentLine | AgentExit):
+                place = places[position] = places.get(position, 0) + 1
+                self.agent_records.append(
+                    AgentRecord((position, place), item.time_ns, item.host, item)
+                )
+
+    def _frame(self, frame: Frame) -> None:
+        decoded = decode_frame(frame.linktype, frame.data)
+        if not isinstance(decoded, Datagram):
+            return
+        if is_mpw(decoded.payload):
+            self.packets.append(self._packet(frame, decoded))
+            self._ports.update((decoded.source[1], decoded.destination[1]))
+        else:
+            self._odd.append((frame, decoded))
+
+    def _packet(self, frame: Frame, datagram: Datagram) -> Packet:
+        message: Message | None = None
+        error: DecodeError | None = None
+        if not datagram.cut and datagram.fragment is None:
+            try:
+                message = decode_untrusted(datagram.payload)
+            except DecodeError as found:
+                error = found
+        return Packet(
+            frame.number,
+            frame.vantage if frame.direction else None,
+            frame.direction,
+            frame.time_ns,
+            datagram,
+            message,
+            error,
+        )
+
+    def strangers(self) -> Iterator[Packet]:
+        """Yield datagrams without the magic between two endpoints that speak MPW otherwise."""
+        speaking = {(p.source, p.destination) for p in self.packets}
+        speaking |= {(there, here) for here, there in speaking}
+        for frame, datagram in self._odd:
+            if (datagram.source, datagram.destination) in speaking:
+                yield self._packet(frame, datagram)
+
+    def _link(self) -> None:
+        """Join every delivery to its departure: by decision records, else by equal octets."""
+        by_number = {packet.number: packet for packet in self.packets}
+        for decision in self.run.of(Decision):
+            departure = by_number.get(decision.frame)
+            arrival = by_number.get(decision.delivered or 0)
+            if departure and arrival and departure.direction == "out":
+                arrival.departure = departure
+                departure.arrivals.append(arrival)
+        waiting: dict[tuple[Endpoint, Endpoint, bytes], Packet] = {}
+        for packet in self.packets:
+            key = (packet.source, packet.destination, packet.datagram.payload)
+            if packet.direction == "out":
+                waiting[key] = packet
+            elif packet.direction == "in" and packet.departure is None and key in waiting:
+                packet.departure = waiting[key]
+                waiting[key].arrivals.append(packet)
+        for packet in self.packets:
+            arrived = packet.direction == "in"
+            packet.leads = not arrived or (packet.departure is None and not self.is_run)
+
+    def when(self, position: Position) -> int:
+        """Return the time of the newest frame at a position, in nanoseconds."""
+        if not self.times:
+            newest = 0
+            for frame in self.run.frames:
+                newest = max(newest, frame.time_ns)
+                self.times.append(newest)
+        place = min(position[0], len(self.times))
+        return self.times[place - 1] if place > 0 else 0
+
+
+def is_multicast(address: str) -> bool:
+    """Tell whether a textual address is a multicast group."""
+    return ip_address(address).is_multicast
+
+
+def is_broadcast(address: str) -> bool:
+    """Tell whether an address is the limited broadcast; directed ones need the prefix."""
+    return address == "255.255.255.255"
+
+
+def is_unspecified(address: str) -> bool:
+    """Tell whether an address is the any-address."""
+    return ip_address(address).is_unspecified
