@@ -1,10 +1,14 @@
 """Run a testbed file from a program: what `mpwire run` and the pytest plugin call."""
 
+import contextlib
 import itertools
+import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Final, Literal
 
 import msgspec
@@ -95,21 +99,12 @@ class _Follower:
         self.ended: Ended | None = None
         self.carrier = ""
         self._on_progress = on_progress
-        self._interrupted = False
 
     def follow(self, lab: LabProcess) -> None:
         """Read until the lab has closed its output; the first Ctrl-C only stops the script."""
-        while True:
-            try:
-                for line in lab.lines():
-                    self._take(line)
-            except KeyboardInterrupt:
-                if self._interrupted:
-                    raise
-                self._interrupted = True
-                lab.interrupt()
-            else:
-                return
+        with _first_interrupt(lab.interrupt):
+            for line in lab.lines():
+                self._take(line)
 
     def _take(self, line: Mapping[str, object]) -> None:
         if "lacks" in line:
@@ -125,6 +120,29 @@ class _Follower:
             self.carrier = progress.carrier
         if self._on_progress is not None:
             self._on_progress(progress)
+
+
+@contextlib.contextmanager
+def _first_interrupt(act: Callable[[], None]) -> Iterator[None]:
+    """Let the first Ctrl-C do something else than to raise KeyboardInterrupt.
+
+    A program that handles SIGINT in its own way, or runs this in a thread, is left to itself.
+    """
+    usual = signal.default_int_handler
+    main = threading.current_thread() is threading.main_thread()
+    if not main or signal.getsignal(signal.SIGINT) is not usual:
+        yield
+        return
+
+    def handle(_number: int, _frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, usual)
+        act()
+
+    signal.signal(signal.SIGINT, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
 
 
 def _new_folder(out: Path, name: str) -> Path:

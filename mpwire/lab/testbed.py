@@ -94,6 +94,8 @@ Command = Annotated[
     ),
 ]
 Seconds = Annotated[float, Field(gt=0, le=86400, allow_inf_nan=False)]
+ShortSeconds = Annotated[float, Field(gt=0, le=65.535, allow_inf_nan=False)]
+"""A time that TIMERS announces in 16 bits of milliseconds."""
 
 
 class Part(BaseModel):
@@ -122,18 +124,18 @@ class Timers(Part):
     scale: float | None = Field(
         default=None,
         gt=0,
-        le=10,
+        le=4,
         description="Factor on every time; 0.1: a tenth.",
     )
-    rto_initial_s: Seconds | None = Field(default=None, description="First retransmission.")
-    rto_maximum_s: Seconds | None = Field(
+    rto_initial_s: ShortSeconds | None = Field(default=None, description="First retransmission.")
+    rto_maximum_s: ShortSeconds | None = Field(
         default=None, description="Longest retransmission interval."
     )
     keepalive_s: Seconds | None = Field(default=None, description="Silence before a probe.")
     dead_s: Seconds | None = Field(default=None, description="Silence after which a peer is dead.")
     pend_s: Seconds | None = Field(default=None, description="Longest wait for a decision.")
     linger_s: Seconds | None = Field(default=None, description="Time for answering stragglers.")
-    drain_s: Seconds | None = Field(default=None, description="Wait for missing data at the end.")
+    drain_s: ShortSeconds | None = Field(default=None, description="Wait for missing data.")
     poll_s: Seconds | None = Field(default=None, description="Interval of asking while undecided.")
     cookie_life_s: Seconds | None = Field(default=None, description="Life of a cookie.")
     retransmissions: int | None = Field(

@@ -1,0 +1,77 @@
+"""One order of frames, lines and steps; one live view for whoever watches."""
+
+from typing import Literal
+
+import pytest
+
+from mpwire.capture.records import AgentLine, AnyRecord, Step
+from mpwire.lab.craft import SWITCH_MAC
+from mpwire.lab.journal import Journal
+from mpwire.lab.links import Report
+from mpwire.lab.progress import AnyProgress, EventReported, FrameSeen, StepChanged
+
+BETWEEN = bytes(6) + b"\x02" * 6 + b"frame"
+FROM_SWITCH = bytes(6) + SWITCH_MAC + b"echo"
+TO_SWITCH = SWITCH_MAC + bytes(6) + b"echo"
+
+
+class Tape:
+    """Keep what is recorded, in order."""
+
+    def __init__(self) -> None:
+        self.entries: list[object] = []
+
+    def frame(
+        self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
+    ) -> int:
+        assert host
+        assert direction
+        assert time_ns
+        self.entries.append(data)
+        return len(self.entries)
+
+    def record(self, record: AnyRecord, /) -> None:
+        self.entries.append(record)
+
+
+def test_the_harness_own_echoes_are_recorded_but_are_no_traffic() -> None:
+    tape, told = Tape(), list[AnyProgress]()
+    journal = Journal(tape, told.append)
+    for number, frame in enumerate((FROM_SWITCH, BETWEEN, TO_SWITCH), 1):
+        assert journal.frame("h", "in", frame, 5) == number
+    assert tape.entries == [FROM_SWITCH, BETWEEN, TO_SWITCH]
+    assert (journal.traffic_count, journal.frame_count) == (1, 3)
+    assert told == [FrameSeen(time_ns=5, number=2, host="h", direction="in", data=BETWEEN.hex())]
+
+
+@pytest.mark.parametrize("direction", ["to", "from"])
+def test_frames_that_were_sent_before_a_line_come_before_it(
+    direction: Literal["to", "from"],
+) -> None:
+    tape = Tape()
+    journal = Journal(tape)
+    waiting = [BETWEEN]
+    journal.drain = lambda: [journal.frame("h", "out", waiting.pop(), 1) for _ in waiting[:]]
+    journal.agent_line("h", direction, b"{}")
+    assert tape.entries[0] == BETWEEN
+    assert isinstance(tape.entries[1], AgentLine)
+    assert (tape.entries[1].direction, bytes(tape.entries[1].line)) == (direction, b"{}")
+
+
+def test_only_who_watches_hears_of_frames_and_events() -> None:
+    for watched in (True, False):
+        told = list[AnyProgress]()
+        journal = Journal(Tape(), told.append, watched=watched)
+        journal.frame("h", "in", BETWEEN, 1)
+        journal.event("h", Report(1, "FD_READ", 0, 1))
+        journal.step(3, "text", "failed", "reason")
+        kinds = [FrameSeen, EventReported, StepChanged] if watched else [StepChanged]
+        assert [type(line) for line in told] == kinds
+
+
+def test_nobody_needs_to_listen() -> None:
+    tape = Tape()
+    journal = Journal(tape)
+    journal.event("h", Report(1, "FD_READ", 0, 1))
+    journal.step(3, "text", "done")
+    assert [type(entry) for entry in tape.entries] == [Step]
