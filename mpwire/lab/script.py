@@ -15,8 +15,9 @@ from typing import Final
 import msgspec
 
 from mpwire.lab.grammar import RESERVED, SLOTS, Form, Part
-from mpwire.lab.source import Problem, guess, listed
+from mpwire.lab.source import Problem
 from mpwire.lab.steps import Step
+from mpwire.lab.wording import guess, listed
 from mpwire.lab.words import NAME, VALUES, Names, Token, WrongWord
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|"|,|[^\s,"]+')

@@ -15,8 +15,8 @@ from mpwire.lab.journal import Journal, now_ns
 from mpwire.lab.links import AgentFault, AgentLink, Bell, Decide, Report
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.progress import SocketMade
-from mpwire.lab.source import listed
 from mpwire.lab.steps import Sight
+from mpwire.lab.wording import listed
 from mpwire.vocabulary import WsaError
 
 ANSWER_PATIENCE_S: Final = 30.0

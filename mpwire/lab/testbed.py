@@ -26,8 +26,9 @@ from mpwire.errors import InputError
 from mpwire.lab import script, timers
 from mpwire.lab.grammar import EXPECTATIONS, FORMS, RESERVED, Form
 from mpwire.lab.plan import HostPlan, Plan
-from mpwire.lab.source import Document, Problem, TestbedError, guess, listed, read, shown
+from mpwire.lab.source import Document, Problem, TestbedError, read
 from mpwire.lab.steps import Step
+from mpwire.lab.wording import guess, listed, shown
 from mpwire.lab.words import Names
 
 DEFAULT_AGENT: Final = (sys.executable, "-m", "mpwire.io.agent")

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from mpwire.lab.source import guess, listed
 from mpwire.lab.steps import EVENTS, Sight
+from mpwire.lab.wording import guess, listed
 from mpwire.vocabulary import WsaError
 
 ROLES: Final = ("c_root/d_root", "c_root/d_leaf", "c_leaf/d_root", "c_leaf/d_leaf")
