@@ -52,6 +52,7 @@ def _encode(what: str, message: object, kind: int, flags: int = 0) -> Request:
     return Request(what, bytes(message.data))  # type: ignore[attr-defined] # pyroute2 is untyped
 
 
+@cache
 def link_set(
     index: int, *, mac: str | None = None, mtu: int | None = None, queue_count: int | None = None
 ) -> Request:
@@ -64,13 +65,14 @@ def link_set(
     return _encode(f"set up interface {index}", message, RTM_NEWLINK)
 
 
-def veth_add(name: str, peer: str, peer_namespace: int) -> Request:
-    """Make a veth pair: `name` here, `peer` in the namespace of that descriptor, both down."""
+def veth_add(name: str, mtu: int, peer: str, peer_namespace: int) -> Request:
+    """Make a veth pair: `name` here, set up; `peer` in the namespace of that descriptor, down."""
     message = ifinfmsg()
+    message["flags"] = message["change"] = IFF_UP
     ends = {"index": 0, "attrs": [("IFLA_IFNAME", peer), ("IFLA_NET_NS_FD", peer_namespace)]}
     data = {"attrs": [("VETH_INFO_PEER", ends)]}
     info = {"attrs": [("IFLA_INFO_KIND", "veth"), ("IFLA_INFO_DATA", data)]}
-    message["attrs"] = [("IFLA_IFNAME", name), ("IFLA_LINKINFO", info)]
+    message["attrs"] = [("IFLA_IFNAME", name), ("IFLA_MTU", mtu), ("IFLA_LINKINFO", info)]
     return _encode(f"veth pair {name}", message, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL)
 
 
@@ -90,6 +92,7 @@ def address_add(index: int, address: IPv4Interface | IPv6Interface) -> Request:
     return _encode(f"address {address}", message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL)
 
 
+@cache
 def route_add(index: int, destination: str) -> Request:
     """Route a network straight out of an interface."""
     network = ip_network(destination)

@@ -15,7 +15,7 @@ import socket
 import struct
 
 from mpwire.lab.namespaces import NetworkNamespace
-from mpwire.lab.netlink import RouteSocket, link_set, veth_add
+from mpwire.lab.netlink import RouteSocket, veth_add
 from mpwire.lab.ring import PacketRing
 
 INTERFACE = "eth0"
@@ -91,10 +91,9 @@ class VethPort:
         """
         self.name = name = f"p{next(self._numbers)}"
         with RouteSocket() as route:
-            route.apply([veth_add(name, INTERFACE, namespace.descriptor)])
-            with namespace.entered():
-                _transmit_offloads_off(INTERFACE)
-            route.apply([link_set(socket.if_nametoindex(name), mtu=mtu)])
+            route.apply([veth_add(name, mtu, INTERFACE, namespace.descriptor)])
+        with namespace.entered():
+            _transmit_offloads_off(INTERFACE)
         self._send = ring.writer(name)
 
     def write(self, frame: bytes, /) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ctypes
 import errno
 import os
 import signal
@@ -16,6 +17,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from mpwire.errors import LocalProtocolError, MachineError
 from mpwire.lab import netlink
 from mpwire.lab.fabric import FabricError, SwitchFabric
+from mpwire.lab.launch import launch
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ring import SLOT_COUNT
 
@@ -228,6 +230,22 @@ async def descriptors(spec: inner.Spec) -> object:
         await fabric.stop()  # harmless twice
     assert affinity == os.sched_getaffinity(0)
     return {"before": len(before), "after": len(inner.open_files())}
+
+
+@inner.scenario
+async def nested(spec: inner.Spec) -> object:
+    """Start a lab inside this one, after taking away what the specification names."""
+    for name, value in spec.get("limits", {}).items():
+        (Path("/proc/sys/user") / name).write_text(str(value))
+    if spec.get("mask"):
+        libc = ctypes.CDLL(None, use_errno=True)
+        assert libc.mount(b"none", spec["mask"].encode(), b"tmpfs", 0, None) == 0
+    try:
+        with launch({"scenario": "nothing"}, "inner_scenarios") as lab:
+            (line,) = lab.lines()
+            return {"status": lab.wait(), "found": line["result"]}
+    except MachineError as error:
+        return {"lacks": str(error)}
 
 
 class Hole:

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -207,3 +208,29 @@ def test_exit_status_of_a_signal_is_what_a_shell_says() -> None:
 def test_a_refusal_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
     assert supervisor.refuse(supervisor.Refused("map", 1)) == 4
     assert json.loads(capfd.readouterr().out) == {"refused": "map", "errno": 1}
+
+
+def test_a_lab_may_run_inside_a_lab(inside: Callable[..., Any]) -> None:
+    result = inside("nested", modules=["inner_network"])
+    assert result["status"] == 0
+    assert result["found"]["processes"] == [1, 2]
+
+
+def test_root_goes_on_where_there_are_no_user_namespaces(inside: Callable[..., Any]) -> None:
+    result = inside("nested", modules=["inner_network"], limits={"max_user_namespaces": 0})
+    assert result["status"] == 0
+    assert result["found"]["processes"] == [1, 2]
+
+
+def test_a_refusing_kernel_is_a_machine_error_with_a_remedy(inside: Callable[..., Any]) -> None:
+    limits = {"max_user_namespaces": 0, "max_net_namespaces": 0}
+    result = inside("nested", modules=["inner_network"], limits=limits)
+    assert result["lacks"].startswith("the kernel refused new user, mount, PID and network names")
+    assert "sysctl -w user.max_user_namespaces=15000" in result["lacks"]
+
+
+def test_a_machine_that_hides_parts_of_proc_still_runs_labs(inside: Callable[..., Any]) -> None:
+    result = inside("nested", modules=["inner_network"], mask="/proc/irq")
+    assert result["status"] == 0
+    assert result["found"]["parent"] == 1
+    assert len(result["found"]["processes"]) > 2, "the outer /proc, for want of an own"
