@@ -70,6 +70,7 @@ class SwitchFabric:
         self._affinity = os.sched_getaffinity(0)
         self._epoll: select.epoll | None = None
         self._switch: Switch | None = None
+        self._fault: Exception | None = None
 
     async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
         """Make the hosts and connect them; from here on frames are recorded.
@@ -105,7 +106,7 @@ class SwitchFabric:
         self._sources = {source.fileno(): source for source in sources}
         for descriptor in self._sources:
             self._epoll.register(descriptor, select.EPOLLIN)
-        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._take_turns)
+        asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._on_readable)
 
     def _make(self, hosts: Sequence[HostSpec]) -> None:
         if not self._forced:
@@ -125,6 +126,16 @@ class SwitchFabric:
             raise LocalProtocolError("the fabric has not been started")
         return self._switch
 
+    def _on_readable(self) -> None:
+        """Take turns when the loop finds frames; a fault ends the reading and is kept."""
+        try:
+            self._take_turns()
+        except (OSError, MpwireError) as error:
+            # The loop would log it and go on, and the record would have a hole.
+            self._fault = error
+            if self._epoll is not None:
+                asyncio.get_running_loop().remove_reader(self._epoll.fileno())
+
     def _take_turns(self) -> int:
         """Forward what is waiting, up to a turn per host; return the number of frames."""
         if self._epoll is None:
@@ -143,7 +154,11 @@ class SwitchFabric:
 
         Two hosts that answer each other without end cannot hold it: it stops when it has read
         more than any queue holds.
+
+        Raises: FabricError when an earlier frame could not be recorded.
         """
+        if self._fault is not None:
+            raise FabricError(f"frames are not recorded any more: {self._fault}") from self._fault
         count = 0
         for _ in range(1 + TAP_QUEUE_COUNT // TURN_FRAME_COUNT):
             turn_count = self._take_turns()
@@ -286,8 +301,11 @@ def _check(hosts: Sequence[HostSpec]) -> None:
             raise LocalProtocolError(f"{spec.name}: {spec.mac} cannot be its link address")
         if not spec.addresses:
             raise LocalProtocolError(f"{spec.name} has no address")
-    if len({spec.name for spec in hosts}) < len(hosts):
-        raise LocalProtocolError("two hosts have the same name")
+    names = [spec.name for spec in hosts]
+    addresses = [address.ip for spec in hosts for address in spec.interfaces()]
+    for what, given in (("name", names), ("address", addresses)):
+        if len(set(given)) < len(given):
+            raise LocalProtocolError(f"two hosts have the same {what}")
 
 
 def _packed_neighbours(hosts: Sequence[HostSpec]) -> dict[bytes, bytes]:

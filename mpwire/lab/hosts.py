@@ -146,7 +146,7 @@ class Host:
         """Count the frames that the host's kernel has put on the cable since it came up."""
         if self._counters is None:
             return 0
-        return self._counters.read()["tx_packets"] - self._start[0]["tx_packets"]
+        return since(self._counters.read(), self._start[0]).get("tx_packets", 0)
 
     def counters(self, received_count: int, lost_count: int) -> Counters:
         """Tell what the kernel has counted since the host came up.

@@ -9,9 +9,10 @@ import signal
 import socket
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import inner_scenarios as inner
+import msgspec
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from mpwire.errors import LocalProtocolError, MachineError
@@ -248,6 +249,37 @@ async def nested(spec: inner.Spec) -> object:
         return {"lacks": str(error)}
 
 
+class FullTape(inner.Tape):
+    """Record a few frames, then find the disk full."""
+
+    def frame(
+        self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
+    ) -> int:
+        """Record a frame, or fail as a full disk does."""
+        if self.frame_count == 4:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().frame(host, direction, data, time_ns)
+
+
+@inner.scenario
+async def full(spec: inner.Spec) -> object:
+    """Go on after the recorder has failed."""
+    fabric = SwitchFabric(carrier=spec["carrier"])
+    await fabric.start(inner.specs(2), FullTape())
+    sender = open_socket(fabric, "h2")
+    for _ in range(3):
+        sender.sendto(b"hello", ("10.77.0.1", PORT))
+    while fabric._fault is None:
+        await asyncio.sleep(0)
+    try:
+        await fabric.settle()
+    except FabricError as error:
+        return str(error)
+    finally:
+        await fabric.stop()
+    return "nothing was said"
+
+
 class Hole:
     """Take frames and deliver none."""
 
@@ -286,9 +318,22 @@ async def refusals(_spec: inner.Spec) -> object:
         await fabric.start([*inner.specs(1), *inner.specs(1)], inner.Tape())
     except LocalProtocolError as error:
         said["twice"] = str(error)
-    slow = inner.specs(1)[0]
+    one, two = inner.specs(2)
+    for name, clash in (
+        ("name", msgspec.structs.replace(two, name="h1")),
+        ("address", msgspec.structs.replace(two, addresses=one.addresses)),
+        ("none", msgspec.structs.replace(two, addresses=())),
+    ):
+        try:
+            await fabric.start([one, clash], inner.Tape())
+        except LocalProtocolError as error:
+            said[name] = str(error)
+    try:
+        await fabric.start([], inner.Tape())
+    except LocalProtocolError as error:
+        said["empty"] = str(error)
     async with inner.fabric_of({"hosts": 1}, deadline_s=0.05) as (fabric, _):
-        fabric.switch._ports[slow.name] = Hole()
+        fabric.switch._ports[one.name] = Hole()
         try:
             await fabric.settle()
         except FabricError as error:

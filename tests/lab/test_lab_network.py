@@ -121,6 +121,13 @@ def test_fabrics_leak_no_descriptor(inside: Run, carrier: str) -> None:
     assert counted["before"] == counted["after"]
 
 
+def test_a_recorder_that_fails_ends_the_run_instead_of_leaving_a_hole(
+    inside: Run, carrier: str
+) -> None:
+    said = inside("full", modules=MODULES, carrier=carrier)
+    assert said == "frames are not recorded any more: [Errno 28] No space left on device"
+
+
 def test_what_the_kernel_refuses_is_named(inside: Run) -> None:
     said = inside("refusals", modules=MODULES)
     assert said["netlink"].startswith("the kernel refused route 10.1.0.0/16: ")
@@ -128,4 +135,8 @@ def test_what_the_kernel_refuses_is_named(inside: Run) -> None:
     assert said["back"]
     assert said["closed"] == "EBADF"
     assert said["twice"] == "h1: 02:00:00:00:00:01 cannot be its link address"
+    assert said["name"] == "two hosts have the same name"
+    assert said["address"] == "two hosts have the same address"
+    assert said["none"] == "h2 has no address"
+    assert said["empty"] == "a fabric needs at least one host"
     assert said["silent"] == "no echo within 0.05 s from h1"
