@@ -114,7 +114,7 @@ class Bus:
             jitter_s: seconds it may take more, drawn evenly; reorders.
             plan: timers of the providers.
         """
-        self.random = random.Random(seed)
+        self.random = random.Random(seed)  # noqa: S311 - faults, not secrets
         self.seed = seed
         self.loss, self.duplication = loss, duplication
         self.delay_s, self.jitter_s = delay_s, jitter_s
