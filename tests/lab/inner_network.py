@@ -15,6 +15,8 @@ import inner_scenarios as inner
 import msgspec
 from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
+from mpwire.capture import records
+from mpwire.capture.recorder import RunWriter
 from mpwire.errors import LocalProtocolError, MachineError
 from mpwire.lab import netlink
 from mpwire.lab.fabric import FabricError, SwitchFabric
@@ -247,6 +249,39 @@ async def nested(spec: inner.Spec) -> object:
             return {"status": lab.wait(), "found": line["result"]}
     except MachineError as error:
         return {"lacks": str(error)}
+
+
+@inner.scenario
+async def recorded(spec: inner.Spec) -> object:
+    """Write a run file of an exchange."""
+    specs = inner.specs(3)
+    hosts = [
+        records.Host(name=host.name, mac=host.mac, addresses=[*host.addresses]) for host in specs
+    ]
+    with RunWriter(Path(spec["folder"]), hosts) as writer:
+        fabric = SwitchFabric(carrier=spec["carrier"])
+        run = records.Run(
+            version="0",
+            command=[],
+            started_ns=0,
+            seed=None,
+            fabric="switch",
+            carrier=fabric.carrier,
+            contract=1,
+            hosts=hosts,
+        )
+        writer.record(run)
+        await fabric.start(specs, writer)
+        await asyncio.gather(*(fabric.sentinel(host.name, "start") for host in specs))
+        listener = open_socket(fabric, "h1")
+        listener.bind(("", PORT))
+        open_socket(fabric, "h2").sendto(b"hello", ("10.77.0.1", PORT))
+        await fabric.settle()
+        await asyncio.gather(*(fabric.sentinel(host.name, "end") for host in specs))
+        for host in specs:
+            writer.record(fabric.counters(host.name))
+        await fabric.stop()
+    return received(listener)
 
 
 class FullTape(inner.Tape):

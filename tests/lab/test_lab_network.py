@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from mpwire.capture.records import Counters, Sentinel
+from mpwire.capture.runfile import open_run
+
 pytestmark = pytest.mark.lab
 
 Run = Callable[..., Any]
@@ -126,6 +129,16 @@ def test_a_recorder_that_fails_ends_the_run_instead_of_leaving_a_hole(
 ) -> None:
     said = inside("full", modules=MODULES, carrier=carrier)
     assert said == "frames are not recorded any more: [Errno 28] No space left on device"
+
+
+def test_a_run_file_of_a_fabric_is_complete(inside: Run, carrier: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    taken = inside("recorded", modules=MODULES, carrier=carrier, folder=str(tmp_path))
+    assert taken == ["hello"]
+    run = open_run(tmp_path)
+    assert run.incomplete == []
+    assert len(run.of(Sentinel)) == 6
+    assert [counters.capture["dropped"] for counters in run.of(Counters)] == [0, 0, 0]
 
 
 def test_what_the_kernel_refuses_is_named(inside: Run) -> None:
