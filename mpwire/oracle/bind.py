@@ -109,9 +109,10 @@ def bind(table: SocketTable, attempts: Iterable[Attempt]) -> Bindings:
             bindings.queues[socket] = queue
             _bind_accepts(bindings, table, socket, queue, everything)
     for join in bindings.joins:
-        if join.attempt and join.attempt.membership and join.handle:
-            join.handle.membership = join.attempt.membership
-            bindings.own(join.attempt.membership, join.handle)
+        membership = join.attempt and (join.attempt.folded or join.attempt.membership)
+        if membership and join.handle:
+            join.handle.membership = membership
+            bindings.own(membership, join.handle)
     return bindings
 
 

@@ -93,22 +93,16 @@ class EventJudge:
             self._missing(one, reports)
 
     def _explained(self, report: Report, one: Expectation) -> None:
-        right = report.code == one.code
-        level = one.level if right else Level.MUST_NOT
-        self._level(report, level, one.rule, one.frames)
-        self.add(
-            one.rule,
-            PASSED
-            if right
-            else Outcome(
-                "fail",
-                one.frames,
-                one.socket.name,
-                str(one),
-                str(report),
-                f"{one.cause}, so the code is {error_name(one.code)}",
-            ),
-        )
+        wrong = ""
+        if report.code != one.code:
+            wrong = f"{one.cause}, so the code is {error_name(one.code)}"
+        elif one.due is not None and report.position > one.due:
+            wrong = f"{one.cause}, and a barrier was answered before the event was reported"
+        self._level(report, Level.MUST_NOT if wrong else one.level, one.rule, one.frames)
+        outcome = PASSED
+        if wrong:
+            outcome = Outcome("fail", one.frames, one.socket.name, str(one), str(report), wrong)
+        self.add(one.rule, outcome)
 
     def _unexplained(self, socket: Socket, report: Report, expected: list[Expectation]) -> None:
         rule_id, reason = self._blame(socket, report, expected)
@@ -205,7 +199,7 @@ class EventJudge:
             return "EV17"
         if report.code != 0:
             return "EV19"
-        if self._others_ended(socket, report):
+        if not _told_itself(socket) and self._others_ended(socket, report):
             return "EV23"
         return "EV15" if socket.kind in (Kind.HANDLE, Kind.ROOT) else "EV14"
 
@@ -243,8 +237,17 @@ def _explanation(report: Report, free: list[Expectation], socket: Socket) -> Exp
     if report.position > socket.gone:
         return None
     opened = [one for one in free if one.opens < report.position]
-    same = [one for one in opened if one.code == report.code]
-    return next(iter(same or opened), None)
+    timely = [one for one in opened if one.due is None or report.position <= one.due]
+    same = [one for one in timely if one.code == report.code]
+    return next(iter(same or timely or opened), None)
+
+
+def _told_itself(socket: Socket) -> bool:
+    """Tell whether a CLOSE of the socket's own membership was delivered to it."""
+    if socket.membership is None:
+        return False
+    ends = socket.membership.ends
+    return bool(ends[0 if socket.kind is Kind.HANDLE else 1].arrived(Close))
 
 
 def _why_never(socket: Socket, event: str) -> str:

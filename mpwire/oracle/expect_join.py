@@ -25,7 +25,6 @@ from mpwire.wire.messages import (
 from mpwire.wire.numbers import (
     CancelReason,
     Capability,
-    HeaderFlag,
     LeafDirection,
     RejectReason,
 )
@@ -97,6 +96,8 @@ def connect_expectations(case: Case) -> Iterator[Expectation | None]:
 
 def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:
     """Find the first thing that ended the attempt as its initiator saw it."""
+    if attempt.folded is not None:
+        return _folded_connect(case, join, attempt.folded)
     cancels = attempt.shelf.sent(Cancel)
     withdrawn = [p for p in cancels if read(p, Cancel).reason == CancelReason.WITHDRAWN]
     handle = join.handle
@@ -108,22 +109,17 @@ def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:
         if isinstance(packet.message, VersionNeg) and packet is not answers[-1]:
             continue
         crossed = given_up is not None and packet.position > given_up
-        return _answered(case, join, attempt, packet, Level.MAY if crossed else Level.MUST)
+        return _answered(case, join, packet, Level.MAY if crossed else Level.MUST)
     timeouts = [p for p in cancels if read(p, Cancel).reason == CancelReason.TIMEOUT]
     if timeouts and not withdrawn:
         return _unanswered(case, join, attempt, timeouts[0])
     return None
 
 
-def _answered(
-    case: Case, join: Join, attempt: Attempt, packet: Packet, level: Level
-) -> Expectation | None:
+def _answered(case: Case, join: Join, packet: Packet, level: Level) -> Expectation | None:
     code, rule = int(WsaError.WSAECONNREFUSED), "EV5"
     if isinstance(packet.message, Accept):
         code, rule = 0, "EV3"
-        folded = _folded(case, attempt, packet)
-        if folded is not None:
-            return _folded_connect(case, join, folded)
     elif isinstance(packet.message, Reject):
         code = REFUSALS.get(packet.message.reason, code)
     return expect(
@@ -142,9 +138,6 @@ def _answered(
 
 def _unanswered(case: Case, join: Join, attempt: Attempt, cancel: Packet) -> Expectation | None:
     """Expect a timeout: the agent may report it before the switch sees its CANCEL."""
-    folded = _folded(case, attempt, cancel)
-    if folded is not None:
-        return _folded_connect(case, join, folded)
     reported = [
         report.code
         for report in case.logs[join.socket.host].reports
@@ -162,20 +155,6 @@ def _unanswered(case: Case, join: Join, attempt: Attempt, cancel: Packet) -> Exp
         cause=f"CANCEL(TIMEOUT) left in frame {cancel.number}",
         settled=cancel.position,
     )
-
-
-def _folded(case: Case, attempt: Attempt, before: Packet) -> Membership | None:
-    """Return the membership of the invitation into which this request was folded (glare)."""
-    for membership in case.history.memberships:
-        accept = membership.accept
-        if (
-            accept.source == attempt.initiator
-            and accept.message is not None
-            and accept.message.flags & HeaderFlag.X
-            and accept.number < before.number
-        ):
-            return membership
-    return None
 
 
 def _folded_connect(case: Case, join: Join, membership: Membership) -> Expectation | None:

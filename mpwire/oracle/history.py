@@ -55,6 +55,8 @@ class Attempt:
     responder_host: str | None
     shelf: Shelf = field(default_factory=Shelf)
     memberships: "list[Membership]" = field(default_factory=list)
+    folded: "Membership | None" = None
+    """The membership of an invitation that crossed this request and prevailed (glare)."""
 
     @property
     def requests(self) -> list[Packet]:
@@ -273,6 +275,7 @@ class History:
         for packet in trace.packets:
             if packet.message is not None:
                 self._sort(packet)
+        self._fold()
 
     def of_tag(self, tag: int) -> Iterator[Membership]:
         """Yield the memberships one of whose tags is this."""
@@ -296,6 +299,18 @@ class History:
                 return membership
             found = found or membership
         return found
+
+    def _fold(self) -> None:
+        """Find the requests that leaves gave up for an invitation, as flag X says."""
+        for membership in self.memberships:
+            accept = membership.accept
+            if accept.message is None or not accept.message.flags & HeaderFlag.X:
+                continue
+            for attempt in self.attempts:
+                crossed = (attempt.initiator, attempt.responder)
+                between = attempt.first.number < accept.number < attempt.resolved()[0]
+                if between and crossed == (accept.source, accept.destination):
+                    attempt.folded = membership
 
     def _sort(self, packet: Packet) -> None:
         message = packet.message

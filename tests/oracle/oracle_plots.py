@@ -22,7 +22,7 @@ from mpwire.wire.numbers import Planes
 
 SESSION = 0x0123456789ABCDEF
 EVENTS = ["FD_READ", "FD_WRITE", "FD_ACCEPT", "FD_CONNECT", "FD_CLOSE"]
-CAPS = 3
+CAPS = 2
 BEFORE_DATA = 1000
 """NextDataSeq of the root; leaves begin at 500."""
 LEAF_DATA = 500

@@ -186,6 +186,14 @@ def the(moves: list[Move], label: str) -> Move:
     return replace(moves[find(moves, label)])
 
 
+def message_of(moves: list[Move], label: str) -> Message:
+    """Return the message of a datagram."""
+    move = moves[find(moves, label)]
+    assert isinstance(move, Send)
+    assert move.message is not None
+    return move.message
+
+
 def play(moves: Iterable[Move], folder: Path, hosts: Iterable[str] = NAMES) -> RunFile:
     """Record a story and read it back."""
     return open_run(record(moves, folder, hosts))

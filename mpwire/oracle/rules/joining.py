@@ -8,15 +8,13 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.history import Attempt, Membership
 from mpwire.oracle.registry import Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import Position
+from mpwire.oracle.trace import NEVER, Position
 from mpwire.wire.messages import (
-    Accept,
     Challenge,
     JoinReq,
 )
 from mpwire.wire.numbers import (
     JOIN_REQ_MIN_OCTETS,
-    HeaderFlag,
     JoinFlags,
     Planes,
     Role,
@@ -29,14 +27,8 @@ MIRRORED = {1: 2, 2: 1, 3: 3}
 
 def _until_over(case: Case, attempt: Attempt) -> Position:
     """Return where an attempt was over: its terminal, its folding, or the end of its process."""
-    folded = [
-        packet.position
-        for other in case.history.attempts
-        if other is not attempt and other.responder == attempt.initiator
-        for packet in other.shelf.sent(Accept)
-        if packet.message is not None and packet.message.flags & HeaderFlag.X
-    ]
-    return min([attempt.resolved(), case.life_end(attempt.initiator_host), *folded])
+    folded = attempt.folded.accept.position if attempt.folded else NEVER
+    return min(attempt.resolved(), case.life_end(attempt.initiator_host), folded)
 
 
 def _overlaps(case: Case, *, by_root: bool) -> Iterator[Outcome]:

@@ -1,0 +1,51 @@
+"""Prove that every rule passes on a correct story and fails on a broken one."""
+
+from pathlib import Path
+
+import pytest
+from oracle_asides import ASIDES
+from oracle_edits import Fault, Plotted
+from oracle_faults import FAULTS
+from oracle_story import play
+from oracle_tales import three, tour
+
+from mpwire.oracle import judge
+from mpwire.oracle.registry import RULES
+from mpwire.vocabulary import Verdict
+
+CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES)
+
+
+@pytest.mark.parametrize("plot", CORRECT)
+def test_correct_story_passes(plot: Plotted, tmp_path: Path) -> None:
+    """Find nothing wrong with what is correct."""
+    judgement = judge(play(plot(), tmp_path))
+    assert [(f.rule, f.endpoint, f.reason) for f in judgement.findings] == []
+    assert judgement.verdict is Verdict.PASS
+
+
+def test_every_rule_is_exercised_by_a_correct_story(tmp_path: Path) -> None:
+    """Know for every rule that it can pass."""
+    exercised: set[str] = set()
+    for plot in CORRECT:
+        results = judge(play(plot(), tmp_path)).rules
+        exercised |= {result.id for result in results if result.passed}
+    assert exercised == set(RULES)
+
+
+@pytest.mark.parametrize(
+    "fault", FAULTS, ids=[f"{place}-{fault.rule}" for place, fault in enumerate(FAULTS)]
+)
+def test_broken_story_fails(fault: Fault, tmp_path: Path) -> None:
+    """Catch the broken endpoint with the right rule, and name frames and reason."""
+    judgement = judge(play(fault.edit(fault.plot()), tmp_path))
+    failed = [finding for finding in judgement.findings if finding.verdict is Verdict.FAIL]
+    assert fault.rule in {finding.rule for finding in failed}, failed
+    assert judgement.verdict is Verdict.FAIL
+    assert all(finding.reason and finding.expected for finding in failed)
+    assert judgement.rule(fault.rule).verdict is Verdict.FAIL
+
+
+def test_every_rule_catches_somebody() -> None:
+    """Know for every rule that it can fail."""
+    assert {fault.rule for fault in FAULTS} == set(RULES)
