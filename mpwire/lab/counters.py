@@ -1,7 +1,6 @@
 """What the kernel counts in a network namespace, parsed from /proc."""
 
 import os
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -38,11 +37,6 @@ def parse_udp(snmp: str, snmp6: str = "") -> dict[str, int]:
             name, number = line.split()
             counted[name] = int(number)
     return counted
-
-
-def since(now: Mapping[str, int], start: Mapping[str, int]) -> dict[str, int]:
-    """Return how far each counter went."""
-    return {name: value - start.get(name, 0) for name, value in now.items()}
 
 
 def read_udp() -> dict[str, int]:

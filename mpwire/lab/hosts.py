@@ -7,15 +7,15 @@ precedes a datagram.
 """
 
 import contextlib
+import os
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
-from pathlib import Path
 
 import msgspec
 
 from mpwire.capture.records import Counters
-from mpwire.lab.counters import InterfaceFile, read_udp, since
+from mpwire.lab.counters import InterfaceFile, read_udp
 from mpwire.lab.craft import SWITCH_IPV4, SWITCH_IPV6, SWITCH_MAC
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import (
@@ -71,9 +71,12 @@ def _quieten(wants_ipv6: bool) -> None:
                 f"{ipv6}/addr_gen_mode": 1,
             }
     for path, value in settings.items():
-        file = Path("/proc/sys/net") / path
         with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 has nothing to say
-            file.write_text(str(value), "ascii")
+            file = os.open(f"/proc/sys/net/{path}", os.O_WRONLY | os.O_CLOEXEC)
+            try:
+                os.write(file, b"%d" % value)
+            finally:
+                os.close(file)
 
 
 def silence_switch_side() -> None:
@@ -110,14 +113,13 @@ class Host:
         return port
 
     def bring_up(self, peers: Iterable[HostSpec]) -> None:
-        """Bring the link up, with addresses, routes and the peers as neighbours; start counting.
+        """Bring the link up, with addresses, routes and the peers as neighbours.
 
         Raises: MachineError naming what the kernel refused.
         """
         with self.namespace.entered():
             index = socket.if_nametoindex(INTERFACE)
             self._counters = InterfaceFile(INTERFACE)
-            self._start = self._counters.read(), read_udp()
             with RouteSocket() as route:
                 route.apply(self._requests(index, peers))
 
@@ -144,9 +146,11 @@ class Host:
 
     def sent_count(self) -> int:
         """Count the frames that the host's kernel has put on the cable since it came up."""
-        if self._counters is None:
-            return 0
-        return since(self._counters.read(), self._start[0]).get("tx_packets", 0)
+        return self._interface().get("tx_packets", 0)
+
+    def _interface(self) -> dict[str, int]:
+        """Read the counters of the interface, which started from 0 with it."""
+        return self._counters.read() if self._counters is not None else {}
 
     def counters(self, received_count: int, lost_count: int) -> Counters:
         """Tell what the kernel has counted since the host came up.
@@ -154,14 +158,10 @@ class Host:
         Args: received_count: frames of this host that the switch has read; lost_count: frames
             that were lost before it could, of this host or of any that shares its ring.
         """
-        interface: dict[str, int] = {}
-        udp: dict[str, int] = {}
-        if self._counters is not None:
-            interface = since(self._counters.read(), self._start[0])
-            with self.namespace.entered():
-                udp = since(read_udp(), self._start[1])
+        with self.namespace.entered():
+            udp = read_udp()  # a namespace counts from 0, too
         capture = {"received": received_count, "dropped": lost_count}
-        return Counters(host=self.spec.name, interface=interface, udp=udp, capture=capture)
+        return Counters(host=self.spec.name, interface=self._interface(), udp=udp, capture=capture)
 
     def close(self) -> None:
         """Let go of the cable and of the namespace; harmless when done already."""

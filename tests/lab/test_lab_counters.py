@@ -1,6 +1,6 @@
 """Parsing of what the kernel counts."""
 
-from mpwire.lab.counters import InterfaceFile, parse_interface, parse_udp, read_udp, since
+from mpwire.lab.counters import InterfaceFile, parse_interface, parse_udp, read_udp
 
 NET_DEV = """Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -33,10 +33,6 @@ def test_udp_counters_keep_the_kernels_names() -> None:
     both = parse_udp(SNMP, "Ip6InReceives  1\nUdp6InDatagrams  7\nUdpLite6InDatagrams 9\n")
     assert both == {"InDatagrams": 10, "NoPorts": 2, "InErrors": 3, "Udp6InDatagrams": 7}
     assert parse_udp("") == {}
-
-
-def test_since_is_a_difference() -> None:
-    assert since({"a": 5, "b": 2}, {"a": 3}) == {"a": 2, "b": 2}
 
 
 def test_the_file_of_an_interface_can_be_read_again_and_again() -> None:
