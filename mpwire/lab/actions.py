@@ -80,7 +80,7 @@ async def _simple(stage: Stage, step: _Simple) -> None:
         case steps.Shutdown():
             await _calling(stage, view, "shutdown", {"how": step.how}, step.error)
         case steps.Linger():
-            await _calling(stage, view, "set_linger", {"seconds": step.seconds}, None)
+            await _calling(stage, view, "set_linger", {"seconds": step.seconds}, step.error)
         case steps.Close():
             await _calling(stage, view, "close", {}, step.error)
         case _:
@@ -244,7 +244,7 @@ def _check_peer(
 
 def _is_from(stage: Stage, host: str, address: object) -> bool:
     own = {one.partition("/")[0] for one in stage.hosts[host].addresses}
-    return isinstance(address, list) and bool(address) and address[0] in own
+    return isinstance(address, list) and any(ip == address[0] for ip in own if address)
 
 
 async def _decide(stage: Stage, step: steps.Reject | steps.Defer) -> None:

@@ -237,13 +237,13 @@ FORMS: Final = (
         "root shuts down R",
     ),
     Form(
-        "HOST sets linger of SOCKET to NUMBER:seconds seconds",
+        "HOST sets linger of SOCKET to NUMBER:seconds seconds [and gets ERROR]",
         steps.Linger,
         "A close waits so long for unsent data; 0 makes it abortive.",
         "leaf1 sets linger of L1 to 0 seconds",
     ),
     Form(
-        "HOST sets linger of SOCKET off",
+        "HOST sets linger of SOCKET off [and gets ERROR]",
         steps.Linger,
         "A close is graceful, in the background.",
         "leaf1 sets linger of L1 off",

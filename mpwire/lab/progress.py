@@ -19,6 +19,9 @@ class Started(Progress, frozen=True, kw_only=True, tag="started"):
 
     name: str
     hosts: tuple[str, ...]
+    addresses: dict[str, tuple[str, ...]]
+    """IP addresses of each host, without prefix length."""
+    macs: dict[str, str]
     carrier: str
     steps: int
     """Lines of the script."""

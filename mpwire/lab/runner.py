@@ -140,6 +140,11 @@ class Runner:
                 time_ns=started_ns,
                 name=plan.name,
                 hosts=tuple(host.name for host in plan.hosts),
+                addresses={
+                    host.name: tuple(one.partition("/")[0] for one in host.addresses)
+                    for host in plan.hosts
+                },
+                macs={host.name: host.mac for host in plan.hosts},
                 carrier=self._fabric.carrier,
                 steps=len(plan.script),
             )

@@ -43,6 +43,7 @@ def run_testbed(
     *,
     carrier: Literal["tap", "veth"] | None = None,
     agents: Mapping[str, Sequence[str]] | None = None,
+    scale: float | None = None,
     on_progress: OnProgress | None = None,
     command: Sequence[str] | None = None,
 ) -> RunOutcome:
@@ -57,6 +58,7 @@ def run_testbed(
         out: folder of run folders, made if it is missing.
         carrier: how hosts are attached; None takes what the machine has.
         agents: command lines that replace those of the file, by host name or "default".
+        scale: factor on every timer, in place of the file's.
         on_progress: called with every step, frame and event as it happens.
         command: command line to be noted in the run file; None takes this process's.
 
@@ -65,7 +67,7 @@ def run_testbed(
         MachineError: this machine cannot run it; says what helps.
         LabError: the lab process died of something else.
     """
-    plan = testbed.load(path, dict(agents or {}))
+    plan = testbed.load(path, agents, scale=scale)
     folder = _new_folder(out, plan.name)
     order = Order(
         plan=plan,

@@ -174,6 +174,7 @@ class Linger(SocketStep, frozen=True, kw_only=True, tag="linger"):
     """Say what a close does with unsent data."""
 
     seconds: int | None = None
+    error: str | None = None
 
 
 class Close(SocketStep, frozen=True, kw_only=True, tag="close"):

@@ -186,8 +186,17 @@ class Testbed(Part):
     expect: list[str] = Field(default=[], description="What holds at the end, one sentence a line.")
 
 
-def load(path: Path, agents: dict[str, Sequence[str]] | None = None) -> Plan:
-    """Read and check a testbed file; `agents` replaces command lines ("default" or a host).
+def load(
+    path: Path,
+    agents: Mapping[str, Sequence[str]] | None = None,
+    *,
+    scale: float | None = None,
+) -> Plan:
+    """Read and check a testbed file.
+
+    Args:
+        agents: command lines that replace those of the file, by host name or "default".
+        scale: replaces `scale` of the file's timers.
 
     Raises:
         TestbedError: mistakes in the file, each with its position.
@@ -199,10 +208,12 @@ def load(path: Path, agents: dict[str, Sequence[str]] | None = None) -> Plan:
         raise InputError(f"{path}: found no readable file ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: found octets that are no UTF-8 at {error.start}") from None
-    return parse(text, path, agents or {})
+    return parse(text, path, agents or {}, scale=scale)
 
 
-def parse(text: str, path: Path, agents: dict[str, Sequence[str]]) -> Plan:
+def parse(
+    text: str, path: Path, agents: Mapping[str, Sequence[str]], *, scale: float | None = None
+) -> Plan:
     """Check the text of a testbed file; see `load`."""
     document = read(text, str(path))
     problems: list[Problem] = []
@@ -219,7 +230,10 @@ def parse(text: str, path: Path, agents: dict[str, Sequence[str]]) -> Plan:
         if name != "default" and name not in testbed.hosts:
             expected = listed((*testbed.hosts, "default"))
             raise InputError(f"agent for {name!r}: no such host, expected {expected}")
-    testbed = testbed.model_copy(update={"agents": {**testbed.agents, **agents}})
+    changes: dict[str, object] = {"agents": {**testbed.agents, **agents}}
+    if scale is not None:
+        changes["timers"] = testbed.timers.model_copy(update={"scale": scale})
+    testbed = testbed.model_copy(update=changes)
     return _plan(testbed, (path, text), steps, expectations)
 
 

@@ -1,7 +1,9 @@
 """Testbeds over real namespaces: what `mpwire run` does, from the file to the run file."""
 
 import json
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -74,6 +76,8 @@ def test_progress_tells_all_that_the_file_says_in_the_same_order(tmp_path: Path)
     run = open_run(outcome.run_file)
     assert isinstance(told[0], Started)
     assert told[0].hosts == ("root", "leaf1", "leaf2", "leaf3")
+    assert told[0].addresses["leaf1"] == ("10.77.0.3",)
+    assert told[0].macs["leaf1"] == "02:4d:50:00:00:03"
     assert isinstance(told[-1], Ended)
     assert told[-1].failed is None
     frames = {frame.number: frame for frame in run.frames}
@@ -198,6 +202,19 @@ def test_a_lab_that_ends_otherwise_is_told(
         run_testbed(TOUR, tmp_path / "out")
     assert not (tmp_path / "out" / "latest").exists()
     assert (tmp_path / "out" / "tour-1").exists() == (kind is LabError)
+
+
+def test_the_lab_process_starts_without_what_only_the_caller_needs() -> None:
+    heavy = ("ruamel.yaml", "pydantic", "typer", "rich", "scapy")
+    said = f"import sys, mpwire.lab.inner; print([m for m in {heavy} if m in sys.modules])"
+    found = subprocess.run(
+        [sys.executable, "-c", said],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert found.stdout == "[]\n"
 
 
 def test_a_testbed_is_found_from_wherever_the_package_is() -> None:

@@ -88,6 +88,9 @@ def test_timers_are_scaled_and_set() -> None:
     assert scaled["retransmissions"] == 5
     assert scaled["poll_s"] == 2.0
     assert parse(SMALL + "timers: {dead_s: 1.5}\n").timers == {"dead_s": 1.5}
+    text = SMALL + "timers: {scale: 0.01, poll_s: 2}\n"
+    faster = testbed.parse(text, Path("bed.yaml"), {}, scale=0.1).timers
+    assert (faster["rto_initial_s"], faster["poll_s"]) == (0.1, 2.0)
 
 
 def test_a_plan_survives_the_way_to_the_lab() -> None:

@@ -1,0 +1,94 @@
+"""Every kind of step, carried out by the reference agent over real namespaces."""
+
+from pathlib import Path
+
+import pytest
+
+from mpwire.capture import open_run
+from mpwire.lab.session import run_testbed
+
+pytestmark = pytest.mark.lab
+
+BEDS = {
+    "callee data, one direction, shutdown, over IPv6": """
+about: x
+networks: {lan: {family: inet6}}
+hosts: [root, leaf1]
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf on port 5000
+  - root listens on R with backlog 2
+  - leaf1 joins root with L1 for sending only with caller data "hi" with room for 10 octets
+  - root accepts leaf1 on R as P1 with callee data "welcome"
+  - the join on L1 succeeds
+  - leaf1 reads callee data "welcome" on L1
+  - leaf1 joins R with L1 and gets WSAEISCONN
+  - leaf1 sends "x" on L1
+  - root receives "x" on R
+  - leaf1 receives on L1 and gets WSAEOPNOTSUPP
+  - root shuts down R
+  - L1 sees FD_CLOSE
+  - P1 sees FD_CLOSE
+  - leaf1 closes L1
+  - root closes R
+""",
+    "blocking sockets, both families, nobody listening": """
+about: x
+networks: {lan: {family: both}}
+hosts: [root, leaf1, leaf2]
+timers: {scale: 0.05}
+script:
+  - root opens R as c_root/d_root without events
+  - leaf1 opens L1 as c_leaf/d_leaf without events
+  - leaf2 opens L2 as c_leaf/d_leaf over inet6 on port 7
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - the join on L1 succeeds
+  - root sends "x" on R
+  - leaf1 receives "x" on L1
+  - leaf2 listens on L2
+  - leaf2 accepts nobody on L2 and gets WSAEWOULDBLOCK
+  - root invites leaf2 with R as P2
+  - the join on R fails with WSAECONNREFUSED
+  - leaf1 closes L1
+  - root closes R
+""",
+    "defer, the record by hand, selections": """
+about: x
+hosts: [root, leaf1, leaf2]
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf without binding
+  - leaf2 opens L2 as c_leaf/d_leaf
+  - root listens on R
+  - leaf1 joins R with L1
+  - root defers leaf1 on R
+  - leaf2 joins R with L2
+  - R sees nothing
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT, FD_WRITE
+  - L1 sees nothing
+  - R sees FD_ACCEPT
+  - root selects FD_READ on R without reports
+  - leaf1 sends "q" on L1
+  - everything settles
+  - root enumerates FD_READ on R
+  - root enumerates nothing on R
+  - root selects nothing on R
+  - leaf1 sets linger of L1 to 0 seconds
+  - leaf1 sets linger of L1 off
+expect:
+  - P1 saw nothing
+  - L1 saw FD_CONNECT, FD_WRITE
+""",
+}
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("name", BEDS)
+def test_a_testbed_of_many_kinds_of_steps_holds(tmp_path: Path, name: str) -> None:
+    (tmp_path / "bed.yaml").write_text(BEDS[name], "utf-8")
+    outcome = run_testbed(tmp_path / "bed.yaml", tmp_path)
+    assert outcome.failure is None
+    assert open_run(outcome.folder).incomplete == []
