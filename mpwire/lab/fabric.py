@@ -86,6 +86,8 @@ class SwitchFabric:
             answering = len(hosts) > MESH_HOST_COUNT
             for host in self._hosts.values():
                 host.bring_up(() if answering else hosts)
+            for host in self._hosts.values():
+                host.wait_until_usable(self._deadline_s)
         except OSError as error:
             await self.stop()
             raise MachineError(f"the kernel refused a host: {error}") from error

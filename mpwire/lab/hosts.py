@@ -9,12 +9,15 @@ precedes a datagram.
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Iterable
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
+from pathlib import Path
 
 import msgspec
 
 from mpwire.capture.records import Counters
+from mpwire.errors import MachineError
 from mpwire.lab.counters import InterfaceFile, read_udp
 from mpwire.lab.craft import SWITCH_IPV4, SWITCH_IPV6, SWITCH_MAC
 from mpwire.lab.namespaces import NetworkNamespace
@@ -35,6 +38,8 @@ _PER_VERSION = (
     (6, f"{SWITCH_IPV6}/128", ()),
 )
 """Per IP version: the switch's address, and multicast where the kernel routes it nowhere yet."""
+ROUTES = Path("/proc/self/net/ipv6_route")
+RTF_LOCAL = 0x8000_0000
 
 
 class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +59,20 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     def mac_octets(self) -> bytes:
         """Give the link address as octets."""
         return bytes.fromhex(self.mac.replace(":", ""))
+
+
+def own_addresses(text: str) -> set[str]:
+    """Return the IPv6 addresses, as 32 hexadecimal digits, that a host takes for its own.
+
+    Layout: lines of destination, prefix length, source, prefix length, next hop, metric, two
+    counters, flags, interface; numbers in hexadecimal, as in /proc/net/ipv6_route.
+    """
+    found = set()
+    for line in text.splitlines():
+        destination, length, *_, flags, _interface = line.split()
+        if length == "80" and int(flags, 16) & RTF_LOCAL:
+            found.add(destination)
+    return found
 
 
 def _quieten(wants_ipv6: bool) -> None:
@@ -143,6 +162,26 @@ class Host:
                 if peer != self.spec and address.version in versions
             ]
         return requests
+
+    def wait_until_usable(self, deadline_s: float) -> None:
+        """Wait until the host takes what is sent to its addresses.
+
+        IPv4 is ready when the kernel has acknowledged the address. An IPv6 address becomes a
+        route of the host's own some moments later, in a kernel thread, whatever netlink said.
+
+        Raises: MachineError when that takes too long.
+        """
+        wanted = {
+            address.ip.packed.hex() for address in self.spec.interfaces() if address.version == 6
+        }
+        if not wanted:
+            return
+        give_up_s = time.monotonic() + deadline_s
+        with self.namespace.entered():
+            while not wanted <= own_addresses(ROUTES.read_text("ascii")):
+                if time.monotonic() > give_up_s:
+                    raise MachineError(f"{self.spec.name} does not take its IPv6 addresses")
+                os.sched_yield()
 
     def sent_count(self) -> int:
         """Count the frames that the host's kernel has put on the cable since it came up."""

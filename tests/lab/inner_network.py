@@ -71,6 +71,20 @@ async def exchange(spec: inner.Spec) -> object:
 
 
 @inner.scenario
+async def first_datagrams(spec: inner.Spec) -> object:
+    """Send to an IPv6 address at the first moment it is there, in many fabrics."""
+    taken = []
+    for _ in range(20):
+        async with inner.fabric_of(spec | {"ipv6": True, "hosts": 2}) as (fabric, _tape):
+            listener = open_socket(fabric, "h2", socket.AF_INET6)
+            listener.bind(("fd77::2", PORT))
+            open_socket(fabric, "h1", socket.AF_INET6).sendto(b"six", ("fd77::2", PORT))
+            await fabric.settle()
+            taken.append(received(listener))
+    return taken
+
+
+@inner.scenario
 async def impaired(spec: inner.Spec) -> object:
     """Drop what says so, for one receiver."""
 
