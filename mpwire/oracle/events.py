@@ -108,12 +108,13 @@ class EventJudge:
         rule_id, reason = self._blame(socket, report, expected)
         self._level(report, Level.MUST_NOT, rule_id, ())
         self.unexplained.append((socket, report, rule_id))
-        last = max(report.position[0], 1)
+        later = [one.frames for one in expected if one.report is None][:1]
+        shown = [self._newest_delivery(report), *(frame for frames in later for frame in frames)]
         self.add(
             rule_id,
             Outcome(
                 "fail",
-                tuple(frame for one in expected for frame in one.frames)[-1:] or (last,),
+                tuple(shown),
                 socket.name,
                 f"no {report} here",
                 f"{report} reported after frame {report.position[0]}"
@@ -121,6 +122,15 @@ class EventJudge:
                 reason,
             ),
         )
+
+    def _newest_delivery(self, report: Report) -> int:
+        """Return the frame that the host was given last before a report: its likely cause."""
+        before = (
+            packet.number
+            for packet in self.case.delivered
+            if packet.host == report.host and packet.position < report.position
+        )
+        return max(before, default=max(report.position[0], 1))
 
     def _level(self, report: Report, level: Level, rule_id: str, frames: Iterable[int]) -> None:
         self.judged.append(

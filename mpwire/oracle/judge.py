@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from mpwire.capture import RunFile
+from mpwire.capture.records import Step
 from mpwire.oracle import rules as _rules
 from mpwire.oracle.case import Case
 from mpwire.oracle.gate import gate, missing_lines
@@ -29,14 +30,20 @@ def judge(run: RunFile) -> Judgement:
         for call in log.calls
         if call.unsupported is not None
     ]
+    stopped = [
+        f"line {step.line}: {step.text}: {step.reason or 'failed'}"
+        for step in run.of(Step)
+        if step.state == "failed"
+    ]
     lines = missing_lines(run)
     judgement = Judgement(
-        verdict=_total(results, incomplete, unsupported),
+        verdict=_total(results, [*incomplete, *stopped], unsupported),
         run_file=str(run.path),
         rules=results,
         events=case.events.judged,
         incomplete=incomplete,
         unsupported=unsupported,
+        stopped=stopped,
     )
     if lines:
         _mention(judgement, f"{lines} agent lines are missing from the record")
@@ -100,7 +107,7 @@ def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool) -> 
     )
 
 
-def _total(results: list[RuleResult], incomplete: list[str], unsupported: list[str]) -> Verdict:
+def _total(results: list[RuleResult], open_ends: list[str], unsupported: list[str]) -> Verdict:
     """Combine: a violation shown is FAIL, an open question INCONCLUSIVE, nothing seen likewise.
 
     A rule that looked at nothing does not count.
@@ -109,7 +116,7 @@ def _total(results: list[RuleResult], incomplete: list[str], unsupported: list[s
         return Verdict.UNSUPPORTED
     if any(result.failed for result in results):
         return Verdict.FAIL
-    if incomplete or any(result.undecided for result in results):
+    if open_ends or any(result.undecided for result in results):
         return Verdict.INCONCLUSIVE
     exercised = any(result.exercised for result in results)
     return Verdict.PASS if exercised else Verdict.INCONCLUSIVE

@@ -120,6 +120,8 @@ class Judgement(msgspec.Struct, kw_only=True):
     """Why the record does not prove that nothing is missing; empty for a complete run."""
     unsupported: list[str] = []
     """Calls that an agent does not implement."""
+    stopped: list[str] = []
+    """Steps of the script that failed: what came after them was not tried."""
 
     @property
     def findings(self) -> list[Finding]:
@@ -149,6 +151,7 @@ class Judgement(msgspec.Struct, kw_only=True):
             "events": self.counts(),
             "incomplete": list(self.incomplete),
             "unsupported": list(self.unsupported),
+            "stopped": list(self.stopped),
         }
 
 

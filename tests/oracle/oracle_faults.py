@@ -211,6 +211,7 @@ CALLS = (
     Fault("CR16", tour, fields("leaf1 ACCEPT", callee_data=b"unasked")),
     Fault("CR17", tour, lacking("leaf1 close?", "leaf1 close!")),
     Fault("CR18", tour, closing_silently),
+    Fault("CR19", tour, lacking("leaf1:1 bind!")),
 )
 DATA = (
     Fault("DR1", tour, answering("recv b'hello' leaf1!", result={"data": "00"})),

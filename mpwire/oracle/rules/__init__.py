@@ -8,7 +8,7 @@ In this order:
     answering  R42-R52        who had to answer, and who had to be silent
     closing    R53-R62        the end of a membership and of a session
     windows    EV1-EV27       which socket events the packets demand, allow and forbid
-    calls      CR1-CR10       return values of joins and in general
+    calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
     data       DR1-DR6        what was received against what was sent
 """
