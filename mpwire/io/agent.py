@@ -10,6 +10,7 @@ call.
 import asyncio
 import os
 import select
+import selectors
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -52,18 +53,15 @@ class LineReader:
     """Split what arrives at a descriptor into lines."""
 
     def __init__(self, descriptor: int) -> None:
-        """Read from a nonblocking descriptor."""
+        """Read from a descriptor, whenever it is readable."""
         self.descriptor = descriptor
         self.buffer = b""
         self.lines: list[bytes] = []
         self.ended = False
 
     def fill(self) -> None:
-        """Take what is there to be read."""
-        try:
-            chunk = os.read(self.descriptor, 65_536)
-        except BlockingIOError:
-            return
+        """Take what is there to be read; blocks unless the descriptor is readable."""
+        chunk = os.read(self.descriptor, 65_536)
         self.ended = not chunk
         *complete, self.buffer = (self.buffer + chunk).split(b"\n")
         self.lines += [line for line in complete if line.strip()]
@@ -379,8 +377,8 @@ def _octets(text: str | None) -> bytes | None:
 
 def main() -> None:
     """Serve standard input until it ends or `exit` is called."""
-    os.set_blocking(0, False)
-    loop = asyncio.new_event_loop()
+    # Input may be a file, which epoll refuses to watch and poll does not.
+    loop = asyncio.SelectorEventLoop(selectors.PollSelector())
     agent = Agent(loop, LineReader(0), output=1)
     agent.hello()
     loop.add_reader(0, agent.on_input)

@@ -134,7 +134,7 @@ def _is_unproven_request(data: bytes) -> bool:
 @patch(rule="EV22")
 def member_forgotten_in_dismantle() -> None:
     """The root dismantles its session but leaves its newest member out."""
-    dismantle = Provider._dismantle  # noqa: SLF001 - the patch
+    dismantle = Provider._dismantle
 
     def forgetful(self: Provider, root: Socket, endpoint: Endpoint, now_s: float) -> None:
         assert endpoint.session is not None
@@ -148,7 +148,7 @@ def member_forgotten_in_dismantle() -> None:
 @patch(rule="EV3")
 def connect_on_new_socket() -> None:
     """FD_CONNECT is recorded on the socket that WSPJoinLeaf returned instead of the original."""
-    react = Reactions._react  # noqa: SLF001 - the patch
+    react = Reactions._react
 
     def confused(
         self: Reactions, endpoint: Endpoint, membership: Membership, report: Report, now_s: float

@@ -42,7 +42,7 @@ def test_the_reference_endpoint_passes_its_tour(tour: RunFile) -> None:
     judgement = judge(tour)
     assert judgement.verdict is Verdict.PASS
     assert judgement.incomplete == []
-    levels = Counter(event.level for event in judgement.events)
+    levels: Counter[str] = Counter(event.level for event in judgement.events)
     assert levels.total() >= 20
     assert levels["must"] >= 0.95 * levels.total()
     assert set(levels) <= {"must", "may"}

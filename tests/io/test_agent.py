@@ -44,7 +44,7 @@ class AgentProcess:
         VALIDATOR.validate(line)
         return line
 
-    def start(self, name: str, **args: Any) -> int:
+    def start(self, name: str, **args: Any) -> int:  # noqa: ANN401 - whatever the call takes
         self.last_id += 1
         line = {"id": self.last_id, "call": name, "args": args}
         VALIDATOR.validate(line)
@@ -261,6 +261,21 @@ def test_configure_comes_before_the_first_socket(root: AgentProcess) -> None:
     root.call("configure", seed=5, timers={"retransmissions": 3, "rto_initial_s": 0.1})
     root.call("socket", flags=["C_LEAF", "D_LEAF"])
     assert "before" in root.call("configure", seed=6)["invalid"]
+
+
+def test_serves_a_file_of_calls(tmp_path: Path) -> None:
+    calls = tmp_path / "calls.jsonl"
+    calls.write_text('{"id": 1, "call": "barrier"}\n\n{"id": 2, "call": "exit"}\n')
+    with calls.open() as stream:
+        printed = subprocess.run(
+            [sys.executable, "-m", "mpwire.io.agent"],
+            stdin=stream,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert printed.stderr == ""
+    assert printed.stdout.splitlines()[1:] == ['{"id":1,"result":{}}', '{"id":2,"result":{}}']
 
 
 def test_starts_without_scapy() -> None:
