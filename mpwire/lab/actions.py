@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 from mpwire.lab import steps
 from mpwire.lab.links import AgentFault, Decision, Refused, Report
-from mpwire.lab.stage import SocketView, Stage, StepFailed, name, said
+from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed, name, said
 from mpwire.lab.steps import AnyExpectation, AnyStep, Sight
 
 
@@ -121,7 +121,7 @@ async def _open(stage: Stage, step: steps.Open) -> None:
     arguments = {"flags": step.flags(), "family": family}
     link = stage.links[step.host]
     try:
-        made = await link.call("socket", arguments, stage.patience_s())
+        made = await link.call("socket", arguments, ANSWER_PATIENCE_S)
     except Refused as refused:
         raise StepFailed(f"expected success of socket, seen {refused.name}") from None
     view = SocketView(step.socket, step.host, _descriptor(made, "socket", step.host), address)
@@ -199,9 +199,11 @@ async def _join_ends(stage: Stage, step: steps.JoinEnds) -> None:
         await stage.see(view, Sight("FD_CONNECT", step.error or "SUCCESS"))
         return
     wanted = step.error or "success"
-    link, answer, view.joining = stage.links[view.host], view.joining, None
+    answer, view.joining = view.joining, None
+    if not await stage.returned(answer, wanted):
+        raise StepFailed(f"expected {wanted} of the join, seen no end of it")
     try:
-        result = await link.answered(answer, "join_leaf", stage.patience_s(wanted))
+        result = answer.result()
     except Refused as refused:
         if refused.name != step.error:
             raise StepFailed(f"expected {wanted} of the join, seen {refused.name}") from None

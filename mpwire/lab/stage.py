@@ -183,6 +183,13 @@ class Stage:
         if not holds() and (fault := link.fault or self.fault()):
             raise fault
 
+    async def returned(self, answer: asyncio.Future[dict[str, Any]], error: str) -> bool:
+        """Wait for the answer to a blocking call; False if the timers cannot bring it any more."""
+        await asyncio.wait([answer], timeout=self.patience_s(error))
+        if not answer.done():
+            await self.settle()
+        return answer.done()
+
     def fault(self) -> AgentFault | None:
         """Give what is wrong with the first agent that is of no more use."""
         return next((link.fault for link in self.links.values() if link.fault), None)

@@ -98,13 +98,23 @@ Play = Callable[..., Played]
 
 
 @pytest.fixture
+def process_fabric() -> type[ProcessFabric]:
+    """Give the fabric's class, for tests that need one that fails."""
+    return ProcessFabric
+
+
+@pytest.fixture
 def play(tmp_path: Path) -> Play:
-    """Play a testbed; keyword arguments are the rules of the hosts' scripted agents."""
+    """Play a testbed; keyword arguments are the rules of the hosts' scripted agents.
+
+    `meddle` is called with the runner and each progress line; `fabric` may be one that fails.
+    """
 
     def played(
         text: str,
         agents: Mapping[str, Sequence[str]] | None = None,
         meddle: Callable[[Runner, AnyProgress], None] | None = None,
+        fabric: ProcessFabric | None = None,
         **rules: Rules,
     ) -> Played:
         commands = {
@@ -114,7 +124,7 @@ def play(tmp_path: Path) -> Play:
         plan = testbed.parse(text, tmp_path / "bed.yaml", {**commands, **(agents or {})})
         writer = RunWriter(tmp_path, [recorded(host) for host in plan.hosts])
         told: list[AnyProgress] = []
-        fabric = ProcessFabric()
+        fabric = fabric or ProcessFabric()
 
         def tell(line: AnyProgress) -> None:
             told.append(line)

@@ -1,13 +1,27 @@
 """The runner against agents that behave, lie, crash and hang, over real pipes."""
 
+import asyncio
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
 
-from mpwire.lab.progress import AnyProgress, EventReported, SocketMade, StepChanged
-from mpwire.lab.runner import BEGINNING, ENDING, Runner
+from mpwire.capture import RunWriter
+from mpwire.lab import testbed
+from mpwire.lab.fabric import FabricError
+from mpwire.lab.journal import Journal
+from mpwire.lab.plan import Plan
+from mpwire.lab.progress import (
+    AnyProgress,
+    EventReported,
+    Failure,
+    SocketMade,
+    Started,
+    StepChanged,
+)
+from mpwire.lab.runner import BEGINNING, ENDING, Runner, recorded, run
 
 
 class Played(Protocol):
@@ -121,216 +135,6 @@ def failed(played: Played, line: int, reason: str) -> None:
 
 
 STEP = FIRST + 2
-
-EXPECTATIONS = [
-    (
-        "L1 sees FD_CONNECT",
-        {},
-        "expected FD_CONNECT on L1, seen nothing",
-    ),
-    (
-        "L1 sees FD_CONNECT",
-        {"bind": [[OK, CONNECTED | {"code": 10061}]]},
-        "expected FD_CONNECT on L1, seen FD_CONNECT WSAECONNREFUSED",
-    ),
-    (
-        "L1 sees FD_CLOSE",
-        {"bind": [[OK, CONNECTED | {"code": 12345}]]},
-        "expected FD_CLOSE on L1, seen FD_CONNECT 12345",
-    ),
-    (
-        "L1 sees nothing",
-        {"bind": [[OK, CONNECTED, CONNECTED]]},
-        "expected nothing on L1, seen FD_CONNECT and FD_CONNECT",
-    ),
-    (
-        "the join on L1 fails with WSAETIMEDOUT",
-        {"bind": [[OK, CONNECTED]]},
-        "expected FD_CONNECT WSAETIMEDOUT on L1, seen FD_CONNECT",
-    ),
-    (
-        "leaf1 listens on L1",
-        {"listen": [[{"error": {"code": 10022, "name": "WSAEINVAL"}}]]},
-        "expected success of listen, seen WSAEINVAL",
-    ),
-    (
-        "leaf1 listens on L1 and gets WSAEINVAL",
-        {},
-        "expected WSAEINVAL of listen, seen success",
-    ),
-    (
-        'leaf1 receives "hello" on L1',
-        {},
-        "expected FD_READ on L1 to receive, seen nothing",
-    ),
-    (
-        'leaf1 receives "hello" on L1',
-        {
-            "bind": [[OK, {"event": "FD_READ", "socket": 1, "code": 0}]],
-            "recv": [[{"result": {"data": "68656c6c"}}]],
-        },
-        'expected data "hello", seen "hell"',
-    ),
-    (
-        'leaf1 receives "hello" on L1',
-        {
-            "bind": [[OK, {"event": "FD_READ", "socket": 1, "code": 0}]],
-            "recv": [[{"result": {"data": "00ff"}}]],
-        },
-        'expected data "hello", seen octets 00ff',
-    ),
-    (
-        'leaf1 sends "hello" on L1',
-        {"send": [[{"result": {"octets": 4}}]]},
-        "expected 5 octets sent, seen 4",
-    ),
-    (
-        'leaf1 reads callee data "a" on L1',
-        {"callee_data": [[{"result": {"callee_data": ""}}]]},
-        'expected callee data "a", seen ""',
-    ),
-    (
-        "leaf1 enumerates FD_ACCEPT on L1",
-        {"enum_network_events": [[{"result": {"events": [{"event": "FD_CLOSE", "code": 10054}]}}]]},
-        "expected FD_ACCEPT in the record of L1, seen FD_CLOSE WSAECONNRESET",
-    ),
-    (
-        "leaf1 accepts root on L1 as A1",
-        {"bind": [[OK, ACCEPTABLE]]},
-        "expected a request from root on L1, seen one from leaf1",
-    ),
-    (
-        "leaf1 accepts root on L1 as A1",
-        {
-            "bind": [[OK, ACCEPTABLE]],
-            "accept": [
-                [{"result": {"socket": 2, "address": ["10.77.0.2", 1], "caller_data": "00"}}]
-            ],
-        },
-        "expected caller data of root none, seen octets 00",
-    ),
-    (
-        "leaf1 rejects root on L1",
-        {"bind": [[OK, ACCEPTABLE]], "accept": [[{"result": {"socket": 2}}]]},
-        "expected the condition function to be asked, seen success of accept",
-    ),
-    (
-        "leaf1 rejects root on L1",
-        {
-            "bind": [[OK, ACCEPTABLE]],
-            "accept": [
-                [
-                    {"ask": 1, "condition": {"address": ["10.9.9.9", 1]}},
-                    {"listen": True},
-                    {"error": {"code": 11002, "name": "WSATRY_AGAIN"}},
-                ]
-            ],
-        },
-        "expected a request from root on L1, seen one from 10.9.9.9",
-    ),
-    (
-        "leaf1 rejects root on L1",
-        {
-            "bind": [[OK, ACCEPTABLE]],
-            "accept": [
-                [
-                    {"ask": 1, "condition": {"address": ["10.77.0.2", 1]}},
-                    {"listen": True},
-                    {"result": {"socket": 3}},
-                ]
-            ],
-        },
-        "expected WSAECONNREFUSED of accept, seen success",
-    ),
-]
-
-
-@pytest.mark.parametrize(("step", "rules", "reason"), EXPECTATIONS)
-def test_what_is_not_so_stops_the_script_and_says_expected_and_seen(
-    play: Play, step: str, rules: dict[str, Any], reason: str
-) -> None:
-    played = play(bed(step, "everything settles"), leaf1=rules)
-    failed(played, STEP, reason)
-    assert played.failure.kind == "failed"
-    assert played.failure.text == step
-
-
-def test_an_expectation_at_the_end_knows_the_whole_history(play: Play) -> None:
-    text = bed("everything settles") + "expect: [L1 saw FD_CONNECT, R saw nothing]\n"
-    played = play(text, leaf1={"bind": [[OK, CONNECTED, CONNECTED]]})
-    failed(played, STEP + 1, "expected FD_CONNECT on L1 in all, seen FD_CONNECT, FD_CONNECT")
-
-
-def test_events_between_are_passed_over_and_taken_ones_are_gone(play: Play) -> None:
-    write = {"event": "FD_WRITE", "socket": 1, "code": 0}
-    close = {"event": "FD_CLOSE", "socket": 1, "code": 0}
-    played = play(
-        bed("L1 sees FD_CONNECT, FD_CLOSE", "L1 sees nothing"),
-        leaf1={"bind": [[OK, CONNECTED, write, close]]},
-    )
-    assert played.failure is None
-
-
-def test_reject_and_defer_ask_who_it_is(play: Play) -> None:
-    def turn(error: str, code: int) -> list[dict[str, Any]]:
-        return [
-            {"ask": 1, "condition": {"address": ["10.77.0.2", 61717]}},
-            {"listen": True},
-            {"error": {"code": code, "name": error}},
-        ]
-
-    played = play(
-        bed("leaf1 defers root on L1", "leaf1 rejects root on L1"),
-        leaf1={
-            "bind": [[OK, ACCEPTABLE]],
-            "accept": [turn("WSATRY_AGAIN", 11002), turn("WSAECONNREFUSED", 10061)],
-        },
-    )
-    assert played.failure is None
-    said = [bytes(one.line) for one in played.of("agent_line") if b'"answer"' in bytes(one.line)]
-    assert said == [b'{"answer":1,"decision":"defer"}', b'{"answer":1,"decision":"reject"}']
-
-
-def test_a_blocking_join_stays_open_until_it_ends(play: Play) -> None:
-    text = HEAD + (
-        "  - root opens R as c_root/d_root without events\n"
-        "  - leaf1 opens L1 as c_leaf/d_leaf\n"
-        "  - root invites L1 with R as P1\n"
-        "  - root listens on R\n"
-        "  - the join on R succeeds\n"
-        "  - root closes P1\n"
-    )
-    # The invitation is call 4; it is answered when listen, call 5, has been.
-    returned = {"id": 4, "result": {"socket": 9}}
-    played = play(text, root={"join_leaf": [[]], "listen": [[OK, returned]]})
-    assert played.failure is None
-    lines = [bytes(one.line) for one in played.of("agent_line") if one.direction == "to"]
-    assert [line for line in lines if b'"close"' in line] == [
-        b'{"id":6,"call":"close","args":{"socket":9}}'
-    ]
-
-
-def test_a_socket_of_a_blocking_invitation_is_there_when_the_call_has_returned(play: Play) -> None:
-    text = HEAD + (
-        "  - root opens R as c_root/d_root without events\n"
-        "  - root invites leaf1 with R as P1\n"
-        "  - root closes P1\n"
-    )
-    played = play(text, root={"join_leaf": [[]]})
-    failed(played, FIRST + 2, "expected a socket P1, seen none: the call is still open")
-
-
-def test_a_blocking_join_may_fail(play: Play) -> None:
-    text = HEAD + (
-        "  - leaf1 opens L1 as c_leaf/d_leaf without events\n"
-        "  - leaf1 joins root with L1\n"
-        "  - the join on L1 fails with WSAECONNREFUSED\n"
-        "  - leaf1 joins root with L1\n"
-        "  - the join on L1 succeeds\n"
-    )
-    refused = {"error": {"code": 10061, "name": "WSAECONNREFUSED"}}
-    played = play(text, leaf1={"join_leaf": [[refused], [refused]]})
-    failed(played, FIRST + 4, "expected success of the join, seen WSAECONNREFUSED")
 
 
 def test_unsupported_is_said_with_call_and_host(play: Play) -> None:
@@ -469,3 +273,81 @@ def test_lines_of_the_contract_are_recorded_verbatim_even_odd_ones(play: Play) -
     played = play(bed("L1 sees FD_CONNECT"), leaf1={"bind": [[OK, {"raw": odd}]]})
     assert played.failure is None
     assert odd in [bytes(one.line).decode() for one in played.of("agent_line")]
+
+
+def test_an_agent_that_refuses_to_be_configured_is_a_fault(play: Play) -> None:
+    refused = {"error": {"code": 10022, "name": "WSAEINVAL"}}
+    played = play(bed(), leaf1={"configure": [[refused]]})
+    failed(played, 0, "leaf1 refused configure with WSAEINVAL")
+
+
+def test_an_agent_that_dies_between_two_steps_is_noticed_at_the_next(play: Play) -> None:
+    played = play(
+        bed("leaf1 listens on L1", "L1 sees FD_CONNECT", "root closes R"),
+        leaf1={"listen": [[OK, {"exit": 5}]]},
+    )
+    failed(played, STEP + 1, "leaf1's agent exited with status 5")
+
+
+def test_interrupting_before_the_script_begins_runs_none_of_it(play: Play) -> None:
+    def meddle(runner: Runner, line: AnyProgress) -> None:
+        if isinstance(line, Started):
+            runner.interrupt()
+
+    played = play(bed(), meddle=meddle)
+    assert (played.failure.line, played.failure.kind) == (0, "interrupted")
+    assert [text for _, text, _ in played.steps()] == ["done"], "only the ending"
+
+
+def test_a_fabric_that_proves_nothing_is_told_and_all_is_recorded(
+    play: Play, process_fabric: type
+) -> None:
+    class Deaf(process_fabric):  # type: ignore[misc]  # a class that the fixture gives
+        async def sentinel(self, host: str, stage: str) -> None:
+            raise FabricError(f"no echo from {host} at the {stage}")
+
+        async def settle(self) -> None:
+            raise FabricError("hosts still talk")
+
+    played = play(bed(), fabric=Deaf())
+    failed_at = (played.failure.line, played.failure.reason)
+    assert failed_at == (0, "no echo from root at the start")
+    assert played.steps()[-1] == (0, "failed", "hosts still talk")
+    assert len(played.of("counters")) == 2
+
+
+def test_a_fabric_that_fails_in_a_step_fails_the_step(play: Play, process_fabric: type) -> None:
+    class Broken(process_fabric):  # type: ignore[misc]  # a class that the fixture gives
+        async def settle(self) -> None:
+            raise FabricError("hosts still talk")
+
+    played = play(bed("everything settles"), fabric=Broken())
+    failed(played, STEP, "hosts still talk")
+
+
+def test_hosts_that_never_stop_talking_are_told(play: Play, process_fabric: type) -> None:
+    class Chatty(process_fabric):  # type: ignore[misc]  # a class that the fixture gives
+        async def start(self, hosts: object, recorder: Journal) -> None:
+            assert hosts
+            self.recorder = recorder
+
+        async def settle(self) -> None:
+            self.recorder.frame("root", "out", bytes(60), 1)
+
+    played = play(bed("everything settles"), fabric=Chatty())
+    failed(played, STEP, "expected everything to settle, seen talk after 100 barriers")
+
+
+def test_the_short_form_runs_a_plan_too(play: Play, process_fabric: type, tmp_path: Path) -> None:
+    first = play(bed())
+    (tmp_path / "again").mkdir()
+    agent = first.run.run.hosts[0].agent
+    plan = testbed.parse(bed(), tmp_path / "bed.yaml", {"default": agent})
+    writer = RunWriter(tmp_path / "again", [recorded(host) for host in plan.hosts])
+    assert asyncio.run(run_plan(plan, process_fabric, writer)) is None
+    writer.finish()
+
+
+async def run_plan(plan: Plan, fabric: type, writer: RunWriter) -> Failure | None:
+    """Make the fabric inside the loop that runs it."""
+    return await run(plan, fabric(), writer)
