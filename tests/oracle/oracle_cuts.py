@@ -1,0 +1,60 @@
+"""Write a run file again with something missing or changed."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from mpwire.capture import Frame, RunFile, open_run
+from mpwire.capture.recorder import APPLICATION, write_lines
+from mpwire.capture.records import AgentLine, AnyRecord, End
+from mpwire.capture.writer import Writer
+
+
+def rewritten(
+    run: RunFile,
+    path: Path,
+    *,
+    frames: Iterable[Frame] | None = None,
+    records: Iterable[AnyRecord] | None = None,
+    application: str = APPLICATION,
+    directions: bool = True,
+) -> RunFile:
+    """Write the frames and records of a run into a new file and read it back."""
+    with path.open("wb") as stream:
+        writer = Writer(stream, application=application)
+        numbers = {
+            one.name: writer.interface(one.name, linktype=one.linktype) for one in run.interfaces
+        }
+        for frame in run.frames if frames is None else frames:
+            writer.packet(
+                numbers[frame.vantage],
+                frame.data,
+                frame.time_ns,
+                direction=frame.direction if directions else None,
+                packetid=frame.number,
+            )
+        kept = run.records if records is None else list(records)
+        encode = msgspec.json.Encoder().encode
+        write_lines(writer, [encode(record) + b"\n" for record in kept])
+    return open_run(path)
+
+
+def event_lines(run: RunFile) -> list[AgentLine]:
+    """List the agents' event lines."""
+    return [one for one in run.of(AgentLine) if b'"event":' in bytes(one.line)]
+
+
+def without_record(run: RunFile, victim: AnyRecord, *, counted: bool) -> list[AnyRecord]:
+    """Return the records without one; `counted` leaves the end record as it was."""
+    kept = [record for record in run.records if record is not victim]
+    if counted:
+        return kept
+    return [
+        msgspec.structs.replace(
+            record, agent_lines=record.agent_lines - 1, records=record.records - 1
+        )
+        if isinstance(record, End)
+        else record
+        for record in kept
+    ]

@@ -1,0 +1,107 @@
+"""Judge captures of other programs: one vantage, no records, perhaps losses."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from oracle_asides import ASIDES, glare
+from oracle_cuts import rewritten
+from oracle_edits import Fault, Plotted
+from oracle_faults import WIRE
+from oracle_story import NAMES, play
+from oracle_tales import three, tour
+
+from mpwire.capture import RunFile
+from mpwire.oracle import Judgement, judge
+from mpwire.oracle.registry import RULES
+from mpwire.vocabulary import Verdict
+
+SHOWN = frozenset(rule.id for rule in RULES.values() if rule.needs in ("frame", "frames"))
+
+
+def captured(run: RunFile, path: Path, vantage: str | None, *, directions: bool) -> RunFile:
+    """Write what a capture program in one namespace would have written."""
+    frames = [frame for frame in run.frames if vantage in (None, frame.vantage)]
+    return rewritten(
+        run, path, frames=frames, records=[], application="tcpdump", directions=directions
+    )
+
+
+def failed(judgement: Judgement) -> set[str]:
+    """List the rules that fail."""
+    return {finding.rule for finding in judgement.findings if finding.verdict is Verdict.FAIL}
+
+
+@pytest.mark.parametrize("directions", [True, False])
+@pytest.mark.parametrize("vantage", [*NAMES[:2], None])
+@pytest.mark.parametrize("plot", [tour, three, *ASIDES])
+def test_correct_session_has_no_violation(
+    plot: Plotted,
+    vantage: str | None,
+    directions: bool,
+    tmp_path: Path,
+) -> None:
+    """Find no wire violation in what any one interface saw, and say nothing about events."""
+    run = play(plot(), tmp_path)
+    judgement = judge(captured(run, tmp_path / "x.pcapng", vantage, directions=directions))
+    assert failed(judgement) == set()
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.events == []
+    assert "no run record" in judgement.incomplete[0]
+    for result in judgement.rules:
+        if result.group in ("events", "calls", "data"):
+            assert not result.exercised
+
+
+def test_wire_rules_pass_on_one_vantage(tmp_path: Path) -> None:
+    """Judge at the root alone everything that frames at hand can show."""
+    run = play(tour(), tmp_path)
+    judgement = judge(captured(run, tmp_path / "x.pcapng", "root", directions=False))
+    passed = {result.id for result in judgement.rules if result.verdict is Verdict.PASS}
+    assert passed >= SHOWN - {"R27"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [fault for fault in WIRE if fault.rule in SHOWN],
+    ids=[f"{n}-{f.rule}" for n, f in enumerate(WIRE) if f.rule in SHOWN],
+)
+def test_violations_are_seen_by_a_bystander(fault: Fault, tmp_path: Path) -> None:
+    """Catch with one capture of all interfaces whatever frames alone show."""
+    run = play(fault.edit(fault.plot()), tmp_path)
+    judgement = judge(captured(run, tmp_path / "x.pcapng", None, directions=True))
+    if fault.rule != "R6":
+        assert fault.rule in failed(judgement)
+    assert failed(judgement) <= SHOWN
+
+
+@pytest.mark.parametrize("fault", WIRE, ids=[f"{n}-{f.rule}" for n, f in enumerate(WIRE)])
+def test_silence_proves_nothing_in_a_plain_capture(fault: Fault, tmp_path: Path) -> None:
+    """Never fail by a rule that rests on something not being there."""
+    run = play(fault.edit(fault.plot()), tmp_path)
+    judgement = judge(captured(run, tmp_path / "x.pcapng", "root", directions=True))
+    assert failed(judgement) <= SHOWN
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+@pytest.mark.parametrize("plot", [tour, glare])
+def test_losses_never_make_a_violation(plot: Plotted, data: st.DataObject, tmp_path: Path) -> None:
+    """Lose any frames of a correct session: what is left breaks no rule."""
+    run = play(plot(), tmp_path)
+    kept = data.draw(st.lists(st.sampled_from(range(len(run.frames))), unique=True))
+    frames = [run.frames[place] for place in sorted(kept)]
+    directions = data.draw(st.booleans())
+    capture = rewritten(
+        run,
+        tmp_path / "lossy.pcapng",
+        frames=frames,
+        records=[],
+        application="tcpdump",
+        directions=directions,
+    )
+    assert failed(judge(capture)) == set()
+    assert failed(judge(rewritten(run, tmp_path / "lossy-run.pcapng", frames=frames))) == set()

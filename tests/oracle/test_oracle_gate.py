@@ -1,0 +1,188 @@
+"""Take something away from a complete record: silence must then prove nothing."""
+
+from pathlib import Path
+
+import msgspec
+import pytest
+from oracle_asides import deferred, glare, latecomer, reset
+from oracle_cuts import event_lines, rewritten, without_record
+from oracle_edits import Plotted, setting
+from oracle_story import Exit, play, record, without
+from oracle_tales import three, tour
+
+from mpwire.capture import RunFile, open_run
+from mpwire.capture.records import (
+    AgentExit,
+    AgentLine,
+    AnyRecord,
+    Counters,
+    Decision,
+    End,
+    Sentinel,
+    StoredVerdict,
+)
+from mpwire.oracle import Judgement, judge
+from mpwire.oracle.judgement import Level
+from mpwire.vocabulary import Verdict
+
+
+def failures(judgement: Judgement) -> list[str]:
+    """List the findings that fail, in words."""
+    return [f"{f.rule}: {f.reason}" for f in judgement.findings if f.verdict is Verdict.FAIL]
+
+
+@pytest.mark.parametrize("plot", [tour, three, glare, deferred, latecomer, reset])
+def test_any_cut_frame_makes_the_run_inconclusive(plot: Plotted, tmp_path: Path) -> None:
+    """Cut each frame in turn: never PASS, never FAIL, and the gate says why."""
+    run = play(plot(), tmp_path)
+    for victim in run.frames:
+        kept = [frame for frame in run.frames if frame is not victim]
+        judgement = judge(rewritten(run, tmp_path / "cut.pcapng", frames=kept))
+        assert failures(judgement) == [], victim.number
+        assert judgement.verdict is Verdict.INCONCLUSIVE, victim.number
+        assert judgement.incomplete
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("plot", [tour, three, glare, deferred, latecomer, reset])
+def test_any_deleted_event_fails(plot: Plotted, counted: bool, tmp_path: Path) -> None:
+    """Delete each event line in turn: its event was not reported, whoever says so."""
+    run = play(plot(), tmp_path)
+    for victim in event_lines(run):
+        records = without_record(run, victim, counted=counted)
+        judgement = judge(rewritten(run, tmp_path / "deleted.pcapng", records=records))
+        assert judgement.verdict is Verdict.FAIL, bytes(victim.line)
+        rules = {f.rule for f in judgement.findings if f.verdict is Verdict.FAIL}
+        assert any(rule.startswith("EV") for rule in rules), (bytes(victim.line), rules)
+
+
+def test_a_deleted_line_is_mentioned(tmp_path: Path) -> None:
+    """Say in the reason that lines are missing, and that the numbers have a gap."""
+    run = play(tour(), tmp_path)
+    victim = event_lines(run)[0]
+    records = without_record(run, victim, counted=True)
+    judgement = judge(rewritten(run, tmp_path / "deleted.pcapng", records=records))
+    reasons = "\n".join(failures(judgement))
+    assert "1 agent lines are missing from the record" in reasons
+    assert "event line 1 is missing" in reasons
+
+
+def test_a_deleted_call_is_no_event(tmp_path: Path) -> None:
+    """Treat a missing line as missing whatever it was; the record no longer proves itself."""
+    run = play(tour(), tmp_path)
+    others = [one for one in run.of(AgentLine) if one not in event_lines(run)]
+    records = without_record(run, others[0], counted=True)
+    judgement = judge(rewritten(run, tmp_path / "deleted.pcapng", records=records))
+    assert judgement.verdict is not Verdict.PASS
+
+
+def altered_records(run: RunFile, kind: type[AnyRecord], **changes: object) -> list[AnyRecord]:
+    """Return the records with the first of a kind changed."""
+    done = False
+    records: list[AnyRecord] = []
+    for one in run.records:
+        if isinstance(one, kind) and not done:
+            done = True
+            records.append(msgspec.structs.replace(one, **changes))
+        else:
+            records.append(one)
+    return records
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "reason"),
+    [
+        (Counters, {"interface": {"tx_dropped": 3}}, "tx_dropped is 3"),
+        (Counters, {"udp": {"RcvbufErrors": 1}}, "RcvbufErrors is 1"),
+        (Counters, {"capture": {"dropped": 2}}, "dropped 2 frames"),
+        (Counters, {"host": "nobody"}, "no drop counters"),
+        (Sentinel, {"stage": "end"}, "no sentinel at the start"),
+        (Sentinel, {"request": 10_000}, "no sentinel at the start"),
+        (AgentExit, {"expected": False, "status": 1}, "ended with status 1"),
+        (AgentExit, {"host": "nobody"}, "not on record"),
+        (Decision, {"delivered": 20}, "is not what frame"),
+        (End, {"frames": 3}, "frames where the end record says 3"),
+    ],
+)
+def test_gate_names_the_reason(
+    kind: type[AnyRecord], changes: dict[str, object], reason: str, tmp_path: Path
+) -> None:
+    """Find each lack by itself."""
+    run = play(tour(), tmp_path)
+    records = altered_records(run, kind, **changes)
+    judgement = judge(rewritten(run, tmp_path / "altered.pcapng", records=records))
+    assert failures(judgement) == []
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert any(reason in one for one in judgement.incomplete), judgement.incomplete
+
+
+def test_decisions_must_account_for_every_frame(tmp_path: Path) -> None:
+    """Miss a decision, and a delivery that nobody decided."""
+    run = play(tour(), tmp_path)
+    victim = run.of(Decision)[10]
+    records = [one for one in run.records if one is not victim]
+    judgement = judge(rewritten(run, tmp_path / "undecided.pcapng", records=records))
+    text = "\n".join(judgement.incomplete)
+    assert f"frame {victim.frame}: no decision" in text
+    assert f"frame {victim.delivered}: delivered, but by no decision" in text
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_incomplete_run_still_fails_by_single_frames(tmp_path: Path) -> None:
+    """Judge what one frame shows, however little of the rest is there."""
+    run = play(setting(-1, 1, "leaf1 JOIN_REQ 1")(tour()), tmp_path)
+    judgement = judge(rewritten(run, tmp_path / "cut.pcapng", frames=run.frames[:-1]))
+    assert judgement.incomplete
+    assert judgement.verdict is Verdict.FAIL
+    assert {f.rule for f in judgement.findings if f.verdict is Verdict.FAIL} == {"R8"}
+
+
+def test_stored_verdict_is_never_read(tmp_path: Path) -> None:
+    """Give the same answer whatever the file says of itself."""
+    run = play(tour(), tmp_path)
+    lie = StoredVerdict(verdict={"verdict": "FAIL"})
+    again = judge(rewritten(run, tmp_path / "lie.pcapng", records=[*run.records, lie]))
+    assert again.verdict is Verdict.PASS
+    assert again.to_json()["rules"] == judge(run).to_json()["rules"]
+
+
+def test_crashed_run_is_inconclusive(tmp_path: Path) -> None:
+    """Judge what a crash left behind: the journal instead of the end record."""
+    path = record(tour(), tmp_path)
+    run = open_run(path)
+    records = [one for one in run.records if not isinstance(one, End)]
+    judgement = judge(rewritten(run, tmp_path / "crash.pcapng", records=records))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+def test_no_barrier_leaves_a_missing_event_open(tmp_path: Path) -> None:
+    """Without a barrier after the cause nothing proves that the event was due."""
+    moves = [move for move in tour() if not move.label.startswith("barrier")]
+    moves = without(moves, "leaf3 FD_CLOSE P")
+    judgement = judge(play(moves, tmp_path))
+    assert failures(judgement) == []
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.rule("EV16").undecided == 1
+
+
+def test_what_an_ended_agent_was_given_is_not_owed(tmp_path: Path) -> None:
+    """An agent that has ended owes nothing for what reaches its host afterwards."""
+    moves = tour()
+    place = next(n for n, move in enumerate(moves) if move.label == "leaf3 CLOSE")
+    rest = [move for move in moves[place:] if not move.label.startswith("barrier leaf3")]
+    moves = [*moves[:place], Exit("kill", "leaf3", status=-9), *rest]
+    labels = ("leaf3 FD_CLOSE", "leaf3 CLOSE_ACK", "leaf3 FD_CLOSE P")
+    judgement = judge(play(without(moves, *labels), tmp_path))
+    assert failures(judgement) == []
+
+
+def test_levels_are_counted(tmp_path: Path) -> None:
+    """Give the counts of the JSON document."""
+    judgement = judge(play(tour(), tmp_path))
+    counts = judgement.counts()
+    assert counts["reported"] == counts["must"] == len(judgement.events)
+    assert all(event.level is Level.MUST and event.frames for event in judgement.events)
+    document = judgement.to_json()
+    assert document["verdict"] == "PASS"
+    assert document["events"] == counts
+    assert msgspec.json.decode(msgspec.json.encode(document)) == document
