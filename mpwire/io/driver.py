@@ -55,7 +55,8 @@ class Driver:
         return udp.local
 
     def release(self, address: Address) -> None:
-        """Close a UDP socket."""
+        """Close a UDP socket, once what it has to say is out: an ABORT may be its last word."""
+        self._send()
         udp = self.sockets.pop(address)
         self.loop.remove_reader(udp.socket)
         udp.close()

@@ -187,6 +187,19 @@ def test_the_condition_function_can_be_the_caller(root: AgentProcess, leaf: Agen
     assert leaf.wait_for("FD_CONNECT", s)["code"] == 10061
 
 
+def test_the_last_word_of_a_socket_is_sent(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    leaf.call("join_leaf", socket=s, address=address)
+    root.wait_for("FD_ACCEPT", r)
+    p = root.call("accept", socket=r)["socket"]
+    leaf.wait_for("FD_CONNECT", s)
+    leaf.call("set_linger", socket=s, seconds=0)
+    leaf.call("close", socket=s)
+    assert root.wait_for("FD_CLOSE", p)["code"] == 10054
+
+
 def test_a_refused_port_fails_the_join(root: AgentProcess, leaf: AgentProcess) -> None:
     leaf.call("configure", timers={"rto_initial_s": 0.01, "rto_maximum_s": 0.02})
     _, address = root.opened("C_LEAF", "D_LEAF")
