@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from mpwire.lab import grammar, testbed, timers
+from mpwire.lab import grammar, models, testbed, timers
 
 FOLDER: Final = Path(__file__).parents[2] / "docs"
 DOCUMENT: Final = FOLDER / "testbeds.md"
@@ -37,9 +37,9 @@ _KINDS: Final = {
 def fragments() -> dict[str, str]:
     """Make every fragment, by name."""
     return {
-        "keys": _table(testbed.Testbed, _KINDS),
+        "keys": _table(models.Testbed, _KINDS),
         "network": _table(
-            testbed.Network, {"family": "`inet`, `inet6`, `both`", "mtu": "1280-9000"}
+            models.Network, {"family": "`inet`, `inet6`, `both`", "mtu": "1280-9000"}
         ),
         "timers": _timer_table(),
         "slots": grammar.slot_reference(),
@@ -101,9 +101,9 @@ def _default(value: object) -> str:
 
 
 def _timer_table() -> str:
-    rows = ["| `scale` | 1 | " + str(testbed.Timers.model_fields["scale"].description) + " |"]
+    rows = ["| `scale` | 1 | " + str(models.Timers.model_fields["scale"].description) + " |"]
     for name, default in timers.DEFAULTS.items():
-        field = testbed.Timers.model_fields[name]
+        field = models.Timers.model_fields[name]
         rows.append(f"| `{name}` | {default:g} | {field.description} |")
     return "\n".join(["| key | without it | meaning |", "|---|---|---|", *rows])
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from mpwire.lab import reference, testbed
+from mpwire.lab.models import CALLS
 from mpwire.lab.source import TestbedError
-from mpwire.lab.testbed import CALLS
 from mpwire.lab.timers import DEFAULTS
 
 TEXT = reference.DOCUMENT.read_text("utf-8")

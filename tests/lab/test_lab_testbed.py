@@ -10,10 +10,11 @@ from ruamel.yaml import YAML
 
 from mpwire.errors import InputError
 from mpwire.lab import testbed
+from mpwire.lab.models import MAXIMUM_HOSTS
 from mpwire.lab.plan import Plan
 from mpwire.lab.session import TOUR
 from mpwire.lab.source import TestbedError
-from mpwire.lab.testbed import DEFAULT_AGENT, MAXIMUM_HOSTS
+from mpwire.lab.testbed import DEFAULT_AGENT
 
 TESTBEDS = Path(__file__).parents[2] / "testbeds"
 SCRIPT = "script: [everything settles]\n"
