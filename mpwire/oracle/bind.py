@@ -180,13 +180,29 @@ def _queue(socket: Socket, attempts: list[Attempt]) -> Iterator[Entry]:
             continue
         if attempt.by_root != (socket.kind is not Kind.ROOT):
             continue
-        for arrival in attempt.shelf.arrived(JoinReq):
-            if socket.listens_at(arrival.position) and good_cookie(attempt, arrival, socket.host):
-                proof = _proof(attempt)
-                if proof is not None:
-                    entries.append(Entry(attempt, arrival, proof))
-                break
+        proof = _proof(attempt)
+        arrival = _admitted(attempt, socket)
+        if arrival is not None and proof is not None:
+            entries.append(Entry(attempt, arrival, proof))
     yield from sorted(entries, key=lambda entry: entry.arrival.number)
+
+
+def _admitted(attempt: Attempt, socket: Socket) -> Packet | None:
+    """Return the copy that was queued: the one that the first PENDING answers, if there is one.
+
+    An earlier copy with a good cookie may have met an invitation to the same address (R50).
+    """
+    good = [
+        arrival
+        for arrival in attempt.shelf.arrived(JoinReq)
+        if socket.listens_at(arrival.position) and good_cookie(attempt, arrival, socket.host)
+    ]
+    for pending in attempt.shelf.sent(Pending):
+        answered = read(pending, Pending).attempt
+        for arrival in good:
+            if read(arrival, JoinReq).attempt == answered and arrival.number < pending.number:
+                return arrival
+    return good[0] if good else None
 
 
 def _proof(attempt: Attempt) -> bool | None:

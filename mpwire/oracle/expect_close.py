@@ -20,6 +20,7 @@ GIVING_UP = {
     int(AbortReason.NO_CONFIRM): "EV19",
     int(AbortReason.CLOSE_TIMEOUT): "EV19",
     int(AbortReason.LINGER0): "EV19",
+    int(AbortReason.PROTOCOL): "EV19",
 }
 """Window rule of FD_CLOSE(WSAECONNABORTED) by the reason of the ABORT that left."""
 

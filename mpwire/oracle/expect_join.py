@@ -23,6 +23,7 @@ from mpwire.wire.messages import (
     VersionNeg,
 )
 from mpwire.wire.numbers import (
+    AbortReason,
     CancelReason,
     Capability,
     LeafDirection,
@@ -109,17 +110,20 @@ def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:
         if isinstance(packet.message, VersionNeg) and packet is not answers[-1]:
             continue
         crossed = given_up is not None and packet.position > given_up
-        return _answered(case, join, packet, Level.MAY if crossed else Level.MUST)
+        return _answered(case, join, attempt, packet, Level.MAY if crossed else Level.MUST)
     timeouts = [p for p in cancels if read(p, Cancel).reason == CancelReason.TIMEOUT]
     if timeouts and not withdrawn:
         return _unanswered(case, join, attempt, timeouts[0])
     return None
 
 
-def _answered(case: Case, join: Join, packet: Packet, level: Level) -> Expectation | None:
+def _answered(
+    case: Case, join: Join, attempt: Attempt, packet: Packet, level: Level
+) -> Expectation | None:
     code, rule = int(WsaError.WSAECONNREFUSED), "EV5"
     if isinstance(packet.message, Accept):
-        code, rule = 0, "EV3"
+        if not _unfit(packet, attempt):
+            code, rule = 0, "EV3"
     elif isinstance(packet.message, Reject):
         code = REFUSALS.get(packet.message.reason, code)
     return expect(
@@ -133,6 +137,17 @@ def _answered(case: Case, join: Join, packet: Packet, level: Level) -> Expectati
         frames=(packet.number,),
         cause=f"{type(packet.message).__name__.upper()} arrived in frame {packet.number}"
         + (f" and means {error_name(code)}" if code else ""),
+    )
+
+
+def _unfit(accept: Packet, attempt: Attempt) -> bool:
+    """Tell whether the initiator refused an ACCEPT that does not fit its request."""
+    return any(
+        read(packet, Abort).reason == AbortReason.PROTOCOL and packet.number > accept.number
+        for membership in attempt.memberships
+        for end in membership.ends
+        if end.is_initiator and not end.sent(Confirm)
+        for packet in end.sent(Abort)
     )
 
 

@@ -8,8 +8,8 @@ from mpwire.oracle.history import End
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
-from mpwire.oracle.trace import Packet, Position
-from mpwire.wire.messages import Confirm, Data
+from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.wire.messages import Accept, Confirm, Data
 from mpwire.wire.numbers import LeafDirection
 
 WINDOW_MESSAGES = 1 << 16
@@ -82,10 +82,10 @@ def _origin(end: End) -> int:
 
 def _joined(end: End) -> Position:
     """Return from where this side takes data: the handshake half that makes it a member."""
-    if end.is_initiator or end.is_root:
+    if end.is_root and not end.is_initiator:
         return end.membership.accept.position
-    confirms = end.arrived(Confirm)
-    return confirms[0].position if confirms else (1 << 62, 0)
+    proofs = end.arrived(Accept if end.is_initiator else Confirm)
+    return proofs[0].position if proofs else NEVER
 
 
 def _deliverable(end: End, packet: Packet, released: Position, joined: Position) -> Deliverable:

@@ -7,6 +7,7 @@ and their answers alone; packets come in later.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from mpwire.oracle.calls import AgentLog, Call
@@ -221,6 +222,14 @@ def endpoint_of(value: object) -> Endpoint | None:
     """Return the address and port of a JSON pair, or None."""
     match value:
         case [str() as address, int() as port]:
-            return address, port
+            return canonical(address), port
         case _:
             return None
+
+
+def canonical(address: str) -> str:
+    """Return an address as packets show it; what is no address stays as it is."""
+    try:
+        return ip_address(address).compressed
+    except ValueError:
+        return address

@@ -264,7 +264,7 @@ def _carried(case: Case, socket: Socket, asked: Position, name: str) -> str | No
     "CR17",
     "A membership is closed only because a call asked for it: LEAVE by closing or shutting down "
     "the leaf end, EXPEL by the handle, DISMANTLE by the root.",
-    source="semantics W66-W69, W78; protocol R61, K20",
+    source="semantics W66-W69, W78; protocol.md R61",
     group="calls",
     needs="events",
     vantage="E",
@@ -284,7 +284,7 @@ def cr17(case: Case) -> Iterator[Outcome]:
                     (packet.number,),
                     end.name,
                     "a close or shutdown call",
-                    f"CLOSE({CloseReason(reason).name})",
+                    f"CLOSE with reason {reason}",
                     f"no call explains the CLOSE in frame {packet.number}",
                 )
             )

@@ -33,7 +33,7 @@ STATELESS_REASONS = frozenset({RejectReason.NOT_LISTENING, RejectReason.SESSION_
     "R35",
     "PENDING, ACCEPT and REJECT (other than NOT_LISTENING and SESSION_CLOSING) are sent only "
     "after a JOIN_REQ with a good cookie arrived.",
-    source="protocol 3.C R35",
+    source="protocol.md 17.3 R35",
     group="join",
     needs="history",
     vantage="R",
@@ -77,7 +77,7 @@ def _fresh(attempt: Attempt, copy: Packet) -> bool:
 @rule(
     "R36",
     "RespTag is the same in every PENDING and ACCEPT of one attempt.",
-    source="protocol 3.C R36",
+    source="protocol.md 17.3 R36",
     group="join",
     needs="frames",
     vantage="1",
@@ -99,7 +99,7 @@ def r36(case: Case) -> Iterator[Outcome]:
 @rule(
     "R37",
     "PENDING answers one copy that arrived, once; DEFERRED is not the first answer.",
-    source="protocol 3.C R37",
+    source="protocol.md 17.3 R37",
     group="join",
     needs="history",
     vantage="R",
@@ -135,7 +135,7 @@ def r37(case: Case) -> Iterator[Outcome]:
     "R38",
     "One attempt does not get both ACCEPT and REJECT; repeated answers keep Reason, AssignedID "
     "and RespTag.",
-    source="protocol 3.C R38",
+    source="protocol.md 17.3 R38",
     group="join",
     needs="frames",
     vantage="1",
@@ -179,7 +179,7 @@ def _after_the_end(attempt: Attempt, packet: Packet) -> bool:
 @rule(
     "R39",
     "ACCEPT and CONFIRM repeat the LeafDir of the request.",
-    source="protocol 3.C R39",
+    source="protocol.md 17.3 R39",
     group="join",
     needs="frames",
     vantage="1",
@@ -201,7 +201,7 @@ def r39(case: Case) -> Iterator[Outcome]:
     "R40",
     "SESSION_DESC stands in the root's half of the handshake and only there, the same in all "
     "copies.",
-    source="protocol 3.C R40",
+    source="protocol.md 17.3 R40",
     group="join",
     needs="frames",
     vantage="1",
@@ -232,7 +232,7 @@ def r40(case: Case) -> Iterator[Outcome]:
 @rule(
     "R41",
     "AssignedID is 0 in the leaf's half and a leaf's ID that nobody else holds in the root's.",
-    source="protocol 3.C R41",
+    source="protocol.md 17.3 R41",
     group="join",
     needs="frames",
     vantage="1",
@@ -272,7 +272,7 @@ def _attempt_of(case: Case, packet: Packet) -> Attempt | None:
     "R49",
     "CALLER_DATA stands only in JOIN_REQ and CALLEE_DATA only in ACCEPT, each constant over the "
     "copies.",
-    source="protocol 3.C R49",
+    source="protocol.md 17.3 R49",
     group="join",
     needs="frames",
     vantage="1",

@@ -36,7 +36,7 @@ SLACK_NS = 1_000_000_000
     "R42",
     "Every copy of ACCEPT that arrives while the attempt is open or joined is answered by one "
     "CONFIRM that echoes it, or by ABORT.",
-    source="protocol 3.C R42",
+    source="protocol.md 17.3 R42",
     group="join",
     needs="history",
     vantage="R+S",
@@ -87,7 +87,7 @@ def _confirmed(case: Case, end: End, arrival: Packet, confirms: list[Packet]) ->
 @rule(
     "R43",
     "CONFIRM is sent only after an ACCEPT of that attempt arrived.",
-    source="protocol 3.C R43",
+    source="protocol.md 17.3 R43",
     group="join",
     needs="history",
     vantage="N",
@@ -110,7 +110,7 @@ def r43(case: Case) -> Iterator[Outcome]:
 @rule(
     "R44",
     "After ACCEPT or REJECT arrived, or CANCEL was sent, no copy of the request follows.",
-    source="protocol 3.C R44, K21",
+    source="protocol.md 17.3 R44",
     group="join",
     needs="history",
     vantage="R+S",
@@ -144,7 +144,7 @@ def _known_over(case: Case, attempt: Attempt) -> Position:
     "R45",
     "After PENDING arrived, copies of the request keep the announced distance, except in answer "
     "to a CHALLENGE.",
-    source="protocol 3.C R45, K20",
+    source="protocol.md 17.3 R45",
     group="join",
     needs="history",
     vantage="R+S",
@@ -181,7 +181,7 @@ def _spaced(attempt: Attempt, poll_ms: int, gap_ms: float, frames: list[Packet])
 @rule(
     "R46",
     "Every attempt reaches a final message within the announced Pend and RTOmax.",
-    source="protocol 3.C R46, K20",
+    source="protocol.md 17.3 R46",
     group="join",
     needs="history",
     vantage="N",
@@ -210,8 +210,8 @@ def r46(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "R47",
-    "Every CANCEL is answered by CANCEL_ACK with its Seq.",
-    source="protocol 3.C R47, K21",
+    "Every CANCEL is answered by CANCEL_ACK with its Seq and Attempt.",
+    source="protocol.md 17.3 R47",
     group="join",
     needs="history",
     vantage="R+S",
@@ -227,6 +227,7 @@ def r47(case: Case) -> Iterator[Outcome]:
                 for answer in attempt.shelf.sent(CancelAck)
                 if answer.number > arrival.number
                 and read(answer, CancelAck).seq == read(arrival, Cancel).seq
+                and read(answer, CancelAck).attempt == read(arrival, Cancel).attempt
             ]
             outcome = owed(case, arrival, answers, expected="CANCEL_ACK", due_to="CANCEL")
             if outcome is not None:
@@ -237,7 +238,7 @@ def r47(case: Case) -> Iterator[Outcome]:
     "R48",
     "From its first CLOSE(DISMANTLE) on, a root admits nobody: only CHALLENGE or "
     "REJECT(SESSION_CLOSING), and no invitation.",
-    source="protocol 3.C R48",
+    source="protocol.md 17.3 R48",
     group="join",
     needs="history",
     vantage="S",
@@ -283,7 +284,7 @@ def _still_allowed(message: Message, begun: set[int], refused: dict[int, int]) -
     "R50",
     "A root does not answer a peer with PENDING or ACCEPT while its own invitation to that peer "
     "is unresolved.",
-    source="protocol 3.C R50, K9",
+    source="protocol.md 17.3 R50",
     group="join",
     needs="history",
     vantage="N",
@@ -317,7 +318,7 @@ def r50(case: Case) -> Iterator[Outcome]:
     "R51",
     "A leaf that accepts an invitation while its own request to that root is open sets flag X and "
     "sends no more copies; flag X stands nowhere else.",
-    source="protocol 3.C R51",
+    source="protocol.md 17.3 R51",
     group="join",
     needs="history",
     vantage="N",
@@ -356,7 +357,7 @@ def r51(case: Case) -> Iterator[Outcome]:
 @rule(
     "R52",
     "There is at most one live membership per session and pair of addresses.",
-    source="protocol 3.C R52",
+    source="protocol.md 17.3 R52",
     group="join",
     needs="history",
     vantage="1",

@@ -8,7 +8,7 @@ from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.serial import MODULUS, serial_before, serial_next
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet
+from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.wire.messages import (
     Abort,
     Cancel,
@@ -47,32 +47,46 @@ def originated(end: End, before: Packet | None = None) -> list[Packet]:
 
 @rule(
     "R53",
-    "CLOSE is not sent before ACCEPT was sent or had arrived.",
-    source="protocol 3.D R53",
+    "CLOSE is not sent before the membership is joined at its sender.",
+    source="protocol.md 17.4 R53",
     group="close",
     needs="history",
     vantage="S",
 )
 def r53(case: Case) -> Iterator[Outcome]:
-    """Look for a beginning of the membership at the sender of each CLOSE."""
+    """Look for what made the sender of each CLOSE a member."""
     for packet in case.own:
         if not isinstance(packet.message, Close):
             continue
         membership = case.history.owner(packet)
-        accept = membership.accept if membership else None
-        known = accept is not None and any(
-            one.number < packet.number
-            for one in (accept, *accept.arrivals)
-            if one.host == packet.host
+        end = membership.end_at(packet.source) if membership else None
+        yield verify(
+            end is not None and joined_at(end) < packet.position,
+            packet,
+            expected="a handshake that was complete at this side",
+            seen="CLOSE before that",
         )
-        yield verify(known, packet, expected="an ACCEPT before it", seen="CLOSE without one")
+
+
+def joined_at(end: End) -> Position:
+    """Return where a side's half of the handshake was complete.
+
+    That is: the initiator has sent CONFIRM; a root that accepted has heard anything valid; a leaf
+    that accepted has received CONFIRM, which describes the session.
+    """
+    if end.is_initiator:
+        return end.started()
+    proofs = end.arrived(Confirm)
+    if end.is_root:
+        proofs = end.arrived(Confirm, Data, Probe, Side, Close)
+    return proofs[0].position if proofs else NEVER
 
 
 @rule(
     "R54",
     "FinalSeq is the last DATA Seq sent to that receiver, or one less than the announced "
     "NextDataSeq if there was none; SideFinalSeq likewise.",
-    source="protocol 3.D R54, K5",
+    source="protocol.md 17.4 R54",
     group="close",
     needs="history",
     vantage="S",
@@ -110,7 +124,7 @@ def r54(case: Case) -> Iterator[Outcome]:
     "R55",
     "After its own CLOSE without HALF a node originates no DATA, SIDE, MEMBER or PROBE for that "
     "membership.",
-    source="protocol 3.D R55",
+    source="protocol.md 17.4 R55",
     group="close",
     needs="history",
     vantage="S",
@@ -134,7 +148,7 @@ def r55(case: Case) -> Iterator[Outcome]:
 @rule(
     "R56",
     "A CLOSE that arrives in a live or lingering membership is answered by CLOSE_ACK.",
-    source="protocol 3.D R56, K21",
+    source="protocol.md 17.4 R56",
     group="close",
     needs="history",
     vantage="R+S",
@@ -176,7 +190,7 @@ def _knows(end: End, arrival: Packet) -> bool:
     "R57",
     "CLOSE_ACK answers a CLOSE with its Seq and Attempt; RcvNext is at most FinalSeq + 1, and "
     "DATA_MISSING is set exactly when it is less.",
-    source="protocol 3.D R57, K15",
+    source="protocol.md 17.4 R57",
     group="close",
     needs="history",
     vantage="R",
@@ -212,7 +226,7 @@ def r57(case: Case) -> Iterator[Outcome]:
 @rule(
     "R58",
     "Copies of CLOSE keep Seq, Reason, CFlags, FinalSeq and DISC_DATA.",
-    source="protocol 3.D R58",
+    source="protocol.md 17.4 R58",
     group="close",
     needs="frames",
     vantage="S",
@@ -247,7 +261,7 @@ def _kept(message: Close) -> tuple[object, ...]:
     "R60",
     "When a root dismantles its session, every live member is sent CLOSE(DISMANTLE) within one "
     "second (scaled), and every pending attempt a REJECT or CANCEL.",
-    source="protocol 3.D R60, K21",
+    source="protocol.md 17.4 R60",
     group="close",
     needs="history",
     vantage="S",
@@ -333,7 +347,7 @@ def scale_of(end: End) -> float:
     "R62",
     "LEAVE comes only from leaves; EXPEL and DISMANTLE only from the root, DISMANTLE with its "
     "flag.",
-    source="protocol 3.D R62",
+    source="protocol.md 17.4 R62",
     group="close",
     needs="frames",
     vantage="1",

@@ -9,12 +9,12 @@ from mpwire.oracle.history import End
 from mpwire.oracle.inbox import Deliverable, inbox, may_receive, reads, receivers
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
-from mpwire.oracle.rules.closing import originated
+from mpwire.oracle.rules.closing import joined_at, originated
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.trace import Packet
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Confirm, Data
+from mpwire.wire.messages import Data
 
 
 def payload_of(call: Call) -> str:
@@ -30,7 +30,7 @@ def _received(case: Case) -> Iterator[tuple[Socket, list[Deliverable], list[Call
 @rule(
     "DR1",
     "Every receive returns one message that had been delivered to that socket.",
-    source="semantics W56-W58; K22",
+    source="semantics W56-W58",
     group="data",
     needs="events",
     vantage="E",
@@ -58,7 +58,7 @@ def dr1(case: Case) -> Iterator[Outcome]:
 @rule(
     "DR2",
     "Messages of one origin are received in the order of their Seq.",
-    source="protocol K4; semantics D35",
+    source="protocol.md 11; semantics D35",
     group="data",
     needs="events",
     vantage="E",
@@ -85,7 +85,7 @@ def dr2(case: Case) -> Iterator[Outcome]:
 @rule(
     "DR3",
     "Every message is received at most once.",
-    source="semantics W56; K22",
+    source="semantics W56",
     group="data",
     needs="events",
     vantage="E",
@@ -151,15 +151,7 @@ def _senders(case: Case) -> dict[Socket, list[End]]:
 
 def _live_throughout(end: End, call: Call) -> bool:
     """Tell whether a membership was certainly alive while a message was sent."""
-    return _usable_before(end, call) and end.ended() > call.answered
-
-
-def _usable_before(end: End, call: Call) -> bool:
-    """Tell whether a side had completed its half of the handshake before a call."""
-    if end.is_initiator:
-        return end.started() < call.asked
-
-    return any(packet.position < call.asked for packet in end.arrived(Confirm))
+    return joined_at(end) < call.asked and end.ended() > call.answered
 
 
 def _payload(packet: Packet) -> str:
@@ -169,7 +161,7 @@ def _payload(packet: Packet) -> str:
 @rule(
     "DR5",
     "Every DATA that a node originates carries a message its application sent.",
-    source="semantics W56; K22",
+    source="semantics W56",
     group="data",
     needs="events",
     vantage="E",

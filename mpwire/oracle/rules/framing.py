@@ -73,7 +73,7 @@ DECODED: tuple[tuple[str, str], ...] = (
     ("R3", "Length covers the common header and the fixed body of the type."),
     ("R7", "TLVs fill the rest of the message exactly: every header whole, every value inside."),
     ("R8", "Padding and the value of PAD are zero."),
-    ("R9", "A message has at most 32 TLVs and no TLV type twice."),
+    ("R9", "TLVs ascend by type, PAD and then AUTH last, none twice; there are at most 32."),
     ("R10", "Each TLV stands only in the types that may carry it, and required ones are there."),
     ("R11", "Each TLV value has a length, and an inner order, that its type admits."),
     ("R12", "Reserved fields and reserved flag bits are zero."),
@@ -92,7 +92,7 @@ def _register_decoded() -> None:
         rule(
             rule_id,
             sentence,
-            source=f"protocol 3.A {rule_id}",
+            source=f"protocol.md 17.1 {rule_id}",
             group="framing",
             needs="frame",
             vantage="1",
@@ -105,7 +105,7 @@ _register_decoded()
 @rule(
     "R1",
     "Magic is 0x6D70; Version is 1, 0 on VERSION_NEG only, GREASE on a join probe only.",
-    source="protocol 3.A R1",
+    source="protocol.md 17.1 R1",
     group="framing",
     needs="frame",
     vantage="1",
@@ -132,7 +132,7 @@ def is_grease_probe(packet: Packet) -> bool:
     "R4",
     "A datagram has at most 1200 octets, and after the join at most 44 more than the smaller "
     "MaxPayload, unless a padded PROBE of that size was answered.",
-    source="protocol 3.A R4",
+    source="protocol.md 17.1 R4",
     group="framing",
     needs="frames",
     vantage="1",
@@ -183,7 +183,7 @@ def _probed(case: Case, packet: Packet) -> int:
 @rule(
     "R5",
     "MPW datagrams are not fragmented, and IPv4 sets Don't Fragment.",
-    source="protocol 3.A R5",
+    source="protocol.md 17.1 R5",
     group="framing",
     needs="frame",
     vantage="S",
@@ -200,7 +200,7 @@ def r5(case: Case) -> Iterator[Outcome]:
 @rule(
     "R6",
     "The UDP checksum is there and right.",
-    source="protocol 3.A R6",
+    source="protocol.md 17.1 R6",
     group="framing",
     needs="frame",
     vantage="R",
@@ -219,7 +219,7 @@ def r6(case: Case) -> Iterator[Outcome]:
 @rule(
     "R13",
     "Types, TLV types, reasons and versions are assigned or GREASE; mandatory GREASE is not sent.",
-    source="protocol 3.A R13",
+    source="protocol.md 17.1 R13",
     group="framing",
     needs="frame",
     vantage="1",
@@ -241,7 +241,7 @@ def r13(case: Case) -> Iterator[Outcome]:
     "R15",
     "Flag M is set exactly when the destination is multicast; only DATA, SYNC and ANNOUNCE may "
     "go to a group, and nothing goes to a broadcast address.",
-    source="protocol 3.A R15",
+    source="protocol.md 17.1 R15",
     group="framing",
     needs="frame",
     vantage="1",
@@ -264,7 +264,7 @@ def r15(case: Case) -> Iterator[Outcome]:
 @rule(
     "R16",
     "The source is a specified unicast address and no port is zero.",
-    source="protocol 3.A R16",
+    source="protocol.md 17.1 R16",
     group="framing",
     needs="frame",
     vantage="1",
@@ -285,7 +285,7 @@ def r16(case: Case) -> Iterator[Outcome]:
 @rule(
     "R17",
     "Attempt counts from 1; a response echoes Seq and Attempt of a request copy that had arrived.",
-    source="protocol 3.A R17, K20",
+    source="protocol.md 17.1 R17",
     group="framing",
     needs="history",
     vantage="SR",

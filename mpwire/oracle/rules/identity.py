@@ -38,7 +38,7 @@ def descriptions(attempt: Attempt) -> Iterator[tuple[Packet, SessionDesc]]:
 @rule(
     "R19",
     "InitTag, RespTag, GroupTag and MemberTag are not zero.",
-    source="protocol 3.B R19",
+    source="protocol.md 17.2 R19",
     group="identity",
     needs="frame",
     vantage="1",
@@ -51,7 +51,7 @@ def r19(case: Case) -> Iterator[Outcome]:
 @rule(
     "R20",
     "A tag is never used again for another attempt or session, nor equal to a tag of the peer.",
-    source="protocol 3.B R20",
+    source="protocol.md 17.2 R20",
     group="identity",
     needs="frames",
     vantage="1",
@@ -80,7 +80,7 @@ def r20(case: Case) -> Iterator[Outcome]:
     "R21",
     "Destination Tag is 0 in JOIN_REQ, the InitTag in answers to it, the receiver's own tag in "
     "what follows, the GroupTag to a group, and what was reflected where flag R is set.",
-    source="protocol 3.B R21",
+    source="protocol.md 17.2 R21",
     group="identity",
     needs="history",
     vantage="1",
@@ -171,7 +171,7 @@ def _triggers(case: Case, packet: Packet) -> list[Packet]:
 @rule(
     "R22",
     "Destination Tag 0 stands only in JOIN_REQ, and in CANCEL before a RespTag is known.",
-    source="protocol 3.B R22",
+    source="protocol.md 17.2 R22",
     group="identity",
     needs="frame",
     vantage="1",
@@ -191,7 +191,7 @@ def r22(case: Case) -> Iterator[Outcome]:
 @rule(
     "R23",
     "Flag R is set only on ABORT, as a direct reaction to a packet with that Destination Tag.",
-    source="protocol 3.B R23, K15",
+    source="protocol.md 17.2 R23",
     group="identity",
     needs="history",
     vantage="R",
@@ -223,7 +223,7 @@ def r23(case: Case) -> Iterator[Outcome]:
     "R24",
     "The Session ID is constant within a membership, not zero from ACCEPT on nor in an "
     "invitation, and new after a dismantling.",
-    source="protocol 3.B R24, K20",
+    source="protocol.md 17.2 R24",
     group="identity",
     needs="frames",
     vantage="1",
@@ -276,7 +276,7 @@ def _new_sessions(case: Case) -> Iterator[Outcome]:
     "R25",
     "Sender Member ID is 1 from the root, 0 from a leaf before one was assigned and the assigned "
     "one afterwards; one ID serves one member of a session.",
-    source="protocol 3.B R25",
+    source="protocol.md 17.2 R25",
     group="identity",
     needs="frames",
     vantage="1",
@@ -326,7 +326,7 @@ def _sender(membership: Membership, packet: Packet, assigned: int) -> Iterator[O
 @rule(
     "R26",
     "All unicast packets of a membership use the two addresses and ports of its join request.",
-    source="protocol 3.B R26",
+    source="protocol.md 17.2 R26",
     group="identity",
     needs="frames",
     vantage="1",
@@ -348,7 +348,7 @@ def r26(case: Case) -> Iterator[Outcome]:
 @rule(
     "R27",
     "The version does not change within an attempt or a membership.",
-    source="protocol 3.B R27",
+    source="protocol.md 17.2 R27",
     group="identity",
     needs="frames",
     vantage="1",

@@ -71,7 +71,7 @@ def _membership_of(case: Case, attempt: Attempt) -> Membership | None:
 @rule(
     "R28",
     "A root has at most one unresolved invitation.",
-    source="protocol 3.C R28, K20",
+    source="protocol.md 17.3 R28",
     group="join",
     needs="history",
     vantage="S",
@@ -84,7 +84,7 @@ def r28(case: Case) -> Iterator[Outcome]:
 @rule(
     "R29",
     "A leaf socket has at most one unresolved request, and none while it is a member.",
-    source="protocol 3.C R29, K20",
+    source="protocol.md 17.3 R29",
     group="join",
     needs="history",
     vantage="S",
@@ -98,7 +98,7 @@ def r29(case: Case) -> Iterator[Outcome]:
     "R30",
     "An invitation names a rooted plane and a session; JL and LeafDir agree, mirrored in an "
     "invitation.",
-    source="protocol 3.C R30, K11",
+    source="protocol.md 17.3 R30",
     group="join",
     needs="frame",
     vantage="1",
@@ -137,7 +137,7 @@ def _essence(message: JoinReq) -> bytes:
     "R31",
     "Copies of a request differ only in Attempt, COOKIE, PAD, AUTH, GREASE and flags G and A; the "
     "first copy has no COOKIE.",
-    source="protocol 3.C R31",
+    source="protocol.md 17.3 R31",
     group="join",
     needs="frames",
     vantage="S",
@@ -164,7 +164,7 @@ def r31(case: Case) -> Iterator[Outcome]:
 @rule(
     "R32",
     "A JOIN_REQ has at least 128 octets.",
-    source="protocol 3.C R32, K10",
+    source="protocol.md 17.3 R32",
     group="join",
     needs="frame",
     vantage="1",
@@ -184,7 +184,7 @@ def r32(case: Case) -> Iterator[Outcome]:
     "R33",
     "CHALLENGE goes only to the source of a JOIN_REQ, at most once per copy that arrived, and is "
     "not larger than it.",
-    source="protocol 3.C R33",
+    source="protocol.md 17.3 R33",
     group="join",
     needs="history",
     vantage="R",
@@ -223,7 +223,7 @@ def r33(case: Case) -> Iterator[Outcome]:
 @rule(
     "R34",
     "An echoed COOKIE is one that the initiator was given for this request.",
-    source="protocol 3.C R34",
+    source="protocol.md 17.3 R34",
     group="join",
     needs="history",
     vantage="SR",

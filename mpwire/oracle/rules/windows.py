@@ -27,7 +27,7 @@ def _window(rule_id: str, sentence: str, *, source: str) -> None:
     register = rule(
         rule_id,
         sentence,
-        source=f"protocol 5.3 {source}",
+        source=f"protocol.md 15; {source}",
         group="events",
         needs="events",
         vantage="E",
@@ -39,93 +39,93 @@ _window(
     "EV1",
     "FD_ACCEPT is reported on a listening socket for every join request with a good cookie "
     "that is queued, when the head before it was decided; not for a request without cookie.",
-    source="EV1, K19, W34, W39, W44, W92-W94",
+    source="W34, W39, W44, W92-W94",
 )
 _window(
     "EV3",
     "FD_CONNECT(0) is reported on the socket that joins, when ACCEPT for it arrived, and "
     "never on a socket that a join or an accept returned or on a listening c_leaf.",
-    source="EV3, K19, W22, W35, W41",
+    source="W22, W35, W41",
 )
 _window(
     "EV4",
     "A leaf whose request was folded into the root's invitation gets FD_CONNECT(0) when the "
     "CONFIRM of the invitation arrived.",
-    source="EV4",
+    source="W29, D26",
 )
 _window(
     "EV5",
     "A refused join gets FD_CONNECT with the code that belongs to the reason of the REJECT.",
-    source="EV5, K18, protocol 1.5",
+    source="W36, W42, W98",
 )
 _window(
     "EV6",
     "A join that nobody answered gets FD_CONNECT(WSAETIMEDOUT), or the code of the ICMP error "
     "met, when its CANCEL(TIMEOUT) leaves.",
-    source="EV6",
+    source="W37, W98",
 )
 _window(
     "EV9",
     "A socket that may send gets one FD_WRITE once it is usable: the joiner when accepted, "
     "the acceptor when accepting or confirmed, the root with its first member.",
-    source="EV9, K19, W47, W95, D35",
+    source="W47, W95, D35",
 )
 _window(
     "EV10",
     "Further FD_WRITE only after a send that would have blocked.",
-    source="EV10, W95",
+    source="W95",
 )
 _window(
     "EV11",
     "FD_READ is reported where data for this socket was delivered: in the right direction, "
     "not before its place in the sequence, and never on a per-leaf handle.",
-    source="EV11, W57, W60, W62",
+    source="W57, W60, W62",
 )
 _window(
     "EV14",
     "A leaf end gets FD_CLOSE(0) when CLOSE(EXPEL or DISMANTLE) arrived, all data before it "
     "arrived, and the application has read it.",
-    source="EV14, W67, W68, W71, W73",
+    source="W67, W68, W71, W73",
 )
 _window(
     "EV15",
     "The handle of a leaf gets FD_CLOSE(0) when that leaf's CLOSE(LEAVE) and all its data arrived.",
-    source="EV15, K19, W66",
+    source="W66",
 )
 _window(
     "EV16",
     "After a dismantling each open handle gets FD_CLOSE(0) when its leaf has acknowledged, or "
     "its crossing CLOSE arrived.",
-    source="EV16, W68, W69",
+    source="W68, W69",
 )
 _window(
     "EV17",
     "FD_CLOSE(WSAECONNRESET) is reported when a valid ABORT arrived, or CANCEL after ACCEPT.",
-    source="EV17, W72",
+    source="W72",
 )
 _window(
     "EV18",
     "FD_CLOSE(WSAECONNABORTED) is reported when the peer was declared dead by ABORT(4).",
-    source="EV18, W72",
+    source="W72",
 )
 _window(
     "EV19",
     "FD_CLOSE(WSAECONNABORTED) is reported when this side gave up: ABORT 5 or 6, ABORT 2 on "
     "the handles of a root closed with linger 0, or data that never came.",
-    source="EV19, K18, W72",
+    source="W72",
 )
 _window(
     "EV27",
     "After its own shutdown a socket gets FD_CLOSE(0) when the peer has acknowledged, or its "
     "crossing CLOSE arrived; the root may get one when all leaves have ended.",
-    source="EV27, K18, W78, D5, D41",
+    source="W78, D5, D41",
 )
 
 
 @rule(
     "EV2",
     "FD_ACCEPT is not reported more often than requests were queued and heads decided.",
-    source="protocol 5.3 EV2, W92",
+    source="protocol.md 15; W92",
     group="events",
     needs="events",
     vantage="E",
@@ -141,7 +141,7 @@ def ev2(case: Case) -> Iterator[Outcome]:
 @rule(
     "EV7",
     "A join that the application cancelled gets no FD_CONNECT.",
-    source="protocol 5.3 EV7, W25, D21",
+    source="protocol.md 15; W25, D21",
     group="events",
     needs="events",
     vantage="E",
@@ -159,7 +159,7 @@ def ev7(case: Case) -> Iterator[Outcome]:
 @rule(
     "EV12",
     "FD_READ is not reported more often than there are messages to read.",
-    source="protocol 5.3 EV12, W94",
+    source="protocol.md 15; W94",
     group="events",
     needs="events",
     vantage="E",
@@ -176,7 +176,7 @@ def ev12(case: Case) -> Iterator[Outcome]:
 @rule(
     "EV20",
     "A socket gets at most one FD_CLOSE, and none after it was closed.",
-    source="protocol 5.3 EV20, W76, W77",
+    source="protocol.md 15; W76, W77",
     group="events",
     needs="events",
     vantage="E",
@@ -192,7 +192,7 @@ def ev20(case: Case) -> Iterator[Outcome]:
 @rule(
     "EV21",
     "On a joining leaf socket FD_CONNECT(0) comes before FD_WRITE, FD_READ and FD_CLOSE.",
-    source="protocol 5.3 EV21, K19",
+    source="protocol.md 15; W95, W100",
     group="events",
     needs="events",
     vantage="E",
@@ -226,7 +226,7 @@ def ev21(case: Case) -> Iterator[Outcome]:
     "EV22",
     "When a session is dismantled every member at that instant is told so: FD_CLOSE at the leaf "
     "and on its handle, unless the application had closed them.",
-    source="protocol 5.3 EV22, K19, W68",
+    source="protocol.md 15; W68",
     group="events",
     needs="events",
     vantage="E",
@@ -284,7 +284,7 @@ def _due(case: Case, socket: Socket) -> bool:
 @rule(
     "EV23",
     "The leaving, expulsion or loss of one leaf gives nobody else an FD_CLOSE.",
-    source="protocol 5.3 EV23, W66, W67",
+    source="protocol.md 15; W66, W67",
     group="events",
     needs="events",
     vantage="E",
