@@ -7,11 +7,10 @@ and their answers alone; packets come in later.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from mpwire.oracle.calls import AgentLog, Call
-from mpwire.oracle.trace import NEVER, Endpoint, Position
+from mpwire.oracle.trace import NEVER, Endpoint, Position, canonical
 from mpwire.vocabulary import NetworkEvent
 
 if TYPE_CHECKING:
@@ -225,11 +224,3 @@ def endpoint_of(value: object) -> Endpoint | None:
             return canonical(address), port
         case _:
             return None
-
-
-def canonical(address: str) -> str:
-    """Return an address as packets show it; what is no address stays as it is."""
-    try:
-        return ip_address(address).compressed
-    except ValueError:
-        return address

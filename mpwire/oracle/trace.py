@@ -98,7 +98,7 @@ class Trace:
         """Host by address, where the run says so."""
         for host in run.run.hosts if run.run else ():
             for address in host.addresses:
-                self.host_of[address.split("/")[0]] = host.name
+                self.host_of[canonical(address.split("/")[0])] = host.name
         self._ports: set[int] = set()
         self._odd: list[tuple[Frame, Datagram]] = []
         self._read()
@@ -201,3 +201,11 @@ def is_broadcast(address: str) -> bool:
 def is_unspecified(address: str) -> bool:
     """Tell whether an address is the any-address."""
     return ip_address(address).is_unspecified
+
+
+def canonical(address: str) -> str:
+    """Return an address as packets show it; what is no address stays as it is."""
+    try:
+        return ip_address(address).compressed
+    except ValueError:
+        return address
