@@ -1,0 +1,221 @@
+"""The commands, their options and their help."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+import mpwire
+from mpwire.cli.output import Output, guarded
+from mpwire.cli.status import Status
+
+app = typer.Typer(
+    name="mpwire",
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")]
+AllFrames = Annotated[
+    bool, typer.Option("--all-frames", help="Show echoes, ARP and the like in the ladder, too.")
+]
+
+
+def conduct(arguments: Sequence[str]) -> int:
+    """Carry out a command line and return its exit status; never raise."""
+    try:
+        app(args=list(arguments), prog_name="mpwire", standalone_mode=True)
+    except SystemExit as ended:
+        code = ended.code
+        return code if isinstance(code, int) else int(bool(code))
+    return 0
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mpwire {mpwire.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _version_wanted: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Winsock 2 multipoint sessions on the wire, testable to the packet.
+
+    \b
+    Exit status:
+      0  everything judged is right     4  this machine lacks something
+      1  a violation was found          5  an endpoint does not support it
+      2  wrong arguments or input     130  interrupted, results so far saved
+      3  nothing is proved
+    """
+
+
+@app.command()
+def run(
+    testbeds: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="TESTBED", hidden=True),
+    ] = None,
+    *,
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder of run folders.")
+    ] = Path("mpwire-runs"),
+    carrier: Annotated[
+        Literal["tap", "veth"] | None,
+        typer.Option("--carrier", help="How hosts are attached; what works, if not given."),
+    ] = None,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--agent",
+            metavar="[HOST=]COMMAND",
+            help="Put this program under test, on one host or on all. May be repeated.",
+        ),
+    ] = None,
+    all_frames: AllFrames = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run testbeds in network namespaces and judge what happened.
+
+    TESTBED is a testbed file; without one it is the quick tour, a session of a root and three
+    leaves. Every run leaves DIR/NAME-N/run.pcapng, which holds everything about it; DIR/latest
+    leads to the newest.
+
+    \b
+    Examples:
+      mpwire run                                         the quick tour
+      mpwire run testbeds/*.yaml --out /tmp/runs         several testbeds
+      mpwire run --agent leaf1="./my-agent --verbose"    another implementation on one host
+      mpwire run --json | jq .verdict                    for programs
+    """
+    output = Output(json=json, quiet=quiet)
+
+    def command() -> Status:
+        from mpwire.cli.running import RunOptions  # noqa: PLC0415 - only what a command needs
+        from mpwire.cli.running import run as run_testbeds  # noqa: PLC0415
+
+        options = RunOptions(testbeds or [], out, carrier, agent or [], all_frames)
+        return run_testbeds(output, options)
+
+    raise typer.Exit(guarded(output, command))
+
+
+@app.command()
+def check(
+    files: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE", hidden=True),
+    ] = None,
+    rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,
+    explain: Annotated[
+        str | None, typer.Option("--explain", metavar="RULE", help="Tell one rule.")
+    ] = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Judge captures and run files anew, from the file alone.
+
+    FILE is a capture, the folder of a run, a folder of such, a glob, or - for standard input. A
+    run file is judged in full. In captures of other programs (tcpdump, Wireshark) the rules of the
+    wire are judged; what cannot be judged is said. Several files give a line each and the worst
+    exit status.
+
+    \b
+    Examples:
+      mpwire check mpwire-runs/latest          the newest run
+      mpwire check captures/ 'more/*.pcap'     all captures there
+      mpwire check --explain EV3               what a rule says
+      tcpdump -w - udp port 61717 | mpwire check -
+    """
+    if not (files or rules or explain):
+        raise typer.BadParameter("expected a capture, --rules or --explain RULE", param_hint="FILE")
+    output = Output(json=json, quiet=quiet)
+
+    def command() -> Status:
+        if rules or explain:
+            from mpwire.cli import rules as told  # noqa: PLC0415 - only what a command needs
+
+            return told.explain(output, explain) if explain else told.list_rules(output)
+        from mpwire.cli.checking import check as check_files  # noqa: PLC0415
+
+        return check_files(output, files or [])
+
+    raise typer.Exit(guarded(output, command))
+
+
+@app.command()
+def show(
+    file: Annotated[str, typer.Argument(metavar="FILE", hidden=True)],
+    frame: Annotated[
+        int | None, typer.Option("--frame", metavar="N", help="One frame, octet by octet.")
+    ] = None,
+    all_frames: AllFrames = False,
+    json: Json = False,
+) -> None:
+    """Show a capture as a ladder of frames and socket events.
+
+    FILE is a capture, the folder of a run, or - for standard input. Lost frames are crossed, what
+    breaks a rule is marked with it. Lines that begin with ── are steps of the script, with their
+    line in the testbed file.
+
+    \b
+    Examples:
+      mpwire show mpwire-runs/latest
+      mpwire show mpwire-runs/latest --frame 17
+      mpwire show capture.pcap | less
+    """
+    output = Output(json=json)
+
+    def command() -> Status:
+        from mpwire.cli.showing import show as show_file  # noqa: PLC0415 - only what is needed
+
+        return show_file(output, file, all_frames=all_frames, frame=frame)
+
+    raise typer.Exit(guarded(output, command))
+
+
+@app.command()
+def agent() -> None:
+    """Be the reference endpoint, driven by JSON Lines on standard input.
+
+    Speaks the agent contract of docs/agents.md, one JSON object a line.
+
+    \b
+    Example:
+      echo '{"id": 1, "call": "exit"}' | mpwire agent
+    """
+    from mpwire.io import agent as reference  # noqa: PLC0415 - only what a command needs
+
+    reference.main()
+
+
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Say what this machine can do for labs, and how to enable the rest.
+
+    \b
+    Examples:
+      mpwire doctor
+      mpwire doctor --json | jq .labs
+    """
+    output = Output(json=json)
+
+    def command() -> Status:
+        from mpwire.cli.diagnosing import diagnose  # noqa: PLC0415 - only what a command needs
+
+        return diagnose(output)
+
+    raise typer.Exit(guarded(output, command))

@@ -1,0 +1,121 @@
+"""What came of one run file or of several: as text, as a table, as a document."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.text import Text
+
+from mpwire.cli.output import Output
+from mpwire.cli.status import OF_VERDICT, Status, worst
+from mpwire.report import Assessment
+from mpwire.report.document import document_of
+from mpwire.report.telling import printable, shortened
+from mpwire.report.verdict import STYLES, counted, headline, line, verdict_lines
+from mpwire.vocabulary import Verdict
+
+VERDICTS = ("PASS", "FAIL", "INCONCLUSIVE", "UNSUPPORTED", "ERROR")
+VERDICT_COLUMNS = 14
+
+
+@dataclass(slots=True, frozen=True, kw_only=True)
+class Result:
+    """What came of one run file, or why it cannot be judged."""
+
+    path: Path
+    status: Status
+    word: str
+    """The verdict, or ERROR."""
+    summary: str
+    """Why, in one line."""
+    document: Mapping[str, object]
+    assessment: Assessment | None = None
+    """Everything about it, where the result is told in full; it holds the whole run."""
+    fresh: bool = False
+    """This very command made the file, so its reader wants to know where it is."""
+    notes: tuple[str, ...] = ()
+
+
+def judged(
+    assessment: Assessment, *, in_full: bool, fresh: bool = False, notes: Iterable[str] = ()
+) -> Result:
+    """Make the result of a run that was judged."""
+    interrupted = fresh and assessment.interrupted
+    return Result(
+        path=assessment.run.path,
+        status=Status.INTERRUPTED if interrupted else OF_VERDICT[assessment.verdict],
+        word=assessment.verdict.value,
+        summary=_summary(assessment),
+        document=document_of(assessment),
+        assessment=assessment if in_full else None,
+        fresh=fresh,
+        notes=tuple(notes),
+    )
+
+
+def unreadable(path: Path, error: str) -> Result:
+    """Make the result of a file that is no capture."""
+    return Result(
+        path=path,
+        status=Status.USAGE,
+        word="ERROR",
+        summary=error.removeprefix(f"{path}: "),
+        document={"verdict": "ERROR", "run_file": str(path), "rules": [], "error": error},
+    )
+
+
+def print_verdict(output: Output, result: Result) -> None:
+    """Tell one result in full; in two lines when quiet or piped from a run."""
+    assessment = result.assessment
+    assert assessment is not None
+    if output.quiet:
+        output.line(headline(assessment))
+    else:
+        output.line()
+        output.lines(verdict_lines(assessment, output.width))
+        output.line()
+    for note in result.notes:
+        output.line(line((f"  {printable(note)}", "dim")))
+    if result.fresh:
+        output.line(line(("  run file  ", "dim"), (printable(str(result.path)), "bold")))
+
+
+def print_results(output: Output, results: Sequence[Result]) -> None:
+    """Tell several results in a line each, and how many there were of which kind."""
+    for result in results:
+        output.line(_table_line(result, output.width))
+    counts = {word: sum(result.word == word for result in results) for word in VERDICTS}
+    told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    output.line(line((f"{counted(len(results), 'file')}: {told}", "bold")))
+
+
+def _table_line(result: Result, width: int) -> Text:
+    style = STYLES.get(Verdict(result.word), "red") if result.word in Verdict.__members__ else "red"
+    made = line((f"{result.word:{VERDICT_COLUMNS}}", f"bold {style}"), (str(result.path), ""))
+    room = width - len(made.plain) - 2
+    made.append(f"  {shortened(printable(result.summary), max(room, 30))}", "dim")
+    return made
+
+
+def _summary(assessment: Assessment) -> str:
+    """Say in one line why a verdict is what it is."""
+    judgement = assessment.judgement
+    if assessment.verdict in (Verdict.FAIL, Verdict.UNSUPPORTED):
+        broken = [rule.id for rule in judgement.rules if rule.failed]
+        steps = [f"line {step.line}: {step.reason}" for step in assessment.failed_steps]
+        return "; ".join([*broken, *steps, *judgement.unsupported][:4])
+    if assessment.verdict is Verdict.INCONCLUSIVE:
+        undecided = [rule.id for rule in judgement.rules if rule.undecided]
+        steps = [step.reason for step in assessment.failed_steps]
+        return "; ".join([*judgement.incomplete[:1], *steps, *undecided][:4])
+    held = sum(1 for rule in judgement.rules if rule.exercised)
+    return f"{counted(held, 'rule')} held, {counted(len(judgement.events), 'event')}"
+
+
+def as_document(results: Sequence[Result]) -> Mapping[str, object]:
+    """Give one result as its document, several as a list with the worst verdict."""
+    if len(results) == 1:
+        return results[0].document
+    status = worst(result.status for result in results)
+    word = next(result.word for result in results if result.status is status)
+    return {"verdict": word, "results": [result.document for result in results]}

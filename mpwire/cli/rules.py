@@ -1,0 +1,89 @@
+"""`mpwire check --rules` and `--explain`: what the judge looks at."""
+
+import difflib
+
+from rich.text import Text
+
+from mpwire.cli.output import Output
+from mpwire.cli.status import Status
+from mpwire.errors import InputError
+from mpwire.oracle import rules as registered
+from mpwire.oracle.registry import RULES, Rule, rules_in_order
+from mpwire.report.verdict import GROUPS, line
+
+assert registered.__all__, "importing the package registers the rules"
+NEEDS = {
+    "frame": "one frame shows a violation",
+    "frames": "the frames of a violation show it, whatever else is missing",
+    "history": "only a complete record shows a violation",
+    "events": "only a complete record, agents' lines included, shows a violation",
+}
+COLUMNS = 6
+
+
+def list_rules(output: Output) -> Status:
+    """Print all rules by group."""
+    rules = list(rules_in_order())
+    if output.json:
+        output.document({"rules": [_document(rule) for rule in rules]})
+        return Status.PASS
+    for group, title in GROUPS.items():
+        output.line(line((title, "bold")))
+        for rule in rules:
+            if rule.group == group:
+                output.lines(_wrapped(rule.id, rule.sentence, output.width))
+        output.line()
+    return Status.PASS
+
+
+def explain(output: Output, name: str) -> Status:
+    """Tell one rule.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    rule = RULES.get(name.upper())
+    if rule is None:
+        near = difflib.get_close_matches(name.upper(), RULES, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"--explain: found no rule {name!r}, expected one of --rules{hint}")
+    if output.json:
+        output.document(_document(rule))
+        return Status.PASS
+    output.line(line((rule.id, "bold"), (f"  {GROUPS[rule.group]}", "dim")))
+    output.lines(_wrapped("", rule.sentence, output.width))
+    output.line()
+    facts = {
+        "source": rule.source,
+        "proof": NEEDS[rule.needs],
+        "severity": "a violation fails the run"
+        if rule.severity == "error"
+        else "noted, fails nothing",
+    }
+    for title, value in facts.items():
+        output.line(line((f"  {title:10}", "dim"), (value, "")))
+    return Status.PASS
+
+
+def _document(rule: Rule) -> dict[str, object]:
+    return {
+        "id": rule.id,
+        "group": rule.group,
+        "sentence": rule.sentence,
+        "source": rule.source,
+        "severity": rule.severity,
+        "needs": rule.needs,
+    }
+
+
+def _wrapped(name: str, sentence: str, width: int) -> list[Text]:
+    """Write a rule beside its name, in as many lines as it takes."""
+    words, rows = sentence.split(), [""]
+    for word in words:
+        if rows[-1] and len(rows[-1]) + 1 + len(word) > width - COLUMNS - 2:
+            rows.append("")
+        rows[-1] += f" {word}" if rows[-1] else word
+    names = [name, *[""] * (len(rows) - 1)]
+    return [
+        line((f"  {n:{COLUMNS}}", "cyan"), (row, "")) for n, row in zip(names, rows, strict=True)
+    ]

@@ -1,0 +1,113 @@
+"""`mpwire run`: testbeds in labs, watched live, judged at the end."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from mpwire.capture import annotate, open_run
+from mpwire.cli.agents import Agents, for_hosts, parse_agents, require_programs
+from mpwire.cli.output import Output
+from mpwire.cli.results import Result, as_document, judged, print_results, print_verdict
+from mpwire.cli.status import Status, worst
+from mpwire.cli.watching import Watcher
+from mpwire.errors import InputError
+from mpwire.lab import testbed
+from mpwire.lab.plan import Plan
+from mpwire.lab.session import TOUR, RunOutcome, run_testbed
+from mpwire.report import FailedStep, assess
+from mpwire.report.document import comments_of, document_of
+
+Carrier = Literal["tap", "veth"]
+
+
+@dataclass(slots=True, frozen=True)
+class RunOptions:
+    """What `mpwire run` was asked for."""
+
+    testbeds: Sequence[Path]
+    out: Path
+    carrier: Carrier | None
+    agents: Sequence[str]
+    all_frames: bool
+
+
+@dataclass(slots=True, frozen=True)
+class _Job:
+    """One testbed that may be run: it has no mistakes."""
+
+    path: Path
+    plan: Plan
+    agents: Mapping[str, Sequence[str]]
+
+
+def run(output: Output, options: RunOptions) -> Status:
+    """Run testbeds one after the other and say what came of them."""
+    agents = parse_agents(options.agents)
+    jobs = _prepare(options.testbeds or [TOUR], agents)
+    results: list[Result] = []
+    for job in jobs:
+        result = _run_one(output, options, job, alone=len(jobs) == 1)
+        results.append(result)
+        if result.status is Status.INTERRUPTED:
+            break
+    if output.json:
+        output.document(as_document(results))
+    elif len(jobs) > 1:
+        print_results(output, results)
+    else:
+        print_verdict(output, results[0])
+    return worst(result.status for result in results)
+
+
+def _prepare(paths: Sequence[Path], agents: Agents) -> list[_Job]:
+    """Check all testbeds before anything is started; tell the mistakes of all of them at once."""
+    jobs: list[_Job] = []
+    mistakes: list[str] = []
+    for path in paths:
+        try:
+            replaced = for_hosts(agents, testbed.load(path))
+            plan = testbed.load(path, dict(replaced))
+            require_programs(plan, replaced)
+        except InputError as error:
+            mistakes.append(str(error))
+        else:
+            jobs.append(_Job(path, plan, replaced))
+    if mistakes:
+        raise InputError("\n".join(mistakes))
+    return jobs
+
+
+def _run_one(output: Output, options: RunOptions, job: _Job, *, alone: bool) -> Result:
+    watched = output.is_terminal and not output.quiet
+    watcher = (
+        Watcher(output, job.plan, ladder=alone, all_frames=options.all_frames) if watched else None
+    )
+    with watcher or nullcontext():
+        outcome = run_testbed(
+            job.path,
+            options.out,
+            carrier=options.carrier,
+            agents=job.agents,
+            on_progress=watcher,
+        )
+    return _judge(outcome, in_full=alone)
+
+
+def _judge(outcome: RunOutcome, *, in_full: bool) -> Result:
+    """Judge what was recorded, and store the verdict with it."""
+    assessment = assess(open_run(outcome.run_file), _failures(outcome))
+    annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
+    written = sorted(outcome.folder.glob("*.stderr"))
+    notes = [f"{path.stem} wrote to standard error: {path}" for path in written]
+    return judged(assessment, in_full=in_full, fresh=True, notes=notes)
+
+
+def _failures(outcome: RunOutcome) -> list[FailedStep]:
+    failure = outcome.failure
+    if failure is None:
+        return []
+    return [
+        FailedStep(line=failure.line, text=failure.text, reason=failure.reason, kind=failure.kind)
+    ]

@@ -1,0 +1,96 @@
+"""The judgement of the packets and the outcome of the script, taken together.
+
+The judge says what the packets prove. The script of a testbed claims something, too: that a step
+succeeds, that a socket saw certain events. A run whose script failed is no PASS even when no rule
+was broken; one that an endpoint could not carry out is UNSUPPORTED; one that somebody interrupted
+proves nothing more than what was seen.
+"""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from mpwire.capture import RunFile
+from mpwire.capture.records import Sentinel, Step, Testbed
+from mpwire.oracle import Judgement, judge
+from mpwire.report.cast import Cast, cast_of
+from mpwire.vocabulary import Verdict
+
+Kind = Literal["failed", "unsupported", "interrupted", "unproved"]
+"""Why a step did not succeed; unproved: the harness could not show that its capture works."""
+UNSUPPORTED_PREFIX: Final = "unsupported:"
+INTERRUPTED: Final = "interrupted"
+
+
+class FailedStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of the script that did not succeed."""
+
+    line: int
+    """Line in the testbed file; 0 for what every run does before and after its script."""
+    text: str
+    reason: str
+    kind: Kind
+
+
+class Assessment(msgspec.Struct, kw_only=True):
+    """What is to be said of one run."""
+
+    run: RunFile
+    judgement: Judgement
+    cast: Cast
+    failed_steps: list[FailedStep]
+    testbed: str | None
+    """Path of the testbed; None for captures of other programs."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """Give the verdict of judge and script together."""
+        kinds = {step.kind for step in self.failed_steps}
+        judged = self.judgement.verdict
+        if "unsupported" in kinds or judged is Verdict.UNSUPPORTED:
+            return Verdict.UNSUPPORTED
+        if "failed" in kinds or judged is Verdict.FAIL:
+            return Verdict.FAIL
+        return Verdict.INCONCLUSIVE if kinds else judged
+
+    @property
+    def interrupted(self) -> bool:
+        """Tell whether somebody stopped the script."""
+        return any(step.kind == "interrupted" for step in self.failed_steps)
+
+
+def assess(run: RunFile, failures: Sequence[FailedStep] = ()) -> Assessment:
+    """Judge a run file and take what became of its script into account.
+
+    Args:
+        run: the run; what an earlier judgement stored in it is not read.
+        failures: what the caller knows of the script beyond the record.
+    """
+    found = [_failed(step, run) for step in run.of(Step) if step.state == "failed"]
+    known = {(step.line, step.text) for step in found}
+    return Assessment(
+        run=run,
+        judgement=judge(run),
+        cast=cast_of(run),
+        failed_steps=found + [one for one in failures if (one.line, one.text) not in known],
+        testbed=next((record.path for record in run.records if isinstance(record, Testbed)), None),
+    )
+
+
+def _failed(step: Step, run: RunFile) -> FailedStep:
+    reason = step.reason or "no reason given"
+    kind: Kind = "failed"
+    if reason.startswith(UNSUPPORTED_PREFIX):
+        kind = "unsupported"
+    elif reason == INTERRUPTED:
+        kind = "interrupted"
+    elif not step.line and not _proved(run):
+        kind = "unproved"
+    return FailedStep(line=step.line, text=step.text, reason=reason, kind=kind)
+
+
+def _proved(run: RunFile) -> bool:
+    """Tell whether every host's capture was shown to work before and after."""
+    hosts = run.run.hosts if run.run else []
+    return len(run.of(Sentinel)) >= 2 * len(hosts)

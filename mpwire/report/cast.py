@@ -1,0 +1,149 @@
+"""Who takes part in a session: lifelines, whose address is whose, what sockets are called.
+
+The names of sockets (`R`, `P1`, `L1`) exist only in the testbed. A run file holds the sentences of
+the script and the lines of the agents, so a name is learned where a sentence that makes a socket
+is followed by the call that returned its descriptor.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+import msgspec
+
+from mpwire.capture import RunFile
+from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.capture.records import AgentLine, Step
+from mpwire.wire import is_mpw
+
+Endpoint = tuple[str, int]
+MAKING_CALLS: Final = ("socket", "accept", "join_leaf")
+"""Calls that may return a new descriptor."""
+_QUOTED: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
+_MAKING: Final = re.compile(
+    r"(\S+) (?:opens (?P<opened>\S+) as |(?:accepts|invites) .* as (?P<new>\S+))"
+)
+_JUDGED: Final = re.compile(r"\b(?P<host>[a-z][a-z0-9-]*):[RPLA](?P<socket>\d+)\b")
+"""How the judge names a socket: its host, its kind, its descriptor."""
+
+
+class _Line(msgspec.Struct):
+    """What naming sockets needs of an agent's line."""
+
+    id: int | None = None
+    call: str | int | None = None
+    result: dict[str, object] | None = None
+
+
+class SocketNames:
+    """Learn the names of sockets from the script and the agents' lines, in their order."""
+
+    def __init__(self) -> None:
+        """Know none."""
+        self.known: dict[tuple[str, int], str] = {}
+        self._making: tuple[str, str] | None = None
+        self._waiting: dict[tuple[str, int], str] = {}
+        self._decoder = msgspec.json.Decoder(_Line)
+
+    def step(self, text: str, state: str) -> None:
+        """Learn which step is under way."""
+        self._making = _made_by(text) if state == "started" else None
+
+    def line(self, host: str, direction: Literal["to", "from"], line: bytes) -> None:
+        """Follow a call to its answer."""
+        if not self._waiting and (self._making is None or self._making[0] != host):
+            return
+        try:
+            said = self._decoder.decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        if said.id is None:
+            return
+        if direction == "to":
+            if self._making and self._making[0] == host and said.call in MAKING_CALLS:
+                self._waiting[host, said.id] = self._making[1]
+            return
+        name = self._waiting.pop((host, said.id), None)
+        socket = (said.result or {}).get("socket")
+        if name is not None and isinstance(socket, int):
+            self.known.setdefault((host, socket), name)
+
+
+def _made_by(text: str) -> tuple[str, str] | None:
+    """Read from a sentence which host makes a socket of which name."""
+    found = _MAKING.match(_QUOTED.sub('""', text))
+    return None if found is None else (found[1], found["opened"] or found["new"])
+
+
+@dataclass(slots=True)
+class Cast:
+    """Everybody who takes part."""
+
+    lifelines: list[str] = field(default_factory=list)
+    """Hosts in the order of the run; addresses where the capture knows no hosts."""
+    addresses: dict[str, str] = field(default_factory=dict)
+    """Lifeline by address, or by "address port" where one address has several."""
+    sockets: dict[tuple[str, int], str] = field(default_factory=dict)
+    """Names by host and descriptor."""
+
+    def lifeline(self, endpoint: Endpoint) -> str | None:
+        """Say whose an address is."""
+        address, port = endpoint
+        return self.addresses.get(address) or self.addresses.get(f"{address} {port}")
+
+    def socket(self, host: str, descriptor: int) -> str:
+        """Name a socket as the testbed does, else by its number."""
+        return self.sockets.get((host, descriptor), f"socket {descriptor}")
+
+    def retold(self, text: str) -> str:
+        """Replace the judge's names of sockets (host:kind descriptor) by the testbed's."""
+        return _JUDGED.sub(self._testbed_name, text)
+
+    def _testbed_name(self, found: re.Match[str]) -> str:
+        name = self.sockets.get((found["host"], int(found["socket"])))
+        return (
+            f"{found['host']} socket {found['socket']}"
+            if name is None
+            else f"{found['host']} {name}"
+        )
+
+
+def cast_of(run: RunFile) -> Cast:
+    """Find everybody who takes part in a run, or in another program's capture."""
+    if run.run is None:
+        return _strangers(run)
+    hosts = run.run.hosts
+    names = SocketNames()
+    for record in run.records:
+        if isinstance(record, Step):
+            names.step(record.text, record.state)
+        elif isinstance(record, AgentLine):
+            names.line(record.host, record.direction, bytes(record.line))
+    return Cast(
+        lifelines=[host.name for host in hosts],
+        addresses={one.partition("/")[0]: host.name for host in hosts for one in host.addresses},
+        sockets=names.known,
+    )
+
+
+def _strangers(run: RunFile) -> Cast:
+    """Give every address its lifeline; every port, where an address speaks from several."""
+    ports: dict[str, set[int]] = {}
+    for endpoint in _speakers(run):
+        ports.setdefault(endpoint[0], set()).add(endpoint[1])
+    cast = Cast()
+    for address, own in ports.items():
+        for port in sorted(own):
+            key = address if len(own) == 1 else f"{address} {port}"
+            cast.lifelines.append(key)
+            cast.addresses[key] = key
+    return cast
+
+
+def _speakers(run: RunFile) -> Iterable[Endpoint]:
+    for frame in run.frames:
+        decoded = decode_frame(frame.linktype, frame.data)
+        if isinstance(decoded, Datagram) and is_mpw(decoded.payload):
+            yield decoded.source
+            yield decoded.destination

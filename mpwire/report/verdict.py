@@ -1,0 +1,252 @@
+"""The verdict as text: a line per group of rules, then everything that is not well, spelled out.
+
+Each violation is told as the rule's sentence, who broke it, what was expected and what was seen,
+with the frames that show it and the part of the ladder around them, so that a reader can check
+the judge by hand.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+from rich.text import Text
+
+from mpwire.capture import Frame
+from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.oracle import Finding, Judgement, RuleResult
+from mpwire.oracle.registry import RULES
+from mpwire.report.assessment import Assessment, FailedStep
+from mpwire.report.recorded import excerpt, marks_of
+from mpwire.report.telling import printable
+from mpwire.vocabulary import Verdict
+from mpwire.wire import is_mpw
+
+GROUPS: Final = {
+    "framing": "wire framing",
+    "identity": "identity",
+    "join": "join",
+    "close": "close",
+    "events": "event windows",
+    "calls": "calls",
+    "data": "data",
+}
+STYLES: Final = {
+    Verdict.PASS: "green",
+    Verdict.FAIL: "red",
+    Verdict.INCONCLUSIVE: "yellow",
+    Verdict.UNSUPPORTED: "magenta",
+}
+SYMBOLS: Final = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.UNSUPPORTED: "–",
+}
+FINDINGS_PER_RULE: Final = 3
+REASONS_SHOWN: Final = 6
+NONE: Final = "·"
+
+
+def headline(assessment: Assessment) -> Text:
+    """Give the verdict, what it is about, and how much was looked at."""
+    verdict, run = assessment.verdict, assessment.run
+    made = Text(no_wrap=True, end="")
+    made.append(f" {verdict.value} ", f"bold reverse {STYLES[verdict]}")
+    name = Path(assessment.testbed).stem if assessment.testbed else run.path.name
+    made.append(f" {printable(name)}", "bold")
+    datagrams = sum(1 for frame in run.frames if frame.direction != "in" and _is_ours(frame))
+    facts = [counted(datagrams, "datagram"), counted(len(assessment.judgement.events), "event")]
+    made.append(f"  {', '.join(facts)}", "dim")
+    return made
+
+
+def verdict_lines(assessment: Assessment, width: int, *, ladder: bool = True) -> Iterator[Text]:
+    """Spell a verdict out.
+
+    Args:
+        assessment: what to tell.
+        width: columns.
+        ladder: show the part of the ladder around each violation.
+    """
+    yield headline(assessment)
+    yield line()
+    yield from _group_table(assessment.judgement)
+    yield from _completeness(assessment)
+    yield from _events(assessment.judgement)
+    for step in assessment.failed_steps:
+        yield line()
+        yield from _failed_step(step)
+    for reason in assessment.judgement.unsupported[:REASONS_SHOWN]:
+        yield line(("  – ", "magenta"), (f"unsupported: {printable(reason)}", ""))
+    yield from _violations(assessment, width, ladder=ladder)
+    yield from _open_questions(assessment)
+
+
+def counted(count: int, what: str) -> str:
+    """Write a number of things."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
+def line(*parts: tuple[str, str]) -> Text:
+    """Make one line of parts with styles."""
+    made = Text(no_wrap=True, end="")
+    for text, style in parts:
+        made.append(text, style or None)
+    return made
+
+
+def _is_ours(frame: Frame) -> bool:
+    decoded = decode_frame(frame.linktype, frame.data)
+    return isinstance(decoded, Datagram) and is_mpw(decoded.payload)
+
+
+def _group_table(judgement: Judgement) -> Iterator[Text]:
+    yield line((f"{'':18}{'rules':>7}{'passed':>9}{'failed':>8}{'undecided':>11}", "dim"))
+    for group, title in GROUPS.items():
+        results = [result for result in judgement.rules if result.group == group]
+        if results:
+            yield _group_line(title, results)
+
+
+def _group_line(title: str, results: Sequence[RuleResult]) -> Text:
+    exercised = [result for result in results if result.exercised]
+    verdict = Verdict.PASS
+    if any(result.failed for result in exercised):
+        verdict = Verdict.FAIL
+    elif not exercised or any(result.undecided for result in exercised):
+        verdict = Verdict.INCONCLUSIVE
+    symbol, style = (SYMBOLS[verdict], STYLES[verdict]) if exercised else ("·", "dim")
+    numbers = [len(exercised)]
+    numbers += [
+        sum(getattr(r, name) for r in results) for name in ("passed", "failed", "undecided")
+    ]
+    rules, passed, failed, undecided = (f"{number}" if number else NONE for number in numbers)
+    made = line(
+        (f"  {symbol} ", style),
+        (f"{title:14}", ""),
+        (f"{rules:>7}{passed:>9}", "" if exercised else "dim"),
+        (f"{failed:>8}", "bold red" if numbers[2] else "dim"),
+        (f"{undecided:>11}", "yellow" if numbers[3] else "dim"),
+    )
+    for remark, style, chosen in (
+        ("broken", "bold red", [r.id for r in results if r.failed]),
+        ("undecided", "yellow", [r.id for r in results if r.undecided and not r.failed]),
+        ("not exercised", "dim", [r.id for r in results if not r.exercised]),
+    ):
+        if chosen:
+            made.append(f"  {remark}: {_ids(chosen)}", style)
+    return made
+
+
+def _ids(rules: Sequence[str], most: int = 5) -> str:
+    more = f" +{len(rules) - most}" if len(rules) > most else ""
+    return " ".join(rules[:most]) + more
+
+
+def _completeness(assessment: Assessment) -> Iterator[Text]:
+    reasons = assessment.judgement.incomplete
+    if not reasons:
+        yield line(
+            ("  ✓ ", "green"), ("completeness", ""), ("  nothing is missing from the record", "dim")
+        )
+        return
+    yield line(
+        ("  ? ", "yellow"), ("completeness", ""), ("  what is not there proves nothing:", "")
+    )
+    yield from _listed(reasons)
+
+
+def _listed(reasons: Sequence[str]) -> Iterator[Text]:
+    for reason in reasons[:REASONS_SHOWN]:
+        yield line((f"      {printable(reason)}", ""))
+    if len(reasons) > REASONS_SHOWN:
+        yield line((f"      and {len(reasons) - REASONS_SHOWN} more", "dim"))
+
+
+def _events(judgement: Judgement) -> Iterator[Text]:
+    counts = judgement.counts()
+    reported = counts["reported"]
+    if not reported:
+        return
+    share = 100 * counts["must"] / reported
+    made = line(
+        ("    events       ", ""),
+        (f" {reported} reported: {counts['must']} a must ({share:.3g} %), ", ""),
+        (f"{counts['may']} a may, ", ""),
+        (f"{counts['must_not']} a must not", "bold red" if counts["must_not"] else ""),
+    )
+    yield made
+
+
+def _failed_step(step: FailedStep) -> Iterator[Text]:
+    verdict = {"failed": Verdict.FAIL, "unsupported": Verdict.UNSUPPORTED}.get(
+        step.kind, Verdict.INCONCLUSIVE
+    )
+    where = f"testbed, line {step.line}" if step.line else "testbed"
+    style = STYLES[verdict]
+    yield line(
+        (f"  {SYMBOLS[verdict]} ", style),
+        (where, f"bold {style}"),
+        (f"  {printable(step.text)}", ""),
+    )
+    yield line((f"      {printable(step.reason)}", ""))
+
+
+def _violations(assessment: Assessment, width: int, *, ladder: bool) -> Iterator[Text]:
+    marks = marks_of(assessment.judgement)
+    for result in assessment.judgement.rules:
+        broken = [one for one in result.findings if one.verdict is Verdict.FAIL]
+        if not broken:
+            continue
+        yield line()
+        yield line((f"  ✗ {result.id}  ", "bold red"), (RULES[result.id].sentence, "bold"))
+        for finding in broken[:FINDINGS_PER_RULE]:
+            yield from _facts(assessment, finding)
+            if ladder and finding.frames:
+                rows = excerpt(
+                    assessment.run, width - 6, finding.frames, cast=assessment.cast, marks=marks
+                )
+                yield line()
+                yield from (line(("      ", "")).append_text(row.text) for row in rows)
+                yield line()
+        if len(broken) > FINDINGS_PER_RULE:
+            more = len(broken) - FINDINGS_PER_RULE
+            yield line((f"      and {more} more of {result.id} (--json lists all)", "dim"))
+
+
+def _facts(assessment: Assessment, finding: Finding) -> Iterator[Text]:
+    retold = assessment.cast.retold
+    frames = " ".join(str(number) for number in finding.frames)
+    facts = {
+        "endpoint": finding.endpoint,
+        "expected": finding.expected,
+        "seen": finding.seen,
+        "frames" if len(finding.frames) > 1 else "frame": frames,
+    }
+    default = f"expected {finding.expected}; seen: {finding.seen}"
+    if finding.reason and not finding.reason.startswith(default):
+        facts["because"] = finding.reason
+    for name, value in facts.items():
+        if value:
+            yield line((f"      {name:9}", "dim"), (printable(retold(value)), ""))
+
+
+def _open_questions(assessment: Assessment) -> Iterator[Text]:
+    """List what stayed open, and what was late, one line per rule."""
+    if assessment.judgement.incomplete:
+        return
+    for result in assessment.judgement.rules:
+        for verdict, severity, symbol, style in (
+            (Verdict.INCONCLUSIVE, "error", "?", "yellow"),
+            (Verdict.PASS, "warn", "!", "yellow"),
+        ):
+            found = [f for f in result.findings if (f.verdict, f.severity) == (verdict, severity)]
+            if found:
+                more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+                told = printable(assessment.cast.retold(found[0].reason))
+                yield line((f"  {symbol} {result.id}  ", style), (f"{told}{more}", ""))
+
+
+def texts(lines: Iterable[Text]) -> str:
+    """Give lines as plain text."""
+    return "\n".join(one.plain for one in lines)
