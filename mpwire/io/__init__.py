@@ -3,5 +3,6 @@
 - `udp`: UDP sockets as the provider's transport, and the ICMP errors that come back to them
 - `driver`: an asyncio loop that carries datagrams and timers between the two
 - `calls`: the calls of the agent contract as typed values, and their JSON Schema
+- `lines`: lines from a descriptor
 - `agent`: the reference endpoint, JSON Lines on standard input and output
 """

@@ -3,13 +3,11 @@
     python -m mpwire.io.agent        (or: mpwire agent)
 
 One process, one thread. It behaves like a Winsock application that waits on one event object: when
-it is set, the agent enumerates its sockets and prints what it learned, before it answers any later
-call.
+it is set, the agent enumerates its sockets and prints what it learned before it answers the next.
 """
 
 import asyncio
 import os
-import select
 import selectors
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +19,7 @@ from mpwire import __version__
 from mpwire.core import Entropy, TimerPlan
 from mpwire.io import calls
 from mpwire.io.driver import Driver
+from mpwire.io.lines import LineReader
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag
 from mpwire.winsock import (
     Accepted,
@@ -37,7 +36,6 @@ REPORTED: Final = 1
 """The event object of selections whose events the agent enumerates and reports by itself."""
 UNREPORTED: Final = 2
 """The event object of selections that the caller enumerates."""
-MAXIMUM_LINE_OCTETS: Final = 1024 * 1024
 Arguments = TypeVar("Arguments", bound=calls.Arguments)
 
 
@@ -47,31 +45,6 @@ class UnsupportedCallError(Exception):
 
 class InvalidCallError(Exception):
     """The line is no call of the contract."""
-
-
-class LineReader:
-    """Split what arrives at a descriptor into lines."""
-
-    def __init__(self, descriptor: int) -> None:
-        """Read from a descriptor, whenever it is readable."""
-        self.descriptor = descriptor
-        self.buffer = b""
-        self.lines: list[bytes] = []
-        self.ended = False
-
-    def fill(self) -> None:
-        """Take what is there to be read; blocks unless the descriptor is readable."""
-        chunk = os.read(self.descriptor, 65_536)
-        self.ended = not chunk
-        *complete, self.buffer = (self.buffer + chunk).split(b"\n")
-        self.lines += [line for line in complete if line.strip()]
-        if len(self.buffer) > MAXIMUM_LINE_OCTETS:
-            self.buffer, self.ended = b"", True
-
-    def wait(self) -> None:
-        """Block until something can be read, and take it."""
-        select.select([self.descriptor], [], [])
-        self.fill()
 
 
 class Agent:
@@ -88,6 +61,8 @@ class Agent:
         self.waiting: dict[int, tuple[int, int]] = {}
         """Call id and socket by token of a blocking call."""
         self.ended = False
+        self.failure: BaseException | None = None
+        """What went wrong inside; the process then ends, so that no caller waits for nothing."""
         self._event_count = 0
         self._ask_count = 0
         self._handlers: dict[str, Callable[[int, Any], dict[str, Any] | None]] = {
@@ -113,6 +88,11 @@ class Agent:
         data = memoryview(msgspec.json.encode(line) + b"\n")
         while data:
             data = data[os.write(self.output, data) :]
+
+    def on_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """End the loop when a handler raised."""
+        self.failure = context.get("exception") or RuntimeError(context["message"])
+        self.loop.stop()
 
     def hello(self) -> None:
         """Say who this is."""
@@ -381,6 +361,7 @@ def main() -> None:
     loop = asyncio.SelectorEventLoop(selectors.PollSelector())
     agent = Agent(loop, LineReader(0), output=1)
     agent.hello()
+    loop.set_exception_handler(agent.on_failure)
     loop.add_reader(0, agent.on_input)
     try:
         loop.run_forever()
@@ -388,6 +369,8 @@ def main() -> None:
         if agent.driver is not None:
             agent.driver.close()
         loop.close()
+    if agent.failure is not None:
+        raise agent.failure
 
 
 if __name__ == "__main__":

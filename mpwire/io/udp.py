@@ -107,8 +107,11 @@ class UdpSocket:
             set_option(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
 
     def receive_all(self) -> Iterator[Arrival | Unreachable]:
-        """Yield everything that is queued at the socket, errors included, until it is empty."""
-        while True:
+        """Yield everything that is queued at the socket, errors included, until it is empty.
+
+        What a datagram causes may close the socket; then there is nothing more.
+        """
+        while self.socket.fileno() >= 0:
             try:
                 data, ancillary, _, source = self.socket.recvmsg(MAXIMUM_DATAGRAM, ANCILLARY_OCTETS)
             except BlockingIOError:

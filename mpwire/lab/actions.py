@@ -156,7 +156,8 @@ def _address(stage: Stage, step: steps.JoinStep) -> list[object]:
 def _join_arguments(stage: Stage, step: steps.JoinStep) -> dict[str, object]:
     target = stage.sockets.get(step.target)
     asked = target.host if target else step.target
-    stage.asked[step.host, asked] = step.caller_data
+    if step.error is None:
+        stage.asked[step.host, asked] = step.caller_data
     return {
         "address": _address(stage, step),
         "flags": step.direction,

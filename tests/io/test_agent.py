@@ -25,6 +25,7 @@ class AgentProcess:
             [sys.executable, "-m", "mpwire.io.agent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
             text=True,
         )
         self.events: list[dict[str, Any]] = []
@@ -198,6 +199,28 @@ def test_the_last_word_of_a_socket_is_sent(root: AgentProcess, leaf: AgentProces
     leaf.call("set_linger", socket=s, seconds=0)
     leaf.call("close", socket=s)
     assert root.wait_for("FD_CLOSE", p)["code"] == 10054
+
+
+def test_a_socket_may_end_while_it_is_drained(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    leaf.call("join_leaf", socket=s, address=address)
+    root.wait_for("FD_ACCEPT", r)
+    leaf.call("close", socket=s)
+    for agent in (root, leaf, root, leaf):
+        assert agent.call("barrier") == {}
+    assert root.call("accept", socket=r)["error"]["name"] == "WSAECONNRESET"
+
+
+def test_a_caller_that_is_gone_ends_the_agent() -> None:
+    agent = AgentProcess()
+    assert agent.process.stdin is not None
+    assert agent.process.stdout is not None
+    agent.process.stdout.close()
+    agent.write('{"id": 1, "call": "barrier"}')
+    assert agent.process.wait(10) != 0
+    agent.process.stdin.close()
 
 
 def test_a_refused_port_fails_the_join(root: AgentProcess, leaf: AgentProcess) -> None:
