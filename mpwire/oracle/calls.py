@@ -4,6 +4,7 @@ The meaning of the lines is that of docs/agents.md and nothing else. What is not
 contract is kept in `oddities`, so that a rule can say so.
 """
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 
 import msgspec
@@ -128,17 +129,15 @@ class AgentLog:
     exit: AgentExit | None = None
     ended: Position = NEVER
     """Where the process ended, or was told to end."""
+    outstanding: dict[int, Call] = field(default_factory=dict)
+    """Calls that have no answer, by id."""
+    barriers: list[Call] = field(default_factory=list)
+    """Barriers that were answered, in the order in which they were asked."""
 
     def barrier_after(self, position: Position) -> Position | None:
         """Return where the first barrier asked after a position was answered."""
-        for call in self.calls:
-            if call.name == "barrier" and call.ok and call.asked > position:
-                return call.answered
-        return None
-
-    def call_after(self, position: Position) -> Call | None:
-        """Return the first call asked after a position that was answered."""
-        return next((c for c in self.calls if c.asked > position and c.answered < NEVER), None)
+        place = bisect_right(self.barriers, position, key=lambda call: call.asked)
+        return self.barriers[place].answered if place < len(self.barriers) else None
 
 
 def error_name(code: int) -> str:
@@ -160,6 +159,7 @@ def read_agents(records: list[AgentRecord]) -> dict[str, AgentLog]:
             continue
         _read_line(log, item, item.record)
     for log in logs.values():
+        log.barriers = [call for call in log.calls if call.name == "barrier" and call.ok]
         _number(log)
     return logs
 
@@ -184,6 +184,7 @@ def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
     elif line.id is not None and isinstance(line.call, str):
         call = Call(log.host, line.id, line.call, line.args, item.position, item.time_ns)
         log.calls.append(call)
+        log.outstanding.setdefault(line.id, call)
         if line.call == "exit":
             log.ended = min(log.ended, item.position)
 
@@ -199,7 +200,7 @@ def _said(log: AgentLog, item: AgentRecord, line: Line) -> None:
     elif line.ask is not None and isinstance(line.call, int):
         log.decided[line.ask] = Decided(line.call, line.condition or {}, item.position)
     elif line.id is not None:
-        call = next((c for c in log.calls if c.id == line.id and c.answered == NEVER), None)
+        call = log.outstanding.pop(line.id, None)
         if call is None:
             log.oddities.append(f"an answer to call {line.id}, which is not outstanding")
             return

@@ -14,6 +14,7 @@ from mpwire.wire.messages import Message
 
 if TYPE_CHECKING:
     from mpwire.oracle.events import EventJudge
+    from mpwire.oracle.inbox import Deliverable
 
 
 class Case:
@@ -25,6 +26,8 @@ class Case:
         self.history = History(self.trace)
         self.logs: dict[str, AgentLog] = read_agents(self.trace.agent_records)
         self.sockets = SocketTable(self.logs)
+        self.inboxes: dict[End, list[Deliverable]] = {}
+        """What each side was given to read; filled by `oracle.inbox`."""
         self.bindings: Bindings = bind(self.sockets, self.history.attempts)
 
     @cached_property

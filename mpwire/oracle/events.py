@@ -9,6 +9,7 @@ an occurrence without a line of its own is still reported if a line of the same 
 it, unless the numbers of the agent's event lines have a gap, which no coalescing explains.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 
 from mpwire.oracle.calls import EVENT_ORDER, Report, error_name
@@ -46,6 +47,10 @@ class EventJudge:
         self.expectations: list[Expectation] = [
             one for one in self._expectations() if one is not None
         ]
+        self._reports: dict[tuple[str, int], list[Report]] = {}
+        for log in case.logs.values():
+            for report in log.reports:
+                self._reports.setdefault((report.host, report.socket), []).append(report)
         if case.trace.is_run:
             self._judge()
 
@@ -62,12 +67,8 @@ class EventJudge:
 
     def reports_of(self, socket: Socket, event: str | None = None) -> list[Report]:
         """List what was reported on a socket, in order."""
-        log = self.case.logs.get(socket.host)
-        return [
-            report
-            for report in (log.reports if log else ())
-            if report.socket == socket.descriptor and event in (None, report.event)
-        ]
+        reports = self._reports.get((socket.host, socket.descriptor), [])
+        return [report for report in reports if event in (None, report.event)]
 
     def _judge(self) -> None:
         expected: dict[tuple[Socket, str], list[Expectation]] = {}
@@ -80,16 +81,19 @@ class EventJudge:
         self.judged.sort(key=lambda event: (event.host, event.seq or 0))
 
     def _match(self, socket: Socket, reports: list[Report], waiting: list[Expectation]) -> None:
-        free = list(waiting)
+        coming = deque(waiting)
+        opened: list[Expectation] = []
         for report in reports:
-            chosen = _explanation(report, free, socket)
+            while coming and coming[0].opens < report.position:
+                opened.append(coming.popleft())
+            chosen = _explanation(report, opened, socket)
             if chosen is None:
                 self._unexplained(socket, report, waiting)
                 continue
-            free.remove(chosen)
+            opened.remove(chosen)
             chosen.report = report
             self._explained(report, chosen)
-        for one in free:
+        for one in (*opened, *coming):
             self._missing(one, reports)
 
     def _explained(self, report: Report, one: Expectation) -> None:
@@ -242,11 +246,10 @@ _AGAIN = {
 """Window rule that one event too many of a kind breaks."""
 
 
-def _explanation(report: Report, free: list[Expectation], socket: Socket) -> Expectation | None:
-    """Choose the expectation that explains a report: an open one, if possible with its code."""
+def _explanation(report: Report, opened: list[Expectation], socket: Socket) -> Expectation | None:
+    """Choose the open expectation that explains a report, if possible one with its code."""
     if report.position > socket.gone:
         return None
-    opened = [one for one in free if one.opens < report.position]
     timely = [one for one in opened if one.due is None or report.position <= one.due]
     same = [one for one in timely if one.code == report.code]
     return next(iter(same or timely or opened), None)

@@ -16,7 +16,7 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
     readable and the receive of the one before it was called, whichever comes later.
     """
     for socket, ends in receivers(case).items():
-        given = inbox(ends)
+        given = inbox(case, ends)
         taken = reads(socket)
         for place, item in enumerate(given):
             if place > len(taken):

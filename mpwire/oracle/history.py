@@ -126,6 +126,10 @@ class End:
     tag: int
     is_root: bool
     is_initiator: bool
+    sent_of: dict[tuple[type[Message], ...], list[Packet]] = field(default_factory=dict)
+    """What `sent` has found, kept: a history does not change once it is built."""
+    arrived_of: dict[tuple[type[Message], ...], list[Packet]] = field(default_factory=dict)
+    """What `arrived` has found, kept."""
 
     @property
     def peer(self) -> "End":
@@ -141,13 +145,21 @@ class End:
 
     def sent(self, *kinds: type[Message]) -> list[Packet]:
         """Return what this side sent of some types."""
-        shelf = self.membership.shelf
-        return [p for p in shelf.sent(*kinds) if p.source == self.endpoint]
+        found = self.sent_of.get(kinds)
+        if found is None:
+            packets = self.membership.shelf.sent(*kinds)
+            found = [p for p in packets if p.source == self.endpoint]
+            self.sent_of[kinds] = found
+        return found
 
     def arrived(self, *kinds: type[Message]) -> list[Packet]:
         """Return what was delivered to this side of some types."""
-        shelf = self.membership.shelf
-        return [p for p in shelf.arrived(*kinds) if p.destination == self.endpoint]
+        found = self.arrived_of.get(kinds)
+        if found is None:
+            packets = self.membership.shelf.arrived(*kinds)
+            found = [p for p in packets if p.destination == self.endpoint]
+            self.arrived_of[kinds] = found
+        return found
 
     @property
     def next_data_seq(self) -> int | None:

@@ -47,7 +47,15 @@ def may_receive(end: End) -> bool:
     return bool(end.membership.leaf_dir & flag)
 
 
-def deliverables(end: End) -> list[Deliverable]:
+def deliverables(case: Case, end: End) -> list[Deliverable]:
+    """List what the peer's data made readable at one side of a membership, in order."""
+    found = case.inboxes.get(end)
+    if found is None:
+        found = case.inboxes[end] = _deliverables(end)
+    return found
+
+
+def _deliverables(end: End) -> list[Deliverable]:
     """List what the peer's data made readable at one side of a membership, in order.
 
     A session that repairs hands messages out in Seq order, so that a message waits for those
@@ -95,9 +103,9 @@ def _deliverable(end: End, packet: Packet, released: Position, joined: Position)
     return Deliverable(released, packet, message.origin, message.seq, payload, certain)
 
 
-def inbox(ends: list[End]) -> list[Deliverable]:
+def inbox(case: Case, ends: list[End]) -> list[Deliverable]:
     """Merge what all ends of one socket release, in the order of release."""
-    everything = [item for end in ends for item in deliverables(end)]
+    everything = [item for end in ends for item in deliverables(case, end)]
     return sorted(everything, key=lambda item: (item.released, item.packet.number))
 
 
@@ -136,7 +144,7 @@ def emptied_at(case: Case, end: End) -> Position | None:
     socket = case.session_socket(end)
     if socket is None or socket.kind is Kind.ROOT:
         return (0, 0)
-    given = deliverables(end)
+    given = deliverables(case, end)
     taken = reads(socket)
     if len(taken) < len(given):
         return None

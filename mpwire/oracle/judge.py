@@ -10,6 +10,7 @@ from mpwire.oracle.gate import gate, missing_lines
 from mpwire.oracle.judgement import Finding, Judgement, RuleResult
 from mpwire.oracle.registry import Outcome, Rule, broken, rules_in_order
 from mpwire.oracle.rules.framing import is_grease_probe
+from mpwire.oracle.trace import Packet
 from mpwire.vocabulary import Verdict
 
 SHOWN = "frame", "frames"
@@ -23,7 +24,8 @@ def judge(run: RunFile) -> Judgement:
     """Judge a run file or another capture; the stored verdict is never read."""
     case = Case(run)
     incomplete = gate(run)
-    results = [_apply(rule, case, complete=not incomplete) for rule in rules_in_order()]
+    refused = _refused(case)
+    results = [_apply(rule, case, refused, complete=not incomplete) for rule in rules_in_order()]
     unsupported = [
         f"{call.host}: {call}: {call.unsupported}"
         for log in case.logs.values()
@@ -50,12 +52,14 @@ def judge(run: RunFile) -> Judgement:
     return judgement
 
 
-def _apply(rule: Rule, case: Case, *, complete: bool) -> RuleResult:
+def _apply(
+    rule: Rule, case: Case, refused: dict[str, list[Packet]], *, complete: bool
+) -> RuleResult:
     result = RuleResult(id=rule.id, group=rule.group, findings=[])
     shown = complete or rule.needs in SHOWN
     for outcome in _outcomes(rule, case):
         _count(result, rule, outcome, shown=shown)
-    for outcome in _decoder_findings(rule, case):
+    for outcome in _decoder_findings(rule, refused):
         _count(result, rule, outcome, shown=True)
     result.settle()
     return result
@@ -68,12 +72,18 @@ def _outcomes(rule: Rule, case: Case) -> Iterable[Outcome]:
     return rule.check(case)
 
 
-def _decoder_findings(rule: Rule, case: Case) -> Iterator[Outcome]:
-    """File what the strict decoder refused under the rule that it names."""
+def _refused(case: Case) -> dict[str, list[Packet]]:
+    """Sort what the strict decoder refused by the rule that it names."""
+    found: dict[str, list[Packet]] = {}
     for packet in case.trace.sent():
-        refused = packet.error is not None and packet.error.rule == rule.id
-        if refused and not is_grease_probe(packet):
-            yield broken(packet, expected=rule.sentence, seen=str(packet.error))
+        if packet.error is not None and not is_grease_probe(packet):
+            found.setdefault(packet.error.rule, []).append(packet)
+    return found
+
+
+def _decoder_findings(rule: Rule, refused: dict[str, list[Packet]]) -> Iterator[Outcome]:
+    for packet in refused.get(rule.id, ()):
+        yield broken(packet, expected=rule.sentence, seen=str(packet.error))
 
 
 def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool) -> None:

@@ -1,6 +1,6 @@
 """DR1-DR6: what was received against what was sent."""
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 
 from mpwire.oracle.calls import Call
@@ -12,7 +12,7 @@ from mpwire.oracle.rules.calls import said
 from mpwire.oracle.rules.closing import joined_at, originated
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
-from mpwire.oracle.trace import Packet
+from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Data
 
@@ -24,7 +24,7 @@ def payload_of(call: Call) -> str:
 
 def _received(case: Case) -> Iterator[tuple[Socket, list[Deliverable], list[Call]]]:
     for socket, ends in receivers(case).items():
-        yield socket, inbox(ends), reads(socket)
+        yield socket, inbox(case, ends), reads(socket)
 
 
 @rule(
@@ -38,11 +38,12 @@ def _received(case: Case) -> Iterator[tuple[Socket, list[Deliverable], list[Call
 def dr1(case: Case) -> Iterator[Outcome]:
     """Find the delivered payload of every receive."""
     for socket, given, taken in _received(case):
+        released: dict[str, Position] = {}
+        for item in given:
+            released.setdefault(item.payload.hex(), item.released)
         for call in taken:
-            matches = [item for item in given if item.payload.hex() == payload_of(call)]
-            there = any(item.released < call.answered for item in matches)
             yield said(
-                there,
+                released.get(payload_of(call), NEVER) < call.answered,
                 call,
                 socket,
                 expected="a message delivered to this socket",
@@ -66,18 +67,19 @@ def dr1(case: Case) -> Iterator[Outcome]:
 def dr2(case: Case) -> Iterator[Outcome]:
     """Walk through the receives with the queue of every origin at hand."""
     for socket, given, taken in _received(case):
-        queues: dict[tuple[str, int], list[str]] = {}
+        queues: dict[tuple[str, int], deque[str]] = {}
         for item in given:
             origin = (item.packet.source[0], item.origin)
-            queues.setdefault(origin, []).append(item.payload.hex())
+            queues.setdefault(origin, deque()).append(item.payload.hex())
         for call in taken:
             data = payload_of(call)
             heads = [queue for queue in queues.values() if queue and queue[0] == data]
-            deeper = [queue for queue in queues.values() if data in queue]
             if heads:
-                heads[0].pop(0)
+                heads[0].popleft()
                 yield PASSED
-            elif deeper:
+                continue
+            deeper = [queue for queue in queues.values() if data in queue]
+            if deeper:
                 deeper[0].remove(data)
                 yield said(False, call, socket, expected="the oldest message of its origin")
 
@@ -119,7 +121,7 @@ def dr3(case: Case) -> Iterator[Outcome]:
 def dr4(case: Case) -> Iterator[Outcome]:
     """Look for the payload of every successful send at every peer that must get it."""
     for socket, ends in _senders(case).items():
-        streams = {id(end): [_payload(packet) for packet in originated(end)] for end in ends}
+        streams = {end: Counter(_payload(packet) for packet in originated(end)) for end in ends}
         for call in socket.sends:
             if not call.ok or case.settled(call.host, call.answered) is None:
                 continue
@@ -127,12 +129,9 @@ def dr4(case: Case) -> Iterator[Outcome]:
             for end in ends:
                 if not _live_throughout(end, call):
                     continue
-                stream = streams[id(end)]
-                there = data in stream
-                if there:
-                    stream.remove(data)
+                streams[end][data] -= 1
                 yield said(
-                    there,
+                    streams[end][data] >= 0,
                     call,
                     socket,
                     expected=f"DATA to {end.peer.name}",
@@ -172,24 +171,22 @@ def dr5(case: Case) -> Iterator[Outcome]:
         socket = case.session_socket(end)
         if socket is None:
             continue
+        asked: dict[str, Position] = {}
+        for call in socket.sends:
+            if call.error is None:
+                asked.setdefault((call.text("data") or "").lower(), call.asked)
         for packet in originated(end):
             data = _payload(packet)
-            sent = any(
-                (call.text("data") or "").lower() == data and call.asked < packet.position
-                for call in socket.sends
-                if call.error is None
-            )
-            yield (
-                PASSED
-                if sent
-                else Outcome(
-                    "fail",
-                    (packet.number,),
-                    socket.name,
-                    "a send call with this payload",
-                    f"DATA {data}",
-                    f"no send explains the DATA in frame {packet.number}",
-                )
+            if asked.get(data, NEVER) < packet.position:
+                yield PASSED
+                continue
+            yield Outcome(
+                "fail",
+                (packet.number,),
+                socket.name,
+                "a send call with this payload",
+                f"DATA {data}",
+                f"no send explains the DATA in frame {packet.number}",
             )
 
 

@@ -169,7 +169,7 @@ def ev12(case: Case) -> Iterator[Outcome]:
     yield from case.events.outcomes.get("EV12", ())
     for socket, ends in receivers(case).items():
         reported = len(case.events.reports_of(socket, "FD_READ"))
-        if 0 < reported <= len(inbox(ends)):
+        if 0 < reported <= len(inbox(case, ends)):
             yield PASSED
 
 
