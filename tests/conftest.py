@@ -1,6 +1,8 @@
 """Labs for tests: skipped only where the kernel refuses the namespaces, with its reason."""
 
+import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,9 +16,13 @@ Inside = Callable[..., object]
 """(scenario, **specification) -> what the scenario returned."""
 
 
-@pytest.fixture(scope="session")
-def _carriers() -> dict[str, str]:
-    """Say per carrier why it does not work here; empty where it does."""
+SKIP = "this machine cannot run it: "
+"""How the reason of every honest skip begins; in CI any other skip is a failure."""
+
+
+@cache
+def carriers() -> dict[str, str]:
+    """Say per carrier why it does not work here, empty where it does; "lab" if nothing does."""
     try:
         with launch({}, "mpwire.lab.probe") as lab:
             (found,) = lab.lines()
@@ -26,11 +32,28 @@ def _carriers() -> dict[str, str]:
     return {name: str(reason) for name, reason in found.items()}
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a lab where there can be none."""
+    if item.get_closest_marker("lab") and (reason := carriers().get("lab")):
+        pytest.skip(SKIP + reason)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail a CI run in which a test was skipped for any reason but the machine."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if not os.environ.get("CI") or reporter is None:
+        return
+    for report in reporter.stats.get("skipped", []):
+        if SKIP not in str(report.longrepr):
+            reporter.write_line(f"CI: {report.nodeid} was skipped without need", red=True)
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 @pytest.fixture(scope="session")
-def inside(_carriers: dict[str, str]) -> Inside:
+def inside() -> Inside:
     """Run a scenario of lab/inner_scenarios.py in a lab and return its result."""
-    if reason := _carriers.get("lab"):
-        pytest.skip(reason)
+    if reason := carriers().get("lab"):
+        pytest.skip(SKIP + reason)
 
     def run(scenario: str, **spec: object) -> object:
         with launch({"scenario": scenario, **spec}, "inner_scenarios", [SCENARIOS]) as lab:
@@ -42,8 +65,8 @@ def inside(_carriers: dict[str, str]) -> Inside:
 
 
 @pytest.fixture(scope="module", params=["tap", "veth"])
-def carrier(request: pytest.FixtureRequest, _carriers: dict[str, str]) -> str:
+def carrier(request: pytest.FixtureRequest) -> str:
     """Give each way to attach a host that works here."""
-    if reason := _carriers.get("lab") or _carriers.get(request.param):
-        pytest.skip(reason)
+    if reason := carriers().get("lab") or carriers().get(request.param):
+        pytest.skip(SKIP + reason)
     return str(request.param)

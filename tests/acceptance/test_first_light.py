@@ -162,7 +162,9 @@ def test_every_broken_endpoint_is_caught_by_its_rule(name: str, tmp_path: Path) 
     assert judgement.incomplete == []
 
 
-@pytest.mark.skipif(shutil.which("tcpdump") is None, reason="tcpdump is not installed")
+@pytest.mark.skipif(
+    shutil.which("tcpdump") is None, reason="this machine cannot run it: no tcpdump"
+)
 def test_what_tcpdump_sees_beside_the_root_breaks_no_rule(tmp_path: Path) -> None:
     capture = tmp_path / "root.pcap"
     agent = [sys.executable, str(HERE / "capturing_agent.py"), str(capture)]

@@ -15,7 +15,7 @@ def tool(name: str) -> str:
     """Return the path of a program, or skip the test where it is not installed."""
     path = shutil.which(name)
     if path is None:
-        pytest.skip(f"{name} is not installed")
+        pytest.skip(f"this machine cannot run it: {name} is not installed")
     return path
 
 

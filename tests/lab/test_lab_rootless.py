@@ -67,7 +67,9 @@ def python() -> Iterator[str]:
                 yield python
                 return
     version = ".".join(map(str, sys.version_info[:2]))
-    pytest.skip(f"root's Python and packages are root's alone, and there is no other {version}")
+    pytest.skip(
+        f"this machine cannot run it: root's Python and packages are root's alone, and there is no other {version}"
+    )
 
 
 def drive(python: str, **spec: object) -> dict[str, Any]:
@@ -75,7 +77,7 @@ def drive(python: str, **spec: object) -> dict[str, Any]:
     done = run([python, str(HERE / "drive_lab.py"), json.dumps(spec)])
     line: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     if "lacks" in line:
-        pytest.skip(str(line["lacks"]))
+        pytest.skip(f"this machine cannot run it: {line['lacks']}")
     assert done.returncode == 0, line
     return line
 
