@@ -67,9 +67,8 @@ def python() -> Iterator[str]:
                 yield python
                 return
     version = ".".join(map(str, sys.version_info[:2]))
-    pytest.skip(
-        f"this machine cannot run it: root's Python and packages are root's alone, and there is no other {version}"
-    )
+    alone = f"root's Python and packages are root's alone, and there is no other {version}"
+    pytest.skip(f"this machine cannot run it: {alone}")
 
 
 def drive(python: str, **spec: object) -> dict[str, Any]:
