@@ -30,10 +30,21 @@ def conduct(arguments: Sequence[str]) -> int:
     """Carry out a command line and return its exit status; never raise."""
     try:
         app(args=list(arguments), prog_name="mpwire", standalone_mode=True)
+    except _Ended as ended:
+        return ended.status
     except SystemExit as ended:
-        code = ended.code
-        return code if isinstance(code, int) else int(bool(code))
-    return 0
+        # Typer ends with 1 where nobody reads the help to its end, which is no violation.
+        kept = {int(status): status for status in (Status.USAGE, Status.INTERRUPTED)}
+        return kept.get(ended.code, Status.PASS) if isinstance(ended.code, int) else Status.PASS
+    return Status.PASS
+
+
+class _Ended(BaseException):
+    """A command has ended; no error, so that nothing on the way takes it for one."""
+
+    def __init__(self, status: Status) -> None:
+        super().__init__(status)
+        self.status = status
 
 
 def _version(wanted: bool) -> None:
@@ -110,7 +121,7 @@ def run(
         options = RunOptions(testbeds or [], out, carrier, agent or [], all_frames)
         return run_testbeds(output, options)
 
-    raise typer.Exit(guarded(output, command))
+    raise _Ended(guarded(output, command))
 
 
 @app.command()
@@ -153,7 +164,7 @@ def check(
 
         return check_files(output, files or [])
 
-    raise typer.Exit(guarded(output, command))
+    raise _Ended(guarded(output, command))
 
 
 @app.command()
@@ -184,7 +195,7 @@ def show(
 
         return show_file(output, file, all_frames=all_frames, frame=frame)
 
-    raise typer.Exit(guarded(output, command))
+    raise _Ended(guarded(output, command))
 
 
 @app.command()
@@ -218,4 +229,4 @@ def doctor(json: Json = False) -> None:
 
         return diagnose(output)
 
-    raise typer.Exit(guarded(output, command))
+    raise _Ended(guarded(output, command))

@@ -1,6 +1,7 @@
 """`mpwire check --rules` and `--explain`: what the judge looks at."""
 
 import difflib
+from collections.abc import Iterator
 
 from rich.text import Text
 
@@ -9,7 +10,7 @@ from mpwire.cli.status import Status
 from mpwire.errors import InputError
 from mpwire.oracle import rules as registered
 from mpwire.oracle.registry import RULES, Rule, rules_in_order
-from mpwire.report.verdict import GROUPS, line
+from mpwire.report.verdict import GROUPS, line, wrapped
 
 assert registered.__all__, "importing the package registers the rules"
 NEEDS = {
@@ -31,7 +32,7 @@ def list_rules(output: Output) -> Status:
         output.line(line((title, "bold")))
         for rule in rules:
             if rule.group == group:
-                output.lines(_wrapped(rule.id, rule.sentence, output.width))
+                output.lines(_told(rule.id, rule, output.width))
         output.line()
     return Status.PASS
 
@@ -51,7 +52,7 @@ def explain(output: Output, name: str) -> Status:
         output.document(_document(rule))
         return Status.PASS
     output.line(line((rule.id, "bold"), (f"  {GROUPS[rule.group]}", "dim")))
-    output.lines(_wrapped("", rule.sentence, output.width))
+    output.lines(_told("", rule, output.width))
     output.line()
     facts = {
         "source": rule.source,
@@ -76,14 +77,5 @@ def _document(rule: Rule) -> dict[str, object]:
     }
 
 
-def _wrapped(name: str, sentence: str, width: int) -> list[Text]:
-    """Write a rule beside its name, in as many lines as it takes."""
-    words, rows = sentence.split(), [""]
-    for word in words:
-        if rows[-1] and len(rows[-1]) + 1 + len(word) > width - COLUMNS - 2:
-            rows.append("")
-        rows[-1] += f" {word}" if rows[-1] else word
-    names = [name, *[""] * (len(rows) - 1)]
-    return [
-        line((f"  {n:{COLUMNS}}", "cyan"), (row, "")) for n, row in zip(names, rows, strict=True)
-    ]
+def _told(lead: str, rule: Rule, width: int) -> Iterator[Text]:
+    return wrapped((f"  {lead:{COLUMNS}}", "cyan"), (rule.sentence, ""), width)

@@ -15,7 +15,7 @@ from mpwire.errors import InputError
 from mpwire.oracle import judge
 from mpwire.report import Cast, cast_of, ladder_rows
 from mpwire.report.recorded import event_of, ladder_of, marks_of
-from mpwire.report.telling import printable, type_name
+from mpwire.report.telling import is_ours, printable, type_name
 from mpwire.report.verdict import counted, line
 from mpwire.vocabulary import Verdict
 from mpwire.wire import decode_untrusted, is_mpw
@@ -24,6 +24,8 @@ from mpwire.wire.numbers import MessageType
 
 HEADER_ROWS_MIN = 12
 OCTETS_PER_LINE = 16
+WIDE_FIELDS = frozenset({"session_id", "destination_tag", "init_tag", "resp_tag"})
+"""64-bit fields, shown in hexadecimal: people compare them, and JavaScript would round them."""
 
 
 def show(output: Output, argument: str, *, all_frames: bool, frame: int | None) -> Status:
@@ -119,9 +121,7 @@ def _document(run: RunFile, *, all_frames: bool) -> dict[str, object]:
 def _item(item: Frame | AnyRecord, cast: Cast, *, all_frames: bool) -> dict[str, object] | None:
     match item:
         case Frame():
-            decoded = decode_frame(item.linktype, item.data)
-            ours = isinstance(decoded, Datagram) and is_mpw(decoded.payload)
-            return _frame_document(item) if ours or all_frames else None
+            return _frame_document(item) if all_frames or is_ours(item) else None
         case Step():
             return {"step": item.line, "text": item.text, "state": item.state} | (
                 {} if item.reason is None else {"reason": item.reason}
@@ -177,7 +177,10 @@ def _frame_document(frame: Frame) -> dict[str, object]:
         }
         return made
     made["type"] = MessageType(message.TYPE).name
-    made["message"] = _plain(msgspec.to_builtins(message, builtin_types=(bytes,)))
+    fields: dict[str, object] = msgspec.to_builtins(message, builtin_types=(bytes,))
+    for name in fields.keys() & WIDE_FIELDS:
+        fields[name] = f"{fields[name]:016x}"
+    made["message"] = _plain(fields)
     return made
 
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
 
 LIFELINE: Final = "dim"
-GUTTER: Final = 14
+GUTTER: Final = 15
 """Columns for frame number and time."""
 GAP_MIN: Final = 6
 GAP_MAX: Final = 26
@@ -99,8 +99,12 @@ class Line:
         return made
 
 
-def arrow(line: Line, source: int, target: int, style: str, *, dashed: bool, lost: bool) -> None:
-    """Draw an arrow from one column to another; a lost one ends before it arrives."""
+End = Literal["arrived", "lost", "later"]
+"""How an arrow ends: at its receiver, crossed before it, or open, to arrive in a later line."""
+
+
+def arrow(line: Line, source: int, target: int, style: str, *, dashed: bool, end: End) -> None:
+    """Draw an arrow from one column to another."""
     rightward = target > source
     step = 1 if rightward else -1
     stroke = "╌" if dashed else "─"
@@ -109,11 +113,12 @@ def arrow(line: Line, source: int, target: int, style: str, *, dashed: bool, los
         line.put(column, "┼" if crossing and not dashed else stroke, style)
     line.put(source, "├" if rightward else "┤", style)
     head = target - step
-    if lost:
-        line.put(head - step, "╳", "bold red")
-        line.put(head, " ", "")
-    else:
+    if end == "arrived":
         line.put(head, "►" if rightward else "◄", style)
+        return
+    line.put(head, " ", "")
+    if end == "lost":
+        line.put(head - step, "╳", "bold red")
 
 
 def _columns(layout: Layout) -> frozenset[int]:

@@ -16,15 +16,16 @@ from rich.text import Text
 from mpwire.capture import Frame
 from mpwire.capture.frames import Datagram, Other, decode_frame
 from mpwire.capture.records import Decision
-from mpwire.report.canvas import GUTTER, Layout, Line, arrange, arrow
+from mpwire.report.canvas import GUTTER, End, Layout, Line, arrange, arrow
 from mpwire.report.cast import Cast
-from mpwire.report.telling import Telling, printable, tell
+from mpwire.report.telling import printable, tell
 from mpwire.vocabulary import WsaError
 from mpwire.wire import is_mpw
 
 CHECK: Final = re.compile(r"\S+ (sees|saw) |everything settles|the join on ")
 """Sentences that only look; where nothing happens meanwhile, they are not worth a line."""
 HEADER_EVERY: Final = 40
+RECEIVERS_SHOWN: Final = 4
 DIM, BAD, NUMBER = "dim", "bold red", "dim cyan"
 NAME, LOST, HEADING = "bold", "red", "bold"
 
@@ -99,7 +100,7 @@ class Ladder:
         self.origin_ns: int | None = None
         """Time zero; the first thing that has a time, unless it is set before."""
         self._marks = marks or Marks()
-        self._fates = fates
+        self._fates = fates or {}
         self._all_frames = all_frames
         self._header_every = header_every
         self._since_header = 0
@@ -121,7 +122,7 @@ class Ladder:
         elif state == "failed":
             self._heading = None
             rows += self._rows(self._title(line, f"✗ {text}", BAD), marked=True)
-            rows += self._rows(self._title(0, f"  {reason or 'failed'}", LOST), marked=True)
+            rows += self._rows(self._title(None, reason or "failed", LOST), marked=True)
         elif self._heading is not None:
             if line and not CHECK.match(text):
                 rows += self._head()
@@ -184,7 +185,9 @@ class Ladder:
         line.put(5, "ms".rjust(8), DIM)
         for place, name in enumerate(self.layout.lifelines if self.layout.gap else ()):
             shown = name if len(name) < self.layout.gap else f"…{name[2 - self.layout.gap :]}"
-            line.put(max(14, self.layout.column(place) - (len(shown) - 1) // 2), shown, NAME)
+            line.put(
+                max(GUTTER - 1, self.layout.column(place) - (len(shown) - 1) // 2), shown, NAME
+            )
         return Row(text=line.text())
 
     def _shows(self, decoded: Datagram | Other) -> bool:
@@ -216,9 +219,10 @@ class Ladder:
         heading, self._heading = self._heading, None
         return [] if heading is None else self._rows(self._title(*heading, HEADING))
 
-    def _title(self, number: int, text: str, style: str) -> Line:
+    def _title(self, number: int | None, text: str, style: str) -> Line:
+        """Write a step over the lifelines; None: what belongs to the one above."""
         line = Line(self.layout)
-        lead = f"── {number} " if number else "── "
+        lead = f"── {number} " if number else "── " if number == 0 else "   "
         room = self.layout.width - line.put(0, lead, DIM)
         text = printable(text)
         line.put(len(lead), f"{text} " if len(text) < room else f"{text[: room - 1]}…", style)
@@ -260,57 +264,57 @@ class Ladder:
         numbers = tuple(dict.fromkeys((sent.number, *(number for number, _ in sent.arrived))))
         rules = list(dict.fromkeys(r for n in numbers for r in self._marks.frames.get(n, [])))
         telling = tell(sent.decoded)
-        outcome = self._outcome(sent)
+        ends, notes = self._outcome(sent)
+        style = BAD if rules else LOST if telling.broken else ""
         line = self._timed(sent.time_ns, sent.number)
-        column = self._draw(line, sent, outcome, telling, bad=bool(rules), late=late)
-        notes = [(f"✗ {' '.join(rules)} ", BAD)] if rules else []
-        notes += [(f"{note} ", LOST) for note in outcome.notes]
-        notes.append((telling.detail, LOST if telling.broken else DIM))
-        line.end(column, *notes)
+        column = self._draw(line, sent, ends, telling.name, style=style, late=late)
+        marks = [(f"✗ {' '.join(rules)} ", BAD)] if rules else []
+        line.end(column, *marks, *notes, (telling.detail, LOST if telling.broken else DIM))
         return rows + self._rows(line, numbers, marked=bool(rules))
 
-    def _outcome(self, sent: _Sent) -> "_Outcome":
-        outcome = _Outcome(arrived=[receiver for _, receiver in sent.arrived], lost=[], notes=[])
-        if sent.arrived and self._fates is None:
-            return outcome
+    def _outcome(self, sent: _Sent) -> tuple[dict[str, End], list[tuple[str, str]]]:
+        """Say how a frame ended at each of its receivers, and what to note about it."""
+        ends: dict[str, End] = {receiver: "arrived" for _, receiver in sent.arrived}
+        lost: list[str] = []
+        later: list[str] = []
         here = {number for number, _ in sent.arrived}
-        for fate in (self._fates or {}).get(sent.number, ()):
-            if fate.delivered is None and fate.receiver in self._place:
-                outcome.lost.append(fate.receiver)
-                outcome.notes.append(f"lost: {printable(fate.reason or 'no reason given')}")
-            elif fate.delivered is not None and fate.delivered not in here:
-                outcome.notes.append(f"arrives as {fate.delivered}")
-        if not outcome.arrived and not outcome.lost:
-            receiver = self._of(_ends(sent.decoded)[1])
-            outcome.lost += [receiver] if receiver else []
-        return outcome
+        for fate in self._fates.get(sent.number, ()):
+            if fate.delivered is None:
+                ends.setdefault(fate.receiver, "lost")
+                lost.append(printable(fate.reason or "no reason given").removeprefix("drop:"))
+            elif fate.delivered not in here:
+                ends.setdefault(fate.receiver, "later")
+                later.append(str(fate.delivered))
+        if not ends:
+            ends[self._of(_ends(sent.decoded)[1]) or ""] = "lost"
+        notes = [(f"lost: {', '.join(dict.fromkeys(lost))}; ", LOST)] if lost else []
+        notes += [(f"arrives as {', '.join(later)}; ", DIM)] if later else []
+        return ends, notes
 
     def _draw(
-        self,
-        line: Line,
-        sent: _Sent,
-        outcome: "_Outcome",
-        telling: Telling,
-        *,
-        bad: bool,
-        late: bool,
+        self, line: Line, sent: _Sent, ends: dict[str, End], name: str, *, style: str, late: bool
     ) -> int:
         """Draw arrows and their label; return the column where notes may begin."""
-        style = BAD if bad else LOST if telling.broken else ""
         source = self._place.get(sent.sender or "")
-        targets = [(name, False) for name in outcome.arrived] + [
-            (name, True) for name in outcome.lost
-        ]
-        places = [(self._place[name], lost) for name, lost in targets if name in self._place]
-        if not self.layout.gap or source is None or not places or source in dict(places):
-            ends = " ".join(name for name, _ in targets if name)
-            label = f"{sent.sender or '?'} → {ends or '?'}  {telling.name}  "
-            return line.put(self.layout.margin, label, style or NAME)
+        places = {self._place[name]: end for name, end in ends.items() if name in self._place}
+        if not self.layout.gap or source is None or not places or source in places:
+            known = source if source is not None else next(iter(places), 0)
+            column = self.layout.column(known) + 2 if self.layout.gap else GUTTER
+            told = f"{self._route(sent, list(ends))}  {name}  "
+            return line.put(column, told, style or NAME)
         start = self.layout.column(source)
-        for place, lost in sorted(places, key=lambda one: -abs(one[0] - source)):
-            arrow(line, start, self.layout.column(place), style, dashed=late, lost=lost)
-        farthest = max((place for place, _ in places), key=lambda place: abs(place - source))
-        return self._label(line, source, farthest, telling.name, style or NAME)
+        farthest = max(places, key=lambda place: abs(place - source))
+        for place, end in sorted(places.items(), key=lambda one: -abs(one[0] - source)):
+            arrow(line, start, self.layout.column(place), style, dashed=late, end=end)
+        return self._label(line, source, farthest, name, style or NAME)
+
+    def _route(self, sent: _Sent, receivers: Sequence[str]) -> str:
+        """Write in words from where to where a frame goes that no arrow can show."""
+        source, destination = _ends(sent.decoded)
+        here = sent.sender or (source[0] if source else "?")
+        there = [name for name in receivers if name] or [destination[0] if destination else "?"]
+        more = f" +{len(there) - RECEIVERS_SHOWN}" if len(there) > RECEIVERS_SHOWN else ""
+        return f"{here} → {' '.join(there[:RECEIVERS_SHOWN])}{more}"
 
     def _label(self, line: Line, source: int, target: int, name: str, style: str) -> int:
         """Write the name on the arrow beside its sender, across it, or behind it."""
@@ -325,14 +329,6 @@ class Ladder:
         else:
             return max(self.layout.margin, line.put(high + 1, label, style))
         return self.layout.margin
-
-
-class _Outcome(msgspec.Struct, kw_only=True):
-    """What became of a frame."""
-
-    arrived: list[str]
-    lost: list[str]
-    notes: list[str]
 
 
 def _ends(

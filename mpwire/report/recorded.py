@@ -10,6 +10,7 @@ from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Decision, St
 from mpwire.oracle import Judgement, Level
 from mpwire.report.cast import Cast, cast_of
 from mpwire.report.ladder import HEADER_EVERY, Ladder, Marks, Row, SocketEvent
+from mpwire.report.telling import is_ours
 from mpwire.vocabulary import Verdict
 
 EXCERPT_ROWS = 3
@@ -29,15 +30,21 @@ _DECODER = msgspec.json.Decoder(_EventLine)
 
 
 def marks_of(judgement: Judgement) -> Marks:
-    """Find what a ladder has to mark: frames of findings, and events that nothing explains."""
+    """Find what a ladder has to mark: events that nothing explains, else frames of findings.
+
+    The frames of a finding about an event that came without cause are only where it came; the
+    event itself is marked then.
+    """
     marks = Marks()
-    for finding in judgement.findings:
-        if finding.verdict is Verdict.FAIL:
-            for number in finding.frames:
-                _add(marks.frames.setdefault(number, []), finding.rule)
+    told: set[str] = set()
     for event in judgement.events:
         if event.level is Level.MUST_NOT and event.seq is not None:
             _add(marks.events.setdefault((event.host, event.seq), []), event.rule)
+            told.add(event.rule)
+    for finding in judgement.findings:
+        if finding.verdict is Verdict.FAIL and finding.rule not in told:
+            for number in finding.frames:
+                _add(marks.frames.setdefault(number, []), finding.rule)
     return marks
 
 
@@ -72,11 +79,11 @@ def ladder_of(
 
 
 def origin_ns(run: RunFile) -> int | None:
-    """Find time zero: where the script begins, or the first frame."""
+    """Find time zero: where the script begins, or the first datagram that is ours."""
     for step in run.of(Step):
         if step.line:
             return step.time_ns
-    return run.frames[0].time_ns if run.frames else None
+    return next((frame.time_ns for frame in run.frames if is_ours(frame)), None)
 
 
 def ladder_rows(ladder: Ladder, items: Iterable[tuple[int, Frame | AnyRecord]]) -> Iterator[Row]:

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from mpwire.capture.frames import Datagram, Other
+from mpwire.capture import Frame
+from mpwire.capture.frames import Datagram, Other, decode_frame
 from mpwire.wire import decode_untrusted, is_mpw, messages
 from mpwire.wire.errors import DecodeError
 from mpwire.wire.numbers import (
@@ -56,6 +57,12 @@ class Telling(msgspec.Struct, frozen=True, kw_only=True):
     def detail(self) -> str:
         """Give the details as one text."""
         return ", ".join(self.details)
+
+
+def is_ours(frame: Frame) -> bool:
+    """Tell whether a frame holds a datagram that is MPW, or claims to be."""
+    decoded = decode_frame(frame.linktype, frame.data)
+    return isinstance(decoded, Datagram) and is_mpw(decoded.payload)
 
 
 def tell(decoded: Datagram | Other) -> Telling:

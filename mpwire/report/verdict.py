@@ -5,21 +5,19 @@ with the frames that show it and the part of the ladder around them, so that a r
 the judge by hand.
 """
 
+import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from rich.text import Text
 
-from mpwire.capture import Frame
-from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.oracle import Finding, Judgement, RuleResult
 from mpwire.oracle.registry import RULES
 from mpwire.report.assessment import Assessment, FailedStep
 from mpwire.report.recorded import excerpt, marks_of
-from mpwire.report.telling import printable
+from mpwire.report.telling import is_ours, printable
 from mpwire.vocabulary import Verdict
-from mpwire.wire import is_mpw
 
 GROUPS: Final = {
     "framing": "wire framing",
@@ -45,6 +43,8 @@ SYMBOLS: Final = {
 FINDINGS_PER_RULE: Final = 3
 REASONS_SHOWN: Final = 6
 NONE: Final = "·"
+NARROWEST: Final = 24
+"""Columns below which text is not wrapped any closer."""
 
 
 def headline(assessment: Assessment) -> Text:
@@ -54,7 +54,7 @@ def headline(assessment: Assessment) -> Text:
     made.append(f" {verdict.value} ", f"bold reverse {STYLES[verdict]}")
     name = Path(assessment.testbed).stem if assessment.testbed else run.path.name
     made.append(f" {printable(name)}", "bold")
-    datagrams = sum(1 for frame in run.frames if frame.direction != "in" and _is_ours(frame))
+    datagrams = sum(1 for frame in run.frames if frame.direction != "in" and is_ours(frame))
     facts = [counted(datagrams, "datagram"), counted(len(assessment.judgement.events), "event")]
     made.append(f"  {', '.join(facts)}", "dim")
     return made
@@ -71,15 +71,18 @@ def verdict_lines(assessment: Assessment, width: int, *, ladder: bool = True) ->
     yield headline(assessment)
     yield line()
     yield from _group_table(assessment.judgement)
-    yield from _completeness(assessment)
+    yield from _completeness(assessment, width)
     yield from _events(assessment.judgement)
+    told: set[str] = set()
     for step in assessment.failed_steps:
-        yield line()
-        yield from _failed_step(step)
+        if step.reason not in told:  # what stopped the script often stops the end of the run, too
+            yield line()
+            yield from _failed_step(step, width)
+        told.add(step.reason)
     for reason in assessment.judgement.unsupported[:REASONS_SHOWN]:
         yield line(("  – ", "magenta"), (f"unsupported: {printable(reason)}", ""))
     yield from _violations(assessment, width, ladder=ladder)
-    yield from _open_questions(assessment)
+    yield from _open_questions(assessment, width)
 
 
 def counted(count: int, what: str) -> str:
@@ -95,9 +98,13 @@ def line(*parts: tuple[str, str]) -> Text:
     return made
 
 
-def _is_ours(frame: Frame) -> bool:
-    decoded = decode_frame(frame.linktype, frame.data)
-    return isinstance(decoded, Datagram) and is_mpw(decoded.payload)
+def wrapped(lead: tuple[str, str], text: tuple[str, str], width: int) -> Iterator[Text]:
+    """Write a text beside its lead, in as many lines as it takes."""
+    indent = len(lead[0])
+    rows = textwrap.wrap(text[0], max(NARROWEST, width - indent), break_on_hyphens=False) or [""]
+    yield line(lead, (rows[0], text[1]))
+    for row in rows[1:]:
+        yield line((" " * indent, ""), (row, text[1]))
 
 
 def _group_table(judgement: Judgement) -> Iterator[Text]:
@@ -128,22 +135,21 @@ def _group_line(title: str, results: Sequence[RuleResult]) -> Text:
         (f"{failed:>8}", "bold red" if numbers[2] else "dim"),
         (f"{undecided:>11}", "yellow" if numbers[3] else "dim"),
     )
-    for remark, style, chosen in (
-        ("broken", "bold red", [r.id for r in results if r.failed]),
-        ("undecided", "yellow", [r.id for r in results if r.undecided and not r.failed]),
-        ("not exercised", "dim", [r.id for r in results if not r.exercised]),
-    ):
-        if chosen:
-            made.append(f"  {remark}: {_ids(chosen)}", style)
+    broken = [result.id for result in results if result.failed]
+    open_ones = [result.id for result in results if result.undecided and not result.failed]
+    idle = len(results) - len(exercised)
+    made.append(f"  broken: {_ids(broken)}" if broken else "", "bold red")
+    made.append(f"  undecided: {_ids(open_ones)}" if open_ones else "", "yellow")
+    made.append(f"  {idle} not exercised" if idle else "", "dim")
     return made
 
 
-def _ids(rules: Sequence[str], most: int = 5) -> str:
+def _ids(rules: Sequence[str], most: int = 4) -> str:
     more = f" +{len(rules) - most}" if len(rules) > most else ""
     return " ".join(rules[:most]) + more
 
 
-def _completeness(assessment: Assessment) -> Iterator[Text]:
+def _completeness(assessment: Assessment, width: int) -> Iterator[Text]:
     reasons = assessment.judgement.incomplete
     if not reasons:
         yield line(
@@ -153,12 +159,12 @@ def _completeness(assessment: Assessment) -> Iterator[Text]:
     yield line(
         ("  ? ", "yellow"), ("completeness", ""), ("  what is not there proves nothing:", "")
     )
-    yield from _listed(reasons)
+    yield from _listed(reasons, width)
 
 
-def _listed(reasons: Sequence[str]) -> Iterator[Text]:
+def _listed(reasons: Sequence[str], width: int) -> Iterator[Text]:
     for reason in reasons[:REASONS_SHOWN]:
-        yield line((f"      {printable(reason)}", ""))
+        yield from wrapped(("      ", ""), (printable(reason), ""), width)
     if len(reasons) > REASONS_SHOWN:
         yield line((f"      and {len(reasons) - REASONS_SHOWN} more", "dim"))
 
@@ -178,7 +184,7 @@ def _events(judgement: Judgement) -> Iterator[Text]:
     yield made
 
 
-def _failed_step(step: FailedStep) -> Iterator[Text]:
+def _failed_step(step: FailedStep, width: int) -> Iterator[Text]:
     verdict = {"failed": Verdict.FAIL, "unsupported": Verdict.UNSUPPORTED}.get(
         step.kind, Verdict.INCONCLUSIVE
     )
@@ -189,7 +195,7 @@ def _failed_step(step: FailedStep) -> Iterator[Text]:
         (where, f"bold {style}"),
         (f"  {printable(step.text)}", ""),
     )
-    yield line((f"      {printable(step.reason)}", ""))
+    yield from wrapped(("      ", ""), (printable(step.reason), ""), width)
 
 
 def _violations(assessment: Assessment, width: int, *, ladder: bool) -> Iterator[Text]:
@@ -199,22 +205,27 @@ def _violations(assessment: Assessment, width: int, *, ladder: bool) -> Iterator
         if not broken:
             continue
         yield line()
-        yield line((f"  ✗ {result.id}  ", "bold red"), (RULES[result.id].sentence, "bold"))
+        yield from wrapped(
+            (f"  ✗ {result.id}  ", "bold red"), (RULES[result.id].sentence, "bold"), width
+        )
+        drawn: set[int] = set()
         for finding in broken[:FINDINGS_PER_RULE]:
-            yield from _facts(assessment, finding)
-            if ladder and finding.frames:
-                rows = excerpt(
-                    assessment.run, width - 6, finding.frames, cast=assessment.cast, marks=marks
-                )
-                yield line()
-                yield from (line(("      ", "")).append_text(row.text) for row in rows)
-                yield line()
+            yield from _facts(assessment, finding, width)
+            if not ladder or set(finding.frames) <= drawn:
+                continue
+            rows = excerpt(
+                assessment.run, width - 6, finding.frames, cast=assessment.cast, marks=marks
+            )
+            drawn.update(number for row in rows for number in row.frames)
+            yield line()
+            yield from (line(("      ", "")).append_text(row.text) for row in rows)
+            yield line()
         if len(broken) > FINDINGS_PER_RULE:
             more = len(broken) - FINDINGS_PER_RULE
             yield line((f"      and {more} more of {result.id} (--json lists all)", "dim"))
 
 
-def _facts(assessment: Assessment, finding: Finding) -> Iterator[Text]:
+def _facts(assessment: Assessment, finding: Finding, width: int) -> Iterator[Text]:
     retold = assessment.cast.retold
     frames = " ".join(str(number) for number in finding.frames)
     facts = {
@@ -228,10 +239,10 @@ def _facts(assessment: Assessment, finding: Finding) -> Iterator[Text]:
         facts["because"] = finding.reason
     for name, value in facts.items():
         if value:
-            yield line((f"      {name:9}", "dim"), (printable(retold(value)), ""))
+            yield from wrapped((f"      {name:9}", "dim"), (printable(retold(value)), ""), width)
 
 
-def _open_questions(assessment: Assessment) -> Iterator[Text]:
+def _open_questions(assessment: Assessment, width: int) -> Iterator[Text]:
     """List what stayed open, and what was late, one line per rule."""
     if assessment.judgement.incomplete:
         return
@@ -244,7 +255,9 @@ def _open_questions(assessment: Assessment) -> Iterator[Text]:
             if found:
                 more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
                 told = printable(assessment.cast.retold(found[0].reason))
-                yield line((f"  {symbol} {result.id}  ", style), (f"{told}{more}", ""))
+                yield from wrapped(
+                    (f"  {symbol} {result.id}  ", style), (f"{told}{more}", ""), width
+                )
 
 
 def texts(lines: Iterable[Text]) -> str:
