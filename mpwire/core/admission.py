@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from mpwire.core import replies
-from mpwire.core.events import Address, Dropped, RequestVerified
+from mpwire.core.events import Address, RequestVerified, Superseded
 from mpwire.core.table import State
 from mpwire.wire.codec import unknown_mandatory
-from mpwire.wire.registries import LeafDirection, Planes, RejectReason, Role
+from mpwire.wire.registries import LeafDirection, Planes, RejectReason
 
 if TYPE_CHECKING:
     from mpwire.core.endpoint import Endpoint
-    from mpwire.wire.messages import JoinReq, Message
+    from mpwire.core.membership import Membership
+    from mpwire.wire.messages import JoinReq, Reject
 
 ROOTED = Planes.CONTROL_ROOTED | Planes.DATA_ROOTED
 """The only planes built so far: rooted control, rooted data."""
@@ -26,15 +27,15 @@ class Tombstones:
     """Remember requests that have ended, so that no late copy brings them back (K6)."""
 
     life_s: float
-    answers: dict[tuple[Address, int], tuple[float, Message | None]] = field(default_factory=dict)
-    """(end of life in seconds, last answer or silence) by source and InitTag, oldest first."""
+    answers: dict[tuple[Address, int], tuple[float, Reject | None]] = field(default_factory=dict)
+    """(end of life in seconds, REJECT or silence) by source and InitTag, oldest first."""
 
-    def bury(self, source: Address, request: JoinReq, answer: Message | None, now_s: float) -> None:
+    def bury(self, source: Address, request: JoinReq, answer: Reject | None, now_s: float) -> None:
         """Remember how a request ended."""
         self._expire(now_s)
         self.answers[source, request.init_tag] = (now_s + self.life_s, answer)
 
-    def find(self, source: Address, request: JoinReq, now_s: float) -> tuple[Message | None] | None:
+    def find(self, source: Address, request: JoinReq, now_s: float) -> tuple[Reject | None] | None:
         """Return the last answer of an ended request, in a tuple, or None if it never was."""
         self._expire(now_s)
         grave = self.answers.get((source, request.init_tag))
@@ -57,45 +58,67 @@ class Admission:
     def consider(
         self, request: JoinReq, source: Address, destination: Address, now_s: float
     ) -> None:
-        """Take the request through every check, from the cheapest to the one that keeps state."""
+        """Take the request through every check, from the cheapest to the one that keeps state.
+
+        An attempt that was heard of before gets no answer but its own, whether anybody still
+        listens or not (R38).
+        """
         endpoint = self.endpoint
-        if endpoint.listener is None:
-            ending = endpoint.session is not None and endpoint.session.is_ending
-            reason = RejectReason.SESSION_CLOSING if ending else RejectReason.NOT_LISTENING
+        known = self._known(request, source)
+        grave = endpoint.tombstones.find(source, request, now_s)
+        if endpoint.listener is None and known is None and grave is None:
+            closing = RejectReason.SESSION_CLOSING
+            reason = closing if self._is_ending else RejectReason.NOT_LISTENING
             endpoint.send(replies.reject(request, reason), destination, source)
-            return
-        if not endpoint.cookies.proves(request, source, destination, now_s):
+        elif not endpoint.cookies.proves(request, source, destination, now_s):
             cookie = endpoint.cookies.issue(request, source, destination, now_s)
             answer = replies.challenge(request, cookie, endpoint.cookies.life_s)
             endpoint.send(answer, destination, source)
-            return
-        known = endpoint.by_peer_tag.get((source, request.init_tag))
-        if known is not None and not known.initiator:
+        elif self._invited(source):
+            endpoint.drop("JOIN_REQ from a leaf that is being invited", "RM10 RM16")
+        elif known is not None:
             endpoint.call(known, request, now_s)
-            return
-        grave = endpoint.tombstones.find(source, request, now_s)
-        if grave is not None:
+        elif grave is not None:
             self._answer_again(request, grave[0], source, destination)
-            return
-        if self._invited(source):
-            endpoint.drop("JOIN_REQ from a leaf that is being invited", "RM10")
-            return
-        reason_or_none = self._objection(request, source)
-        if reason_or_none is not None:
-            self._refuse(request, reason_or_none, source, destination, now_s)
+        else:
+            self._consider_new(request, source, destination, now_s)
+
+    @property
+    def _is_ending(self) -> bool:
+        session = self.endpoint.session
+        return session is not None and session.is_ending
+
+    def _known(self, request: JoinReq, source: Address) -> Membership | None:
+        """Return the membership that this very attempt has led to, if it still exists."""
+        membership = self.endpoint.by_peer_tag.get((source, request.init_tag))
+        return None if membership is None or membership.initiator else membership
+
+    def _answer_again(
+        self, request: JoinReq, answer: Reject | None, source: Address, destination: Address
+    ) -> None:
+        """Repeat the answer to an attempt that has ended, unless the session has too (R48)."""
+        if answer is None or (self._is_ending and answer.reason != RejectReason.SESSION_CLOSING):
+            self.endpoint.drop("copy of a request that has ended", "K6")
+        else:
+            again = replace(answer, attempt=request.attempt)
+            self.endpoint.send(again, destination, source)
+
+    def _consider_new(
+        self, request: JoinReq, source: Address, destination: Address, now_s: float
+    ) -> None:
+        """Queue or refuse a proven attempt; it ends an older one of the same socket (R29)."""
+        endpoint = self.endpoint
+        assert endpoint.listener is not None
+        for older in [*endpoint.by_peer.get(source, ())]:
+            if older.state is State.QUEUED:
+                endpoint.call(older, Superseded(), now_s)
+        reason = self._objection(request, source)
+        if reason is not None:
+            self._refuse(request, reason, source, destination, now_s)
             return
         membership = endpoint.new_membership(destination, source, request, initiator=False)
         endpoint.listener.add(membership)
         endpoint.call(membership, RequestVerified(request), now_s)
-
-    def _answer_again(
-        self, request: JoinReq, answer: Message | None, source: Address, destination: Address
-    ) -> None:
-        if answer is None:
-            self.endpoint.dropped.append(Dropped("copy of a request that has ended", "K6"))
-        else:
-            again = replace(answer, attempt=request.attempt)
-            self.endpoint.send(again, destination, source)
 
     def _invited(self, source: Address) -> bool:
         """Tell whether an invitation to this very source is outstanding (1.6)."""
@@ -119,7 +142,9 @@ class Admission:
             return RejectReason.WRONG_ROLE
         if session is not None and request.session_id not in {0, session.facts.session_id}:
             return RejectReason.NO_SUCH_SESSION
-        if request.role == Role.C_LEAF_TO_ROOT and request.leaf_dir & LeafDirection.D_ROOT:
+        if session is None and request.session_id == 0:
+            return RejectReason.NO_SUCH_SESSION
+        if request.leaf_dir & LeafDirection.D_ROOT:
             return RejectReason.DIRECTION
         if self._live_member(source):
             return RejectReason.ALREADY_MEMBER
@@ -128,11 +153,8 @@ class Admission:
         return None
 
     def _live_member(self, source: Address) -> bool:
-        """Tell whether this source already has a live membership or request here (R52)."""
-        return any(
-            membership.is_live or membership.state is State.QUEUED
-            for membership in self.endpoint.by_peer.get(source, ())
-        )
+        """Tell whether this source already has a live membership here (R52)."""
+        return any(membership.is_live for membership in self.endpoint.by_peer.get(source, ()))
 
     def _refuse(
         self,

@@ -1,8 +1,11 @@
 """What the end that is asked does: queue, PENDING, ACCEPT, REJECT."""
 
+from typing import Final
+
 from mpwire.core.events import (
     Admitted,
     CloseRequested,
+    DataSubmitted,
     Ended,
     Input,
     Joined,
@@ -10,9 +13,16 @@ from mpwire.core.events import (
     RequestGone,
     RequestVerified,
 )
-from mpwire.core.membership import OFFERED_VERSIONS, ROOT_ID, HeaderFields, Membership, action
+from mpwire.core.membership import (
+    FIRST_LEAF_ID,
+    OFFERED_VERSIONS,
+    ROOT_ID,
+    HeaderFields,
+    Membership,
+    action,
+)
 from mpwire.core.reception import Reception
-from mpwire.core.serial import plus
+from mpwire.core.serial import after, plus
 from mpwire.core.table import State
 from mpwire.core.timers import QUEUE_GRACE_S, TimerName
 from mpwire.vocabulary import WsaError
@@ -25,12 +35,14 @@ from mpwire.wire.messages import (
     Confirm,
     Data,
     JoinReq,
-    Message,
     Pending,
     Probe,
     Reject,
 )
 from mpwire.wire.registries import AbortReason, CancelResult, PendingState, RejectReason
+
+EARLY_DATA: Final = 64
+"""Messages kept of a root whose CONFIRM is still on its way; more are as good as lost."""
 
 
 @action
@@ -81,6 +93,7 @@ def accept_request(end: Membership, event: Input, now_s: float) -> None:
         end.next_data_seq = session.next_data_seq
     else:
         own.session_id, own.peer_id = end.request.session_id, ROOT_ID
+    end.max_payload = min(end.max_payload, end.request.max_payload)
     end.enter(State.ACCEPTING)
     end.send_request(
         Accept(
@@ -88,7 +101,7 @@ def accept_request(end: Membership, event: Input, now_s: float) -> None:
             resp_tag=own.own_tag,
             assigned_id=own.peer_id if session is not None else 0,
             leaf_dir=end.request.leaf_dir,
-            max_payload=end.request.max_payload,
+            max_payload=end.max_payload,
             next_data_seq=end.next_data_seq,
             session_desc=session.description if session is not None else None,
             timers=end.plan.announced(),
@@ -117,75 +130,106 @@ def repeat_accept(end: Membership, _event: Input, now_s: float) -> None:
 def settle_join(end: Membership, event: Input, now_s: float) -> None:
     """Become a member: the peer has confirmed."""
     assert isinstance(event, Confirm)
+    fault = _fault_of(end, event)
+    if fault:
+        end.drop(fault, "R39 R40 R41")
+        end.send_abort(AbortReason.PROTOCOL, event.seq)
+        end.enter(State.GONE)
+        end.report(Ended(WsaError.WSAECONNABORTED))
+        return
     if not end.is_root:
-        if event.session_desc is None or event.assigned_id == 0:
-            end.drop("SESSION_DESC is not in the root's half", "R40 R41")
-            end.send_abort(AbortReason.PROTOCOL, event.seq)
-            end.enter(State.GONE)
-            end.report(Ended(WsaError.WSAECONNABORTED))
-            return
         end.identity.own_id = event.assigned_id
-    settle(end, event.next_data_seq, now_s)
+    _settle(end, event.next_data_seq, now_s)
 
 
-def settle(end: Membership, peer_next_data_seq: int, now_s: float) -> None:
-    """Enter JOINED, send what was held back, and close if that was asked meanwhile."""
+def _fault_of(end: Membership, confirm: Confirm) -> str:
+    """Say what makes a CONFIRM unacceptable, or nothing."""
+    if confirm.leaf_dir != end.request.leaf_dir:
+        return f"CONFIRM.LeafDir is {confirm.leaf_dir}, not {end.request.leaf_dir}"
+    if (confirm.session_desc is None) is not end.is_root:
+        return "SESSION_DESC is not in the root's half"
+    if confirm.assigned_id != 0 if end.is_root else confirm.assigned_id < FIRST_LEAF_ID:
+        return "AssignedID is not in the root's half"
+    return ""
+
+
+def _settle(end: Membership, peer_next_data_seq: int, now_s: float) -> None:
+    """Enter JOINED, catch up with what came too early, and close if that was asked meanwhile."""
     end.reception = Reception(peer_next_data_seq)
     end.outstanding = None
     end.enter(State.JOINED)
     end.watch_peer(now_s)
     end.report(Joined())
-    held, end.held = end.held, []
-    again: list[Input] = [*held]
+    waiting: list[Input] = [*end.early, *end.held]
     if end.pending_close is not None:
-        again.append(end.pending_close)
-    for event in again:
+        waiting.append(end.pending_close)
+    end.early, end.held, end.pending_close = [], [], None
+    for event in waiting:
         end.step(event, now_s)
-
-
-def _settle_then(end: Membership, event: Message, now_s: float) -> None:
-    """Take a tag-valid message from the leaf as its CONFIRM, at the root only (RM22)."""
-    if not end.is_root:
-        end.drop("CONFIRM has not arrived yet", "RM22")
-        return
-    settle(end, end.request.next_data_seq, now_s)
-    end.step(event, now_s)
 
 
 @action
 def settle_by_data(end: Membership, event: Input, now_s: float) -> None:
-    """Let DATA stand for a lost CONFIRM."""
+    """Let DATA stand for a lost CONFIRM at the root; keep it until CONFIRM comes at a leaf."""
     assert isinstance(event, Data)
-    _settle_then(end, event, now_s)
+    if end.is_root:
+        _settle(end, end.request.next_data_seq, now_s)
+        end.step(event, now_s)
+    elif len(end.early) < EARLY_DATA:
+        end.early.append(event)
+    else:
+        end.drop("too much DATA before CONFIRM", "LF16")
 
 
 @action
 def settle_by_probe(end: Membership, event: Input, now_s: float) -> None:
-    """Let PROBE stand for a lost CONFIRM."""
+    """Let PROBE stand for a lost CONFIRM at the root."""
     assert isinstance(event, Probe)
-    _settle_then(end, event, now_s)
+    if end.is_root:
+        _settle(end, end.request.next_data_seq, now_s)
+        end.step(event, now_s)
+    else:
+        end.drop("CONFIRM has not arrived yet", "LF16")
 
 
 @action
 def settle_by_close(end: Membership, event: Input, now_s: float) -> None:
     """Let CLOSE stand for a lost CONFIRM, at either end: it ends what it proves.
 
-    A leaf was never told of the session, so that it missed nothing that it could count on.
+    Of a closing member nothing more is wanted.
     """
     assert isinstance(event, Close)
     end.pending_close = None
     if end.is_root:
-        settle(end, end.request.next_data_seq, now_s)
+        _settle(end, end.request.next_data_seq, now_s)
     else:
-        end.reception = Reception(plus(event.final_seq, 1))
-        end.enter(State.JOINED)
+        _settle_unconfirmed(end, event, now_s)
     end.step(event, now_s)
+
+
+def _settle_unconfirmed(end: Membership, close: Close, now_s: float) -> None:
+    """Take what a leaf got of a session that ended before its CONFIRM came.
+
+    The root's data starts with the oldest message that has come, or after the last: nobody said.
+    Nothing of this end's was sent, because nobody said either what its Member ID is (R81).
+    """
+    early, end.early = end.early, []
+    first_numbers = [plus(close.final_seq, 1), *(data.seq for data in early)]
+    end.reception = Reception(min(first_numbers, key=lambda seq: after(seq, close.final_seq)))
+    if end.held:
+        end.next_data_seq = end.held[0].seq
+    end.held = []
+    end.enter(State.JOINED)
+    for data in early:
+        end.step(data, now_s)
 
 
 @action
 def hold_data(end: Membership, event: Input, _now_s: float) -> None:
     """Keep data that our ACCEPT promised until the peer is known to be joined (R81, R84)."""
-    end.held.append(event)  # type: ignore[arg-type] # the table sends only DataSubmitted here
+    assert isinstance(event, DataSubmitted)
+    end.next_data_seq = plus(event.seq, 1)
+    end.held.append(event)
 
 
 @action
@@ -205,6 +249,13 @@ def undo_acceptance(end: Membership, event: Input, _now_s: float) -> None:
     _acknowledge_cancel(end, event, CancelResult.WAS_JOINED)
     end.enter(State.GONE)
     end.report(Ended(WsaError.WSAECONNRESET))
+
+
+@action
+def acknowledge_cancel(end: Membership, event: Input, _now_s: float) -> None:
+    """Answer a CANCEL of what is over already (R47)."""
+    assert isinstance(event, Cancel)
+    _acknowledge_cancel(end, event, CancelResult.WAS_JOINED)
 
 
 @action
@@ -241,6 +292,16 @@ def expire_request(end: Membership, _event: Input, _now_s: float) -> None:
 
 
 @action
+def supersede_request(end: Membership, _event: Input, _now_s: float) -> None:
+    """Take a request out of the queue that its socket has given up for a new one (R29).
+
+    Its CANCEL was lost or is late; without this the new attempt would meet its own ghost.
+    """
+    end.enter(State.GONE)
+    end.report(RequestGone(WsaError.WSAECONNRESET))
+
+
+@action
 def refuse_request(end: Membership, event: Input, _now_s: float) -> None:
     """Reject the request, for the reason given."""
     assert isinstance(event, Refused)
@@ -248,7 +309,6 @@ def refuse_request(end: Membership, event: Input, _now_s: float) -> None:
 
 
 def _reject(end: Membership, reason: RejectReason) -> None:
-    reject = Reject(**_echo(end, end.request), reason=reason, retry_after_s=0, detail=0)
-    end.answer = reject
-    end.send(reject)
+    end.reject = Reject(**_echo(end, end.request), reason=reason, retry_after_s=0, detail=0)
+    end.send(end.reject)
     end.enter(State.GONE)

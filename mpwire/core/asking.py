@@ -1,9 +1,11 @@
 """What the end that asks does: JOIN_REQ, cookie, polls, CONFIRM, CANCEL."""
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from mpwire.core.events import Input, Joined, JoinFailed
-from mpwire.core.membership import Membership, action
+from mpwire.core.membership import FIRST_LEAF_ID, Membership, action
 from mpwire.core.reception import Reception
 from mpwire.core.serial import plus
 from mpwire.core.table import State
@@ -23,7 +25,10 @@ from mpwire.wire.messages import (
 from mpwire.wire.numbers import VERSION
 from mpwire.wire.registries import AbortReason, CancelReason, RejectReason
 
-CODE_OF_REJECT: dict[int, WsaError] = {
+HIGHEST_ATTEMPT: Final = 255
+"""What the Attempt octet can count; no plan of ours comes near it."""
+
+CODE_OF_REJECT: Final[dict[int, WsaError]] = {
     RejectReason.ALREADY_MEMBER: WsaError.WSAEISCONN,
     RejectReason.NO_RESOURCES: WsaError.WSAENOBUFS,
     RejectReason.QOS_UNAVAILABLE: WsaError.WSAEOPNOTSUPP,
@@ -44,38 +49,52 @@ def request_join(end: Membership, _event: Input, now_s: float) -> None:
 
 @action
 def prove_address(end: Membership, event: Input, now_s: float) -> None:
-    """Repeat the request with the cookie, at once."""
+    """Repeat the request with the cookie, at once, unless all copies are spent (R77)."""
     assert isinstance(event, Challenge)
+    if _all_copies_spent(end):
+        end.drop("CHALLENGE after the last copy", "R77")
+        return
     end.enter(State.PROVING)
-    end.send_copy(now_s, cookie=event.cookie)
+    _prove(end, event, now_s)
+
+
+def _all_copies_spent(end: Membership) -> bool:
+    last = end.outstanding
+    assert isinstance(last, JoinReq)
+    return last.attempt >= end.plan.retransmissions
+
+
+def _prove(end: Membership, challenge: Challenge, now_s: float) -> None:
+    end.send_copy(now_s, cookie=challenge.cookie)
+    assert end.outstanding is not None
+    end.proven_attempt = end.outstanding.attempt
 
 
 @action
 def prove_again(end: Membership, event: Input, now_s: float) -> None:
     """Take a new cookie when the one we sent has aged out.
 
-    Only a CHALLENGE to the latest copy says so. One to an earlier, cookie-less copy is late.
+    Only a CHALLENGE to the latest copy says so; one to an earlier, cookie-less copy is late. And
+    of two in a row the second is a lie: the cookie it complains of has just been issued.
     """
     assert isinstance(event, Challenge)
     last = end.outstanding
     assert isinstance(last, JoinReq)
-    if event.attempt != last.attempt:
-        end.drop("CHALLENGE to an earlier copy", "RM2")
-        return
-    if end.state is State.PROVING and last.attempt >= end.plan.retransmissions:
+    if event.attempt != last.attempt or event.attempt == end.proven_attempt:
+        end.drop("CHALLENGE to an earlier copy, or to a fresh cookie", "RM2")
+    elif end.state is State.PENDING:
+        _prove(end, event, now_s)
+        _poll_later(end, now_s)
+    elif _all_copies_spent(end):
         end.drop("CHALLENGE after the last copy", "R77")
-        return
-    end.send_copy(now_s, cookie=event.cookie)
-    if end.state is State.PENDING:
-        _poll_later(end, end.plan.poll_s, now_s)
+    else:
+        _prove(end, event, now_s)
 
 
 @action
 def repeat_request(end: Membership, event: Input, now_s: float) -> None:
     """Repeat the request by the RTO law, or give up after MRC copies."""
-    last = end.outstanding
-    assert isinstance(last, JoinReq)
-    if last.attempt >= end.plan.retransmissions:
+    if _all_copies_spent(end):
         time_out_join(end, event, now_s)
         return
     end.send_copy(now_s)
@@ -88,18 +107,26 @@ def await_decision(end: Membership, event: Input, now_s: float) -> None:
     if end.state is State.PROVING:
         end.enter(State.PENDING)
     end.identity.peer_tag = event.resp_tag
-    _poll_later(end, max(event.poll_ms / 1000, end.plan.poll_s), now_s)
+    end.poll_s = max(event.poll_ms / 1000, end.plan.poll_s)
+    _poll_later(end, now_s)
 
 
-def _poll_later(end: Membership, poll_s: float, now_s: float) -> None:
-    end.set_timer(TimerName.RETRANSMIT, now_s + poll_s * end.entropy.uniform(1.0, 1.1))
+def _poll_later(end: Membership, now_s: float) -> None:
+    end.set_timer(TimerName.RETRANSMIT, now_s + end.poll_s * end.entropy.uniform(1.0, 1.1))
 
 
 @action
-def poll_decision(end: Membership, _event: Input, now_s: float) -> None:
-    """Ask again, so that a lost ACCEPT or a restarted peer is noticed."""
+def poll_decision(end: Membership, event: Input, now_s: float) -> None:
+    """Ask again, so that a lost ACCEPT or a restarted peer is noticed.
+
+    The copy that answers a CHALLENGE to this poll still needs a number of its own.
+    """
+    assert end.outstanding is not None
+    if end.outstanding.attempt + 2 > HIGHEST_ATTEMPT:
+        time_out_join(end, event, now_s)
+        return
     end.send_copy(now_s)
-    _poll_later(end, end.plan.poll_s, now_s)
+    _poll_later(end, now_s)
 
 
 @action
@@ -109,7 +136,7 @@ def confirm_join(end: Membership, event: Input, now_s: float) -> None:
     end.identity.peer_tag = event.resp_tag
     fault = _fault_of(end, event)
     if fault:
-        end.drop(fault, "R39 R40 R41")
+        end.drop(fault, "R24 R39 R40 R41")
         _abort_acceptance(end, event, AbortReason.PROTOCOL)
         end.enter(State.GONE)
         end.report(JoinFailed(WsaError.WSAECONNREFUSED))
@@ -124,15 +151,15 @@ def confirm_join(end: Membership, event: Input, now_s: float) -> None:
         end.next_data_seq = session.next_data_seq
         description = session.description
     end.reception = Reception(event.next_data_seq)
-    confirm = Confirm(
+    end.max_payload = min(end.max_payload, event.max_payload)
+    end.confirm = Confirm(
         **end.header(event.seq, event.attempt),
         assigned_id=0 if session is None else own.peer_id,
         next_data_seq=end.next_data_seq,
         leaf_dir=end.request.leaf_dir,
         session_desc=description,
     )
-    end.answer = confirm
-    end.send(confirm)
+    end.send(end.confirm)
     end.enter(State.JOINED)
     end.outstanding = None
     end.watch_peer(now_s)
@@ -145,7 +172,7 @@ def _fault_of(end: Membership, accept: Accept) -> str:
         return f"ACCEPT.LeafDir is {accept.leaf_dir}, asked for {end.request.leaf_dir}"
     if (accept.session_desc is None) is not end.is_root:
         return "SESSION_DESC is not in the root's half"
-    if (accept.assigned_id == 0) is not end.is_root:
+    if accept.assigned_id != 0 if end.is_root else accept.assigned_id < FIRST_LEAF_ID:
         return "AssignedID is not in the root's half"
     if accept.session_id == 0 or (end.is_root and accept.session_id != end.identity.session_id):
         return "ACCEPT names another session"
@@ -156,10 +183,10 @@ def _fault_of(end: Membership, accept: Accept) -> str:
 def confirm_again(end: Membership, event: Input, _now_s: float) -> None:
     """Answer another copy of ACCEPT with the same CONFIRM, echoing that copy (R42)."""
     assert isinstance(event, Accept)
-    if not isinstance(end.answer, Confirm):
+    if end.confirm is None:
         end.drop("ACCEPT to the end that was asked", "RM11")
         return
-    end.send(replace(end.answer, attempt=event.attempt))
+    end.send(replace(end.confirm, attempt=event.attempt))
 
 
 @action

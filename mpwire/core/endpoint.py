@@ -16,7 +16,6 @@ from mpwire.core.entropy import Entropy
 from mpwire.core.events import (
     Address,
     ClearTimer,
-    Deferred,
     Dropped,
     Forgotten,
     Input,
@@ -34,7 +33,6 @@ from mpwire.core.listener import Listener
 from mpwire.core.membership import Identity, Membership
 from mpwire.core.replies import OUT_OF_THE_BLUE, Limiter, version_negotiation
 from mpwire.core.session import Session
-from mpwire.core.table import State
 from mpwire.core.timers import TimerPlan, TimerQueue
 from mpwire.wire.codec import decode_untrusted, encode, unknown_mandatory
 from mpwire.wire.errors import DecodeError, UnsupportedVersion
@@ -114,7 +112,13 @@ class Endpoint:
 
     def call(self, membership: Membership, event: Input, now_s: float) -> None:
         """Give an input to a membership and carry out its effects."""
-        for effect in membership.handle(event, now_s):
+        known_tag = membership.identity.peer_tag
+        effects = membership.handle(event, now_s)
+        peer_tag = membership.identity.peer_tag
+        if peer_tag != known_tag:
+            self.by_peer_tag.pop((membership.peer, known_tag), None)
+            self.by_peer_tag[membership.peer, peer_tag] = membership
+        for effect in effects:
             match effect:
                 case Send(message):
                     self.send(message, membership.local, membership.peer)
@@ -128,9 +132,6 @@ class Endpoint:
                     self._forget(membership, now_s)
                 case _:
                     self.reports.append((membership, effect))
-        peer_tag = membership.identity.peer_tag
-        if peer_tag and membership.state is not State.GONE:
-            self.by_peer_tag[membership.peer, peer_tag] = membership
 
     def _forget(self, membership: Membership, now_s: float) -> None:
         """Drop all state but the tombstone that keeps an old request dead (K6)."""
@@ -142,11 +143,7 @@ class Endpoint:
         if not others:
             del self.by_peer[membership.peer]
         if not membership.initiator:
-            self.tombstones.bury(membership.peer, membership.request, membership.answer, now_s)
-
-    def defer(self, membership: Membership, now_s: float) -> None:
-        """Leave the head of the queue undecided (CF_DEFER)."""
-        self.call(membership, Deferred(), now_s)
+            self.tombstones.bury(membership.peer, membership.request, membership.reject, now_s)
 
     def stop_listening(self, reason: RejectReason, now_s: float) -> None:
         """Refuse everybody who waits and admit nobody any more (LI14)."""
@@ -194,7 +191,8 @@ class Endpoint:
             message = decode_untrusted(data)
         except UnsupportedVersion as error:
             self.drop(str(error), error.rule)
-            if len(data) >= JOIN_REQ_MIN_OCTETS and self.limiter.admits(source, now_s):
+            answerable = len(data) >= JOIN_REQ_MIN_OCTETS and error.invariant.init_tag != 0
+            if answerable and self.limiter.admits(source, now_s):
                 self.send(version_negotiation(error.invariant), destination, source)
             return
         except DecodeError as error:

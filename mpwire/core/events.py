@@ -57,6 +57,11 @@ class Refused:
 
 
 @dataclass(slots=True)
+class Superseded:
+    """The same socket of the peer has begun a new attempt, so that it gave up this one (R29)."""
+
+
+@dataclass(slots=True)
 class CloseRequested:
     """The layer above ends this membership gracefully."""
 
@@ -100,6 +105,7 @@ Input: TypeAlias = (
     | Admitted
     | Deferred
     | Refused
+    | Superseded
     | CloseRequested
     | AbortRequested
     | DataSubmitted

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from mpwire.core.events import Address
 from mpwire.core.membership import Membership
 from mpwire.vocabulary import WsaError
 from mpwire.wire.registries import Role
@@ -23,13 +24,15 @@ class ListenerState(Enum):
     """The condition function deferred the head (LI-DEFERRED)."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Entry:
     """One request in the queue; one that ended keeps its place until WSPAccept meets it (D17)."""
 
     membership: Membership
     gone: WsaError | None = None
     """Why WSPAccept will fail: ECONNRESET withdrawn, EACCES expired."""
+    parked: bool = False
+    """Whether an invitation of ours to the same leaf hides it from WSPAccept (RM16)."""
 
 
 @dataclass(slots=True)
@@ -46,11 +49,16 @@ class Listener:
     @property
     def state(self) -> ListenerState:
         """Return the state that the head of the queue makes."""
-        if not self.entries:
+        head = self.head
+        if head is None:
             return ListenerState.IDLE
-        head = self.entries[0]
         deferred = head.membership.deferred and head.gone is None
         return ListenerState.DEFERRED if deferred else ListenerState.QUEUED
+
+    @property
+    def head(self) -> Entry | None:
+        """Return the entry that the next WSPAccept decides about."""
+        return next((entry for entry in self.entries if not entry.parked), None)
 
     @property
     def is_full(self) -> bool:
@@ -59,8 +67,14 @@ class Listener:
 
     @property
     def indicates(self) -> bool:
-        """Tell whether the condition of FD_ACCEPT holds: a head that nobody deferred (W44)."""
-        return self.state is ListenerState.QUEUED
+        """Tell whether the condition of FD_ACCEPT holds.
+
+        A request is there to be accepted, and the head of the queue is not deferred (W44); one
+        that has ended is no reason to wake anybody (D17).
+        """
+        return self.state is ListenerState.QUEUED and any(
+            entry.gone is None and not entry.parked for entry in self.entries
+        )
 
     def add(self, membership: Membership) -> None:
         """Append a verified request (LI3, LI9)."""
@@ -73,9 +87,14 @@ class Listener:
             if entry.membership is membership:
                 entry.gone = code
 
-    def take(self) -> Entry:
-        """Remove the head, which has been decided (LI10, LI12)."""
-        return self.entries.pop(0)
+    def take(self, entry: Entry) -> None:
+        """Remove an entry that has been decided (LI10, LI12)."""
+        self.entries.remove(entry)
+
+    def park(self, leaf: Address | None) -> None:
+        """Hide the requests of a leaf that is being invited, show all others (RM16, RM8)."""
+        for entry in self.entries:
+            entry.parked = entry.membership.peer == leaf
 
     def resize(self, backlog: int) -> list[Membership]:
         """Change the backlog; return the requests that no longer fit (LI13, D24)."""

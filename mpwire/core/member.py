@@ -205,13 +205,14 @@ def end_closed(end: Membership, event: Input, now_s: float) -> None:
 
 
 def _acknowledge(end: Membership, close: Close) -> None:
+    """Answer CLOSE; RcvNext never exceeds the FinalSeq that the peer claims (R57)."""
     assert end.reception is not None
     complete = end.reception.complete_to(close.final_seq)
     end.send(
         CloseAck(
             **end.header(close.seq, close.attempt),
             ack_flags=0 if complete else CloseAckFlag.DATA_MISSING,
-            rcv_next=end.reception.next_seq,
+            rcv_next=plus(close.final_seq, 1) if complete else end.reception.next_seq,
             final_seq=_final_seq(end),
         )
     )
@@ -246,9 +247,9 @@ def stop_draining(end: Membership, _event: Input, now_s: float) -> None:
 
 
 @action
-def leave_draining(end: Membership, _event: Input, now_s: float) -> None:
-    """Stop waiting because the handle was closed; nobody is left to be told (W76)."""
-    _linger(end, now_s)
+def leave_draining(end: Membership, event: Input, now_s: float) -> None:
+    """Stop waiting because this end is done as well (W76, D41)."""
+    stop_draining(end, event, now_s)
 
 
 # Aborting -------------------------------------------------------------------------------------

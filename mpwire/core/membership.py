@@ -32,8 +32,8 @@ from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, Kind, State, kind
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.errors import LocalProtocolError
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, JoinReq, Message, SessionDesc
-from mpwire.wire.numbers import VERSION
+from mpwire.wire.messages import Abort, Confirm, Data, JoinReq, Message, Reject, SessionDesc
+from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, VERSION
 from mpwire.wire.registries import AbortReason, LeafDirection
 
 FIRST_LEAF_ID = 2
@@ -99,10 +99,18 @@ class Membership:
     state: State = State.NEW
     outstanding: Message | None = None
     """Last copy sent of the request of this state; its Attempt counts the copies."""
-    answer: Message | None = None
-    """What a late copy of the peer's request is answered with: CONFIRM, CLOSE_ACK or REJECT."""
+    confirm: Confirm | None = None
+    """What every copy of the peer's ACCEPT is answered with (R42)."""
+    reject: Reject | None = None
+    """What every later copy of the peer's JOIN_REQ is answered with (R38)."""
     timeout_code: WsaError = WsaError.WSAETIMEDOUT
     unreachable_count: int = 0
+    poll_s: float = 0.0
+    """How long to wait between polls: what the peer asked for, but no less than our plan."""
+    proven_attempt: int = 0
+    """The copy that answered the last CHALLENGE; its cookie cannot have aged out yet."""
+    max_payload: int = MAX_PAYLOAD_OCTETS
+    """Octets of payload that both ends can take (R88)."""
     deferred: bool = False
     next_data_seq: int = 0
     """Sequence number after the last message this end originated for the peer."""
@@ -112,6 +120,8 @@ class Membership:
     pending_close: CloseRequested | None = None
     held: list[DataSubmitted] = field(default_factory=list)
     """Data promised by our ACCEPT, kept until the peer is known to be joined (R81)."""
+    early: list[Data] = field(default_factory=list)
+    """Data that overtook the CONFIRM which says what it is."""
     heard_s: float = 0.0
     effects: list[Effect] = field(default_factory=list)
 
@@ -163,7 +173,7 @@ class Membership:
         if row is not None:
             ACTIONS[row.action](self, event, now_s)
             assert self.state in row.next_states, (row, self.state)
-        elif kind in IGNORED.get(self.state, ()):
+        elif kind in IGNORED[self.state]:
             self.drop(f"{kind.value} in state {self.state.value}", "table")
         else:
             raise LocalProtocolError(f"{kind.value} is illegal in state {self.state.value}")

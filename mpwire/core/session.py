@@ -28,8 +28,8 @@ class SessionInput(Enum):
     MEMBER_JOINED = "a member joined"
     MEMBER_ENDED = "a member ended, others remain"
     LAST_ENDED = "the last member ended"
-    DISMANTLED = "api: dismantle, with members"
-    ENDED_EMPTY = "api: dismantle or abort, nobody to wait for"
+    DISMANTLED = "api: dismantle or abort, with members"
+    ENDED_EMPTY = "api: dismantle or abort, without members"
 
 
 class SessionRow(NamedTuple):
@@ -45,20 +45,20 @@ I = SessionInput  # noqa: E741 - one letter each keeps the table on one screen
 TRANSITIONS: Final[dict[tuple[SessionState, SessionInput], SessionRow]] = {
     (S.OPEN, I.MEMBER_JOINED): SessionRow(S.ACTIVE, "RS5 RS8"),
     (S.OPEN, I.DISMANTLED): SessionRow(S.DISMANTLING, "RS11 R53"),
-    (S.OPEN, I.ENDED_EMPTY): SessionRow(S.DEAD, "RS11 RS13 RS14"),
+    (S.OPEN, I.ENDED_EMPTY): SessionRow(S.DEAD, "RS11 RS13"),
     (S.ACTIVE, I.MEMBER_JOINED): SessionRow(S.ACTIVE, "RS5 RS8"),
     (S.ACTIVE, I.MEMBER_ENDED): SessionRow(S.ACTIVE, "RS10"),
     (S.ACTIVE, I.LAST_ENDED): SessionRow(S.OPEN, "RS10"),
-    (S.ACTIVE, I.DISMANTLED): SessionRow(S.DISMANTLING, "RS11 RS13"),
-    (S.ACTIVE, I.ENDED_EMPTY): SessionRow(S.DEAD, "RS14"),
+    (S.ACTIVE, I.DISMANTLED): SessionRow(S.DISMANTLING, "RS11 RS13 RS14"),
     (S.DISMANTLING, I.MEMBER_JOINED): SessionRow(S.DISMANTLING, "R53"),
     (S.DISMANTLING, I.MEMBER_ENDED): SessionRow(S.DISMANTLING, "RS15"),
     (S.DISMANTLING, I.LAST_ENDED): SessionRow(S.DEAD, "RS16"),
-    (S.DISMANTLING, I.ENDED_EMPTY): SessionRow(S.DEAD, "RS14"),
 }
 """Every other cell is impossible: a mistake of ours, not of any peer."""
 
 JOINED: Final = frozenset({State.JOINED, State.SUSPECT})
+ADMITTED: Final = JOINED | {State.ACCEPTING}
+"""Ends that data can be given to: what is not joined yet keeps it until it is (R81)."""
 
 
 @dataclass(slots=True)
@@ -107,9 +107,9 @@ class Session:
         return [
             member
             for member in self.members.values()
-            if member.may_send and member.state in JOINED | {State.ACCEPTING}
+            if member.may_send and member.state in ADMITTED
         ]
 
     def has_member(self) -> bool:
-        """Tell whether anybody is joined right now."""
-        return any(member.state in JOINED for member in self.members.values())
+        """Tell whether anybody is joined, or has at least been admitted."""
+        return any(member.state in ADMITTED for member in self.members.values())

@@ -66,6 +66,7 @@ class Kind(Enum):
     ADMIT = "api: accept"
     DEFER = "api: defer"
     REFUSE = "api: refuse"
+    SUPERSEDE = "api: supersede"
     CLOSE = "api: close"
     ABORT = "api: abort"
     SEND = "api: send"
@@ -107,7 +108,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.NEW, K.JOIN): Row("request_join", (S.ASKING,), "RM1 LF1"),
     (S.NEW, K.VERIFIED): Row("queue_request", (S.QUEUED,), "RM14 LI3"),
     # The end that asks.
-    (S.ASKING, K.IN_CHALLENGE): Row("prove_address", (S.PROVING,), "RM2 LF3"),
+    (S.ASKING, K.IN_CHALLENGE): Row("prove_address", (S.ASKING, S.PROVING), "RM2 LF3 R77"),
     (S.ASKING, K.IN_REJECT): Row("fail_rejected", (S.GONE,), "RM8 LF8"),
     (S.ASKING, K.IN_VERSION_NEG): Row("fail_version", (S.ASKING, S.GONE), "RM9"),
     (S.ASKING, K.RETRANSMIT): Row("repeat_request", (S.ASKING, S.GONE), "RM4 RM5 LF5 LF6"),
@@ -127,7 +128,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.PENDING, K.IN_PENDING): Row("await_decision", (S.PENDING,), "RM3 LF4"),
     (S.PENDING, K.IN_ACCEPT): Row("confirm_join", (S.JOINED, S.GONE), "RM7 LF7"),
     (S.PENDING, K.IN_REJECT): Row("fail_rejected", (S.GONE,), "RM8 LF8"),
-    (S.PENDING, K.RETRANSMIT): Row("poll_decision", (S.PENDING,), "RM6 LF5"),
+    (S.PENDING, K.RETRANSMIT): Row("poll_decision", (S.PENDING, S.CANCELLING), "RM6 LF5"),
     (S.PENDING, K.LIMIT): Row("time_out_join", (S.CANCELLING,), "RM5 LF6"),
     (S.PENDING, K.WITHDRAW): Row("withdraw_request", (S.CANCELLING,), "RS7 LF9"),
     (S.PENDING, K.NET_UNREACHABLE): Row("note_unreachable", (S.PENDING,), "RM5 LF6"),
@@ -142,6 +143,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.QUEUED, K.ADMIT): Row("accept_request", (S.ACCEPTING,), "RM19 LF14"),
     (S.QUEUED, K.DEFER): Row("defer_request", (S.QUEUED,), "RM21 LI11"),
     (S.QUEUED, K.REFUSE): Row("refuse_request", (S.GONE,), "RM20 LI13 LI14"),
+    (S.QUEUED, K.SUPERSEDE): Row("supersede_request", (S.GONE,), "R29 R52"),
     (S.ACCEPTING, K.IN_CONFIRM): Row("settle_join", (S.JOINED, S.CLOSING, S.GONE), "RM22 LF16"),
     (S.ACCEPTING, K.IN_DATA): Row("settle_by_data", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
     (S.ACCEPTING, K.IN_PROBE): Row("settle_by_probe", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
@@ -175,41 +177,66 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.CLOSING, K.IN_DATA): Row("deliver_data", (S.CLOSING,), "RM38"),
     (S.CLOSING, K.IN_ACCEPT): Row("confirm_again", (S.CLOSING,), "R42"),
     (S.CLOSING, K.IN_PROBE): Row("answer_probe", (S.CLOSING,), "R70"),
+    (S.CLOSING, K.IN_CANCEL): Row("undo_acceptance", (S.CLOSING, S.GONE), "RM25 R47"),
     (S.CLOSING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
     (S.CLOSING, K.CLOSE): Row("keep_closing", (S.CLOSING,), "R58"),
     (S.CLOSING, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     (S.DRAINING, K.IN_DATA): Row("drain_data", (S.DRAINING, S.LINGERING), "RM33 LF26"),
     (S.DRAINING, K.IN_CLOSE): Row("acknowledge_close", (S.DRAINING,), "R56"),
     (S.DRAINING, K.IN_PROBE): Row("answer_probe", (S.DRAINING,), "R70"),
+    (S.DRAINING, K.IN_CANCEL): Row("undo_acceptance", (S.DRAINING, S.GONE), "RM25 R47"),
     (S.DRAINING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
     (S.DRAINING, K.LIMIT): Row("stop_draining", (S.LINGERING,), "RM33 LF26"),
     (S.DRAINING, K.CLOSE): Row("leave_draining", (S.LINGERING,), "W76"),
     (S.DRAINING, K.ABORT): Row("leave_draining", (S.LINGERING,), "W76"),
     (S.LINGERING, K.IN_CLOSE): Row("acknowledge_close", (S.LINGERING,), "RM40"),
+    (S.LINGERING, K.IN_CANCEL): Row("acknowledge_cancel", (S.LINGERING,), "RM40 R47"),
     (S.LINGERING, K.LIMIT): Row("forget", (S.GONE,), "RM41"),
     (S.LINGERING, K.CLOSE): Row("keep_closing", (S.LINGERING,), "W76"),
     (S.LINGERING, K.ABORT): Row("keep_closing", (S.LINGERING,), "W76"),
 }
 
 CALLS: Final = frozenset(
-    {K.JOIN, K.VERIFIED, K.WITHDRAW, K.ADMIT, K.DEFER, K.REFUSE, K.CLOSE, K.ABORT, K.SEND}
+    {
+        K.JOIN,
+        K.VERIFIED,
+        K.WITHDRAW,
+        K.ADMIT,
+        K.DEFER,
+        K.REFUSE,
+        K.SUPERSEDE,
+        K.CLOSE,
+        K.ABORT,
+        K.SEND,
+    }
 )
 """Inputs under our own control: outside their rows they are ILLEGAL, never ignored."""
 
-ARRIVALS: Final = frozenset(kind for kind in K if kind.value.startswith("in:")) - {K.VERIFIED}
-FROM_PEER: Final = ARRIVALS - {K.PORT_UNREACHABLE, K.NET_UNREACHABLE}
+TIMERS: Final = frozenset({K.RETRANSMIT, K.LIMIT, K.KEEPALIVE})
+"""Inputs that arrive only where they were set, because every change of state stops them."""
+
+ARRIVALS: Final = frozenset(K) - CALLS - TIMERS
+HINTS: Final = frozenset({K.PORT_UNREACHABLE, K.NET_UNREACHABLE})
+FROM_PEER: Final = ARRIVALS - HINTS
 """Tag-valid messages: each proves that the peer lives (RM26)."""
 
-IGNORED: Final[dict[State, frozenset[Kind]]] = {
-    state: frozenset(kind for kind in ARRIVALS if (state, kind) not in TRANSITIONS)
-    for state in S
-    if state not in {S.NEW, S.SUSPECT}
-}
-"""Arrivals that change nothing: late copies, answers to nothing, messages of the other role.
 
-NEW hears nothing: no tag of it is known to anyone. SUSPECT becomes JOINED before it is looked up.
-Timers never arrive in a state that did not set them, because every change of state stops them.
-"""
+def _can_arrive(state: State, kind: Kind) -> bool:
+    """Tell whether an arrival can be met in a state.
+
+    NEW hears nothing, because no tag of it is known to anyone. In SUSPECT all that the peer sends
+    has turned the state into JOINED before it is looked up, but for PROBE_ACK, which has a row.
+    """
+    return state is not S.NEW and (state is not S.SUSPECT or kind in HINTS)
+
+
+IGNORED: Final[dict[State, frozenset[Kind]]] = {
+    state: frozenset(
+        kind for kind in ARRIVALS if _can_arrive(state, kind) and (state, kind) not in TRANSITIONS
+    )
+    for state in S
+}
+"""Arrivals that change nothing: late copies, answers to nothing, messages of the other role."""
 
 KIND_OF: Final[dict[type, Kind]] = {
     messages.VersionNeg: K.IN_VERSION_NEG,
@@ -233,6 +260,7 @@ KIND_OF: Final[dict[type, Kind]] = {
     events.Admitted: K.ADMIT,
     events.Deferred: K.DEFER,
     events.Refused: K.REFUSE,
+    events.Superseded: K.SUPERSEDE,
     events.CloseRequested: K.CLOSE,
     events.AbortRequested: K.ABORT,
     events.DataSubmitted: K.SEND,

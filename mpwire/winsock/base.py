@@ -40,7 +40,7 @@ class Blocked:
     call: str
     handle: int
     retry: Callable[[float], Value | None] | None
-    """Tries again; None while there is still nothing. Joins are completed by their report."""
+    """Tries again; returns None if there is still nothing. None: not to be tried (again) now."""
 
 
 @dataclass(slots=True)
@@ -167,16 +167,22 @@ class ProviderBase:
         return waiting
 
     def wake(self, call: str, socket: Socket, now_s: float) -> None:
-        """Let calls that wait on a socket try again, the oldest first."""
+        """Let calls that wait on a socket try again, the oldest first.
+
+        A try may wake others, but never itself.
+        """
         for waiting in [*self.blocked.values()]:
-            if (waiting.call, waiting.handle) != (call, socket.handle) or waiting.retry is None:
+            retry = waiting.retry
+            if (waiting.call, waiting.handle) != (call, socket.handle) or retry is None:
                 continue
+            waiting.retry = None
             try:
-                value = waiting.retry(now_s)
+                value = retry(now_s)
             except SocketError as error:
                 self.finish(waiting, error=error)
             else:
                 if value is None:
+                    waiting.retry = retry
                     return
                 self.finish(waiting, value)
 
@@ -184,21 +190,19 @@ class ProviderBase:
         self, waiting: Blocked, value: Value | None = None, error: SocketError | None = None
     ) -> None:
         """Complete a waiting call."""
-        if self.blocked.pop(waiting.token, None) is not None:
-            self.completions.append(Completion(waiting.token, value, error))
+        del self.blocked[waiting.token]
+        self.completions.append(Completion(waiting.token, value, error))
 
-    def finish_all(self, socket: Socket, call: str | None, outcome: Value | SocketError) -> None:
-        """Complete the calls that wait on a socket: one kind of them, or all."""
-        for waiting in [*self.blocked.values()]:
-            if waiting.handle == socket.handle and call in {None, waiting.call}:
-                if isinstance(outcome, SocketError):
-                    self.finish(waiting, error=outcome)
-                else:
-                    self.finish(waiting, outcome)
-
-    def cancel_blocking_call(self, token: int) -> None:
-        """Cancel a waiting call; it completes with WSAEINTR (W28)."""
-        waiting = self.blocked.get(token)
-        if waiting is not None:
-            error = SocketError(WsaError.WSAEINTR, f"{waiting.call} was cancelled")
-            self.finish(waiting, error=error)
+    def finish_all(self, socket: Socket, call: str | None, outcome: Value | SocketError) -> int:
+        """Complete the calls that wait on a socket, of one kind or all; return how many did."""
+        found = [
+            waiting
+            for waiting in self.blocked.values()
+            if waiting.handle == socket.handle and call in {None, waiting.call}
+        ]
+        for waiting in found:
+            if isinstance(outcome, SocketError):
+                self.finish(waiting, error=outcome)
+            else:
+                self.finish(waiting, outcome)
+        return len(found)

@@ -7,6 +7,7 @@ from mpwire.core.table import State
 from mpwire.vocabulary import JoinFlag, ShutdownHow, WsaError
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.reactions import Reactions
+from mpwire.winsock.record import FD_CLOSE
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.registries import CloseReason, RejectReason
 
@@ -16,7 +17,6 @@ REASON = {
     Role.LEAF: CloseReason.LEAVE,
     Role.INVITED: CloseReason.LEAVE,
 }
-OVER = frozenset({State.GONE, State.LINGERING})
 
 
 class Ending(Reactions):
@@ -54,8 +54,7 @@ class Ending(Reactions):
         if endpoint is None or not connected:
             raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
         if how is not ShutdownHow.SEND:
-            socket.receive_shut = True
-            socket.queue.clear()
+            self._stop_receiving(socket)
         if how is not ShutdownHow.RECEIVE and not socket.send_shut:
             socket.send_shut = True
             if socket.role is Role.ROOT:
@@ -63,6 +62,15 @@ class Ending(Reactions):
             elif socket.ended is None:
                 self._end_membership(socket, endpoint, now_s)
         self.collect(endpoint, now_s)
+
+    def _stop_receiving(self, socket: Socket) -> None:
+        """Throw away what nobody will read; an FD_CLOSE that waited for it waits no more (W73)."""
+        socket.receive_shut = True
+        socket.queue.clear()
+        error = SocketError(WsaError.WSAESHUTDOWN, "the receive side was shut down")
+        self.finish_all(socket, "recv", error)
+        if socket.ended is not None:
+            self.occur(socket, FD_CLOSE, socket.ended)
 
     def close(self, handle: int, now_s: float) -> None:
         """Give the descriptor back; nothing is ever recorded on it again (W76).
@@ -72,11 +80,15 @@ class Ending(Reactions):
         """
         socket = self.find(handle)
         del self.sockets[handle]
-        aborted = SocketError(WsaError.WSA_OPERATION_ABORTED, "the socket was closed")
-        self.finish_all(socket, None, aborted)
         endpoint = socket.endpoint
         if endpoint is None:
             return
+        aborted = SocketError(WsaError.WSA_OPERATION_ABORTED, "the socket was closed")
+        if socket.pending is not None:
+            self._withdraw(socket, endpoint, aborted, now_s)
+        elif socket.parent is not None and socket.parent.pending is socket:
+            self._withdraw(socket.parent, endpoint, aborted, now_s)
+        self.finish_all(socket, None, aborted)
         if socket.parent is None:
             del self.holders[endpoint.local]
         if socket.role is Role.ROOT:
@@ -89,50 +101,56 @@ class Ending(Reactions):
             self.owners.pop(socket.membership, None)
         self.collect(endpoint, now_s)
 
-    def _end_membership(self, socket: Socket, endpoint: Endpoint, now_s: float) -> None:
-        """Withdraw, abort or close the membership that a P, L or A stands for."""
-        membership = socket.membership
-        if membership is None or membership.state is State.GONE:
+    def cancel_blocking_call(self, token: int, now_s: float) -> None:
+        """Cancel a waiting call, which completes with WSAEINTR; a join is withdrawn (W28)."""
+        waiting = self.blocked.get(token)
+        if waiting is None:
             return
-        original = socket.parent or socket
-        if original.pending is socket:
-            original.pending = None
-            if endpoint.session is not None:
-                endpoint.session.invitation = None
-            self.owners.pop(membership, None)
-            endpoint.call(membership, Withdrawn(), now_s)
+        error = SocketError(WsaError.WSAEINTR, f"{waiting.call} was cancelled")
+        socket = self.sockets[waiting.handle]
+        if socket.pending is not None and waiting.call == "join_leaf":
+            endpoint = self.bind_implicitly(socket)
+            self._withdraw(socket, endpoint, error, now_s)
+            self.collect(endpoint, now_s)
         else:
-            self._end(membership, endpoint, REASON[socket.role], socket.linger_s, now_s)
+            self.finish(waiting, error=error)
+
+    def _withdraw(
+        self, original: Socket, endpoint: Endpoint, error: SocketError, now_s: float
+    ) -> None:
+        """Cancel an outstanding join; no event tells of it (D21, D28)."""
+        assert original.pending is not None
+        membership = original.pending.membership
+        assert membership is not None
+        self.give_up_join(endpoint, original, error)
+        endpoint.call(membership, Withdrawn(), now_s)
+
+    def _end_membership(self, socket: Socket, endpoint: Endpoint, now_s: float) -> None:
+        """Close the membership that a P, L or A stands for, or abort it."""
+        if socket.membership is not None:
+            self._end(socket, socket.membership, endpoint, now_s)
 
     def _end(
-        self,
-        membership: Membership,
-        endpoint: Endpoint,
-        reason: CloseReason,
-        linger_s: float | None,
-        now_s: float,
+        self, socket: Socket, membership: Membership, endpoint: Endpoint, now_s: float
     ) -> None:
-        event = AbortRequested() if linger_s == 0 else CloseRequested(reason)
-        endpoint.call(membership, event, now_s)
+        """End one membership; linger says how, but only when the handle itself goes (W81)."""
+        aborts = socket.linger_s == 0 and socket.handle not in self.sockets
+        if membership.state is not State.GONE:
+            event = AbortRequested() if aborts else CloseRequested(REASON[socket.role])
+            endpoint.call(membership, event, now_s)
 
     def _dismantle(self, root: Socket, endpoint: Endpoint, now_s: float) -> None:
         """End the session for everybody: members, waiting requests, the invitation (RS11-RS14)."""
         session = endpoint.session
         assert session is not None
         if root.pending is not None:
-            self._withdraw_invitation(root, endpoint, now_s)
+            interrupted = SocketError(WsaError.WSAEINTR, "the session was dismantled")
+            self._withdraw(root, endpoint, interrupted, now_s)
         endpoint.stop_listening(RejectReason.SESSION_CLOSING, now_s)
+        refused = SocketError(WsaError.WSAEINVAL, "the socket does not listen any more")
+        self.finish_all(root, "accept", refused)
         members = [*session.members.values()]
         if not session.is_ending:
-            waits = bool(members) and root.linger_s != 0
-            session.step(SessionInput.DISMANTLED if waits else SessionInput.ENDED_EMPTY)
+            session.step(SessionInput.DISMANTLED if members else SessionInput.ENDED_EMPTY)
         for membership in members:
-            if membership.state not in OVER:
-                self._end(membership, endpoint, CloseReason.DISMANTLE, root.linger_s, now_s)
-
-    def _withdraw_invitation(self, root: Socket, endpoint: Endpoint, now_s: float) -> None:
-        """Cancel the outstanding invitation; its P stays dead and hears nothing (D28)."""
-        pending = root.pending
-        assert pending is not None
-        self._end_membership(pending, endpoint, now_s)
-        pending.membership = None
+            self._end(root, membership, endpoint, now_s)

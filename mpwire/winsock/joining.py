@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from mpwire.core import Endpoint
-from mpwire.core.events import Address, Admitted, Refused
+from mpwire.core import Endpoint, Membership
+from mpwire.core.events import Address, Admitted, Deferred, Refused
 from mpwire.core.listener import Entry, Listener
 from mpwire.core.membership import OFFERED_VERSIONS
 from mpwire.vocabulary import Condition, JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.base import Accepted, Blocked
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.reactions import Reactions
-from mpwire.winsock.record import FD_ACCEPT
+from mpwire.winsock.record import FD_ACCEPT, FD_CONNECT
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import check_peer
 from mpwire.wire.codec import pad_join_request
@@ -31,6 +31,8 @@ LEAF_DIRECTION: Final = {
     JoinFlag.BOTH: LeafDirection.SEND | LeafDirection.RECEIVE,
 }
 """What dwFlags of a joining leaf allow the leaf."""
+FLAG_OF_DIRECTION: Final = {direction: flag for flag, direction in LEAF_DIRECTION.items()}
+"""In which directions a leaf acts that was invited: the invitation says it."""
 MIRRORED: Final = {
     JoinFlag.SENDER_ONLY: LeafDirection.RECEIVE,
     JoinFlag.RECEIVER_ONLY: LeafDirection.SEND,
@@ -120,7 +122,12 @@ class Joining(Reactions):
             raise SocketError(WsaError.WSAEISCONN, f"{address} is a member")
         if socket.role is Role.ROOT:
             self.check_descriptor_free()
-        local = self.transport.source_for(endpoint.local, address)
+        try:
+            local = self.transport.source_for(endpoint.local, address)
+        except SocketError as error:
+            if socket.blocking or error.code is not WsaError.WSAENETUNREACH:
+                raise
+            return self._fail_at_once(socket, error.code)
         socket.record.rearm_connect()
         socket.asked_flag, socket.callee_capacity = flag, callee_capacity
         request = self._request(endpoint, flag, caller_data)
@@ -131,8 +138,19 @@ class Joining(Reactions):
         socket.pending = joined
         if endpoint.session is not None:
             endpoint.session.invitation = membership
+        if endpoint.listener is not None:
+            endpoint.listener.park(address)
         self.collect(endpoint, now_s)
         return self.block("join_leaf", socket) if socket.blocking else joined.handle
+
+    def _fail_at_once(self, socket: Socket, code: WsaError) -> int:
+        """Fail a nonblocking join that no datagram can leave for, by event as ever (W23, W37)."""
+        socket.record.rearm_connect()
+        joined = self._new_leaf(socket) if socket.role is Role.ROOT else socket
+        joined.usable = False
+        socket.error = code
+        self.occur(socket, FD_CONNECT, code)
+        return joined.handle
 
     def _check_join(
         self, socket: Socket, address: Address, flags: int, caller_data: bytes | None
@@ -141,7 +159,7 @@ class Joining(Reactions):
             raise SocketError(WsaError.WSAEINVAL, "the socket has no multipoint flags")
         if socket.pending is not None:
             raise SocketError(WsaError.WSAEALREADY, "a join is outstanding")
-        if socket.role in {Role.ROOT_LEAF, Role.INVITED} and not socket.usable:
+        if socket.is_unusable_handle:
             raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
         if socket.role is not Role.ROOT and (socket.membership or socket.ended is not None):
             raise SocketError(WsaError.WSAEISCONN, "the socket is a member of a session")
@@ -203,7 +221,6 @@ class Joining(Reactions):
             parent=parent,
             blocking=parent.blocking,
             linger_s=parent.linger_s,
-            join_flag=parent.join_flag,
         )
         self.sockets[socket.handle] = socket
         return socket
@@ -235,32 +252,45 @@ class Joining(Reactions):
     def _accept_head(
         self, socket: Socket, condition: ConditionFunction | None, now_s: float
     ) -> Accepted | None:
-        """Decide about the head, or return None when the queue is empty; re-enables FD_ACCEPT."""
+        """Decide about the head, or return None when nothing waits.
+
+        Re-enables FD_ACCEPT, however it ends, unless the head is deferred (W92, W93).
+        """
         endpoint = socket.endpoint
         assert endpoint is not None
-        listener = endpoint.listener
-        if listener is None or not listener.entries:
-            socket.record.reenable(FD_ACCEPT)
-            return None
-        entry = listener.entries[0]
-        if entry.gone is None:
-            self.check_descriptor_free()
-            decision, callee_data = self._ask(entry, condition)
-            if decision is Condition.DEFER:
-                endpoint.defer(entry.membership, now_s)
-                self.collect(endpoint, now_s)
-                raise SocketError(WsaError.WSATRY_AGAIN, "the condition function deferred")
-        listener.take()
-        socket.record.reenable(FD_ACCEPT)
+        assert endpoint.listener is not None
+        entry = endpoint.listener.head
+        reenables = True
         try:
-            if entry.gone is not None:
-                raise SocketError(entry.gone, "the request has ended")
-            if decision is Condition.REJECT:
-                endpoint.call(entry.membership, Refused(RejectReason.APP_REFUSED), now_s)
-                raise SocketError(WsaError.WSAECONNREFUSED, "the condition function rejected")
-            return self._admit(socket, entry, callee_data, now_s)
+            return None if entry is None else self._decide(socket, entry, condition, now_s)
+        except SocketError as error:
+            reenables = error.code is not WsaError.WSATRY_AGAIN
+            raise
         finally:
+            if reenables:
+                socket.record.reenable(FD_ACCEPT)
             self.collect(endpoint, now_s)
+
+    def _decide(
+        self, socket: Socket, entry: Entry, condition: ConditionFunction | None, now_s: float
+    ) -> Accepted:
+        """Ask the condition function about an entry and do what it says."""
+        endpoint = socket.endpoint
+        assert endpoint is not None
+        assert endpoint.listener is not None
+        if entry.gone is not None:
+            endpoint.listener.take(entry)
+            raise SocketError(entry.gone, "the request has ended")
+        self.check_descriptor_free()
+        decision, callee_data = self._ask(entry, condition)
+        if decision is Condition.DEFER:
+            endpoint.call(entry.membership, Deferred(), now_s)
+            raise SocketError(WsaError.WSATRY_AGAIN, "the condition function deferred")
+        endpoint.listener.take(entry)
+        if decision is Condition.REJECT:
+            endpoint.call(entry.membership, Refused(RejectReason.APP_REFUSED), now_s)
+            raise SocketError(WsaError.WSAECONNREFUSED, "the condition function rejected")
+        return self._admit(socket, endpoint, entry.membership, callee_data, now_s)
 
     def _ask(
         self, entry: Entry, condition: ConditionFunction | None
@@ -283,12 +313,18 @@ class Joining(Reactions):
             raise SocketError(WsaError.WSAEINVAL, f"{decision!r} is no CF_ answer") from None
 
     def _admit(
-        self, socket: Socket, entry: Entry, callee_data: bytes | None, now_s: float
+        self,
+        socket: Socket,
+        endpoint: Endpoint,
+        membership: Membership,
+        callee_data: bytes | None,
+        now_s: float,
     ) -> Accepted:
-        endpoint, membership = socket.endpoint, entry.membership
-        assert endpoint is not None
+        """Make the P or A that stands for a membership; data given to it waits for CONFIRM."""
         accepted = self._new_leaf(socket)
-        accepted.membership, accepted.usable = membership, False
+        accepted.membership = membership
+        if endpoint.session is None:
+            accepted.join_flag = FLAG_OF_DIRECTION[membership.leaf_dir]
         self.owners[membership] = accepted
         endpoint.call(membership, Admitted(callee_data), now_s)
         if endpoint.session is not None:

@@ -35,7 +35,7 @@ class Provider(Joining, Transfer, Ending):
         if self.in_condition:
             raise SocketError(WsaError.WSAEINPROGRESS, "a condition function is running")
         multipoint = flags & (C_FLAGS | D_FLAGS)
-        if multipoint and ((flags & C_FLAGS) not in C_FLAGS or (flags & D_FLAGS) not in D_FLAGS):
+        if multipoint and not all((flags & plane).bit_count() == 1 for plane in (C_FLAGS, D_FLAGS)):
             raise SocketError(WsaError.WSAEINVAL, f"{flags!r} is not one C and one D flag")
         self.check_descriptor_free()
         role = Role.PLAIN
@@ -118,7 +118,7 @@ class Provider(Joining, Transfer, Ending):
             SocketError: WSAEINVAL on a socket that awaits completion (D8).
         """
         socket = self.find(handle)
-        if socket.parent is not None and not socket.usable:
+        if socket.is_unusable_handle:
             raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
         socket.blocking = False
         selected = event_object if events else None

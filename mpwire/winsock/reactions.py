@@ -9,7 +9,9 @@ from mpwire.core.events import (
     JoinFailed,
     Report,
     RequestGone,
+    Superseded,
 )
+from mpwire.core.listener import ListenerState
 from mpwire.core.session import SessionState
 from mpwire.vocabulary import WsaError
 from mpwire.winsock.base import ProviderBase
@@ -32,7 +34,8 @@ class Reactions(ProviderBase):
         endpoint.datagrams = []
         self.dropped += endpoint.dropped
         endpoint.dropped = []
-        if not endpoint.by_tag and endpoint.local not in self.holders:
+        idle = not endpoint.by_tag and endpoint.local not in self.holders
+        if idle and self.endpoints.get(endpoint.local) is endpoint:
             del self.endpoints[endpoint.local]
             self.transport.release(endpoint.local)
 
@@ -41,7 +44,7 @@ class Reactions(ProviderBase):
     ) -> None:
         match report:
             case Joined(callee_data):
-                self._joined(endpoint, membership, callee_data or b"")
+                self._joined(endpoint, membership, callee_data or b"", now_s)
             case JoinFailed(code):
                 self._join_failed(endpoint, membership, code)
             case RequestGone(code):
@@ -55,7 +58,9 @@ class Reactions(ProviderBase):
 
     # Joins ------------------------------------------------------------------------------------
 
-    def _joined(self, endpoint: Endpoint, membership: Membership, callee_data: bytes) -> None:
+    def _joined(
+        self, endpoint: Endpoint, membership: Membership, callee_data: bytes, now_s: float
+    ) -> None:
         """Complete a join at either end: FD_CONNECT on the original, FD_WRITE where data goes."""
         session = endpoint.session
         if session is not None:
@@ -63,33 +68,55 @@ class Reactions(ProviderBase):
         socket = self.owners.get(membership)
         if socket is None:
             return
-        socket.usable = True
         original = socket.parent or socket
         if membership.initiator:
+            socket.usable = True
+            self._drop_parked(endpoint, now_s)
             self._release_join(endpoint, original)
             original.callee_data = callee_data[: original.callee_capacity]
             original.join_flag = original.asked_flag
             self.occur(original, FD_CONNECT)
             self.finish_all(original, "join_leaf", socket.handle)
         carrier = original if session is not None else socket
-        if membership.may_send:
+        if membership.may_send and carrier.may_ever_send:
             self.occur(carrier, FD_WRITE)
+
+    def _drop_parked(self, endpoint: Endpoint, now_s: float) -> None:
+        """Let go of the requests of a leaf that has come by our invitation (RM7)."""
+        if endpoint.listener is not None:
+            for entry in endpoint.listener.entries:
+                if entry.parked and entry.gone is None:
+                    endpoint.call(entry.membership, Superseded(), now_s)
 
     def _join_failed(self, endpoint: Endpoint, membership: Membership, code: WsaError) -> None:
         """Fail a join: FD_CONNECT(code) on the original; a P stays dead until closed (D27)."""
-        socket = self.owners.pop(membership)
+        socket = self.owners[membership]
         original = socket.parent or socket
-        socket.membership = None
-        self._release_join(endpoint, original)
         original.error = code
         self.occur(original, FD_CONNECT, code)
-        self.finish_all(original, "join_leaf", SocketError(code, "the join failed"))
+        self.give_up_join(endpoint, original, SocketError(code, "the join failed"))
+
+    def give_up_join(self, endpoint: Endpoint, original: Socket, error: SocketError) -> None:
+        """Let go of an outstanding join that leads to nothing.
+
+        A blocking call never gave its P to anybody, so that P goes with it.
+        """
+        joined = original.pending
+        assert joined is not None
+        assert joined.membership is not None
+        del self.owners[joined.membership]
+        joined.membership = None
+        self._release_join(endpoint, original)
+        if self.finish_all(original, "join_leaf", error) and joined is not original:
+            del self.sockets[joined.handle]
 
     def _release_join(self, endpoint: Endpoint, original: Socket) -> None:
-        """Free the slot of the one outstanding join (W32)."""
+        """Free the slot of the one outstanding join (W32); what it had parked shows (RM8)."""
         original.pending = None
         if endpoint.session is not None:
             endpoint.session.invitation = None
+        if endpoint.listener is not None:
+            endpoint.listener.park(None)
 
     # Requests ---------------------------------------------------------------------------------
 
@@ -99,22 +126,19 @@ class Reactions(ProviderBase):
         A deferred head had muted FD_ACCEPT; once it is dead, the requests behind it speak (T23).
         """
         listener = endpoint.listener
-        owner = self.holders.get(endpoint.local)
-        if listener is None or owner is None:
+        if listener is None:
             return
-        muted = not listener.indicates
+        muted = listener.state is ListenerState.DEFERRED
         listener.mark_gone(membership, code)
-        if muted and listener.indicates and any(entry.gone is None for entry in listener.entries):
-            owner.record.reenable(FD_ACCEPT)
+        if muted and listener.state is not ListenerState.DEFERRED:
+            self.holders[endpoint.local].record.reenable(FD_ACCEPT)
 
     def indicate_request(self, endpoint: Endpoint, now_s: float) -> None:
         """Record FD_ACCEPT when requests have come in since the last look (W34, W39, W44)."""
         listener = endpoint.listener
         if listener is None or not listener.indicates:
             return
-        owner = self.holders.get(endpoint.local)
-        if owner is None:
-            return
+        owner = self.holders[endpoint.local]
         if listener.arrived:
             self.occur(owner, FD_ACCEPT)
         else:
@@ -132,7 +156,7 @@ class Reactions(ProviderBase):
             target = self.holders.get(endpoint.local)
         else:
             target = self.owners.get(membership)
-        if target is None or target.receive_shut:
+        if target is None or not target.may_ever_receive:
             return
         target.queue.append(payload)
         self.occur(target, FD_READ)

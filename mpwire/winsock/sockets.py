@@ -57,7 +57,7 @@ class Socket:
     pending: "Socket | None" = None
     """The socket an outstanding join of this one returned: a P, or L itself."""
     usable: bool = True
-    """False for a P or A that awaits completion (W24), and for the P of a failed join (D27)."""
+    """False while a join is outstanding that returned this socket (W24), and if it failed (D27)."""
     callee_data: bytes = b""
     queue: deque[bytes] = field(default_factory=deque)
     """Messages that wait for WSPRecv."""
@@ -69,12 +69,27 @@ class Socket:
     """SO_ERROR (W104)."""
 
     @property
+    def may_ever_send(self) -> bool:
+        """Tell whether neither its join nor its application keeps this socket from sending."""
+        return not self.send_shut and self.join_flag is not JoinFlag.RECEIVER_ONLY
+
+    @property
+    def may_ever_receive(self) -> bool:
+        """Tell whether neither its join nor its application keeps this socket from receiving."""
+        return not self.receive_shut and self.join_flag is not JoinFlag.SENDER_ONLY
+
+    @property
     def is_joined(self) -> bool:
-        """Tell whether data can flow on this socket."""
+        """Tell whether data may still arrive on this socket."""
         if self.role is Role.ROOT:
             session = self.endpoint.session if self.endpoint else None
-            return session is not None and session.has_member()
+            return session is not None and bool(session.members)
         return self.usable and self.membership is not None and self.ended is None
+
+    @property
+    def is_unusable_handle(self) -> bool:
+        """Tell whether this is a P whose join is outstanding or has failed: to be closed only."""
+        return self.role is Role.ROOT_LEAF and not self.usable
 
     @property
     def peer(self) -> Address | None:

@@ -1,7 +1,11 @@
 """WSPSend and WSPRecv of group data."""
 
+from functools import partial
+
+from mpwire.core import Membership
 from mpwire.core.events import DataSubmitted
 from mpwire.core.serial import plus
+from mpwire.core.session import ADMITTED
 from mpwire.vocabulary import JoinFlag, WsaError
 from mpwire.winsock.base import Blocked
 from mpwire.winsock.errors import SocketError
@@ -22,32 +26,38 @@ class Transfer(Reactions):
 
         Raises:
             SocketError: WSAEOPNOTSUPP on P or against the direction (W62); WSAENOTCONN nobody to
-                send to (D35); WSAESHUTDOWN (W79); WSAEMSGSIZE; WSAECONNRESET, WSAECONNABORTED
-                after an abortive end.
+                send to (D35); WSAESHUTDOWN (W79); WSAEMSGSIZE for the receiver that takes least
+                (R88); WSAECONNRESET, WSAECONNABORTED after an abortive end.
         """
         socket = self.find(handle)
         self._check_direction(socket, JoinFlag.RECEIVER_ONLY, "sending")
         if socket.send_shut:
             raise SocketError(WsaError.WSAESHUTDOWN, "the send side was shut down")
-        if not socket.is_joined:
-            raise SocketError(socket.ended or WsaError.WSAENOTCONN, "the socket is not joined")
-        if len(payload) > MAX_PAYLOAD_OCTETS:
-            raise SocketError(
-                WsaError.WSAEMSGSIZE, f"{len(payload)} octets, at most {MAX_PAYLOAD_OCTETS} fit"
-            )
+        receivers = self._receivers(socket)
+        limit = min((one.max_payload for one in receivers), default=MAX_PAYLOAD_OCTETS)
+        if len(payload) > limit:
+            raise SocketError(WsaError.WSAEMSGSIZE, f"{len(payload)} octets, at most {limit} fit")
         endpoint = socket.endpoint
         assert endpoint is not None
         if endpoint.session is not None:
             facts = endpoint.session.facts
             seq, facts.next_data_seq = facts.next_data_seq, plus(facts.next_data_seq, 1)
-            receivers = endpoint.session.receivers()
         else:
-            assert socket.membership is not None
-            seq, receivers = socket.membership.next_data_seq, [socket.membership]
+            seq = receivers[0].next_data_seq
         for membership in receivers:
             endpoint.call(membership, DataSubmitted(seq, payload), now_s)
         self.collect(endpoint, now_s)
         return len(payload)
+
+    def _receivers(self, socket: Socket) -> list[Membership]:
+        """Return the ends that a message of this socket goes to, as of now (D35)."""
+        session = socket.endpoint.session if socket.endpoint else None
+        if socket.role is Role.ROOT and session is not None and session.has_member():
+            return session.receivers()
+        membership = socket.membership
+        if membership is None or membership.state not in ADMITTED:
+            raise SocketError(socket.ended or WsaError.WSAENOTCONN, "the socket is not joined")
+        return [membership]
 
     def recv(self, handle: int, now_s: float) -> bytes | Blocked:
         """Receive one message.
@@ -65,7 +75,7 @@ class Transfer(Reactions):
         if message is not None:
             return message
         if socket.blocking:
-            return self.block("recv", socket, lambda later_s: self._take(socket, later_s))
+            return self.block("recv", socket, partial(self._take, socket))
         raise SocketError(WsaError.WSAEWOULDBLOCK, "no message waits")
 
     def _take(self, socket: Socket, now_s: float) -> bytes | None:
@@ -87,7 +97,9 @@ class Transfer(Reactions):
         return message
 
     def _check_direction(self, socket: Socket, opposite: JoinFlag, verb: str) -> None:
-        if socket.role in {Role.ROOT_LEAF, Role.PLAIN} and socket.usable:
+        if socket.is_unusable_handle:
+            raise SocketError(WsaError.WSAENOTCONN, "the socket awaits its own completion")
+        if socket.role in {Role.ROOT_LEAF, Role.PLAIN}:
             raise SocketError(WsaError.WSAEOPNOTSUPP, f"{verb} is not for {socket.role.value}")
         if socket.join_flag is opposite:
             raise SocketError(WsaError.WSAEOPNOTSUPP, f"the join flags exclude {verb}")

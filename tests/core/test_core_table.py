@@ -1,0 +1,310 @@
+"""The table is total, and what a machine can do is exactly what the table says.
+
+The second half explores: from the four ends a membership can have, it feeds every input to every
+state it finds, until nothing new appears. So every row, with each of its next states, is seen to be
+taken, nothing else is, and what must hold always is checked at every step on the way.
+"""
+
+import copy
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from mpwire.core import Membership
+from mpwire.core.events import (
+    AbortRequested,
+    Admitted,
+    ClearTimer,
+    CloseRequested,
+    DataSubmitted,
+    Deferred,
+    Effect,
+    Ended,
+    Forgotten,
+    Input,
+    Joined,
+    JoinFailed,
+    JoinRequested,
+    NetworkUnreachable,
+    PortUnreachable,
+    Refused,
+    RequestGone,
+    RequestVerified,
+    SetTimer,
+    Superseded,
+    TimerExpired,
+    Withdrawn,
+)
+from mpwire.core.membership import ACTIONS
+from mpwire.core.table import (
+    ARRIVALS,
+    CALLS,
+    FROM_PEER,
+    IGNORED,
+    KIND_OF_TIMER,
+    TIMERS,
+    TRANSITIONS,
+    Kind,
+    State,
+    kind_of,
+)
+from mpwire.core.timers import TimerName, TimerPlan
+from mpwire.errors import LocalProtocolError
+from mpwire.testing.ends import (
+    PEER_SEQ,
+    Counterpart,
+    asked_root,
+    asking_leaf,
+    invited_leaf,
+    inviting_root,
+)
+from mpwire.wire.messages import Ack, JoinReq
+from mpwire.wire.registries import CloseReason, RejectReason
+
+# The table itself -----------------------------------------------------------------------------
+
+
+def test_kinds_are_calls_timers_or_arrivals() -> None:
+    assert set(Kind) == CALLS | TIMERS | ARRIVALS
+    assert len(CALLS) + len(TIMERS) + len(ARRIVALS) == len(Kind)
+    assert all(kind.value.startswith(("api:", "in: JOIN_REQ verified")) for kind in CALLS)
+    assert all(kind.value.startswith("tmr:") for kind in TIMERS)
+
+
+def test_no_cell_is_both_a_row_and_ignored() -> None:
+    assert not [(s, k) for s, kinds in IGNORED.items() for k in kinds if (s, k) in TRANSITIONS]
+
+
+def test_every_cell_is_a_row_ignored_or_illegal() -> None:
+    illegal = {
+        (state, kind)
+        for state in State
+        for kind in Kind
+        if (state, kind) not in TRANSITIONS and kind not in IGNORED[state]
+    }
+    for state, kind in illegal:
+        assert kind not in ARRIVALS or state is State.NEW or kind in FROM_PEER, (state, kind)
+    assert all(kind in ARRIVALS for kinds in IGNORED.values() for kind in kinds)
+
+
+def test_every_row_has_an_action_and_every_action_a_row() -> None:
+    assert {row.action for row in TRANSITIONS.values()} == set(ACTIONS)
+
+
+def test_every_row_cites_its_source() -> None:
+    assert all(row.cite and row.next_states for row in TRANSITIONS.values())
+
+
+def test_an_input_without_a_row_of_its_own_is_other() -> None:
+    assert kind_of(Ack(acked_type=0x11)) is Kind.IN_OTHER
+    assert {kind_of(TimerExpired(name)) for name in TimerName} == TIMERS
+
+
+# Exploration ----------------------------------------------------------------------------------
+
+PLAN = TimerPlan(retransmissions=3)
+ONCE = (Joined, JoinFailed, RequestGone, Ended, Forgotten)
+Edge = tuple[State, Kind, State]
+
+
+@dataclass
+class Node:
+    """One machine on the way, with its clock, its timers and what it has reported."""
+
+    end: Membership
+    now_s: float = 0.0
+    timers: dict[TimerName, float] = field(default_factory=dict)
+    reports: Counter[type] = field(default_factory=Counter)
+
+    def fingerprint(self) -> tuple[object, ...]:
+        """Return what tells this node from others; counts are told apart up to a few."""
+        end = self.end
+        last = end.outstanding
+        reception = end.reception
+        return (
+            end.initiator,
+            end.is_root,
+            end.state,
+            type(last),
+            last and (min(last.attempt, 6) if last.attempt < 250 else last.attempt),
+            last and last.attempt == end.proven_attempt,
+            isinstance(last, JoinReq) and last.cookie,
+            end.unreachable_count,
+            end.deferred,
+            end.pending_close is not None,
+            min(len(end.held), 2),
+            tuple(sorted({data.seq for data in end.early})),
+            end.final_seq,
+            reception and (reception.next_seq, tuple(sorted(reception.ahead))),
+            frozenset(self.timers),
+            frozenset(self.reports.items()),
+        )
+
+    def after(self, event: Input) -> "Node":
+        """Return a copy of this node that has handled the input."""
+        node = copy.deepcopy(self)
+        if isinstance(event, TimerExpired):
+            node.now_s = max(node.now_s, node.timers.pop(event.name))
+        for effect in node.end.handle(event, node.now_s):
+            node.note(effect)
+        return node
+
+    def note(self, effect: Effect) -> None:
+        """Keep what matters later."""
+        match effect:
+            case SetTimer(name, at_s):
+                assert at_s >= self.now_s
+                self.timers[name] = at_s
+            case ClearTimer(name):
+                self.timers.pop(name, None)
+            case Joined() | JoinFailed() | RequestGone() | Ended() | Forgotten():
+                self.reports[type(effect)] += 1
+
+    def check(self) -> None:
+        """Assert what must hold always."""
+        end, reports = self.end, self.reports
+        assert all(reports[kind] <= 1 for kind in ONCE), reports
+        assert reports[Joined] + reports[JoinFailed] <= 1
+        assert not (reports[Ended] and (reports[JoinFailed] or reports[RequestGone]))
+        assert reports[Forgotten] == (end.state is State.GONE)
+        assert (end.state is not State.GONE) or not self.timers
+        for name in self.timers:
+            assert (end.state, KIND_OF_TIMER[name]) in TRANSITIONS, (end.state, name)
+        if end.state in {State.LINGERING, State.GONE} and reports[Joined]:
+            assert reports[Ended] == 1
+
+
+def calls(end: Membership) -> Iterator[Input]:
+    """Give every call; a new end is begun in the way that it was made for."""
+    if end.initiator or end.state is not State.NEW:
+        yield JoinRequested()
+    if not end.initiator or end.state is not State.NEW:
+        yield RequestVerified(end.request)
+    yield Withdrawn()
+    yield Admitted(None)
+    yield Deferred()
+    yield Refused(RejectReason.APP_REFUSED)
+    yield Superseded()
+    yield CloseRequested(CloseReason.LEAVE)
+    yield AbortRequested()
+    yield DataSubmitted(end.next_data_seq, b"x")
+
+
+def arrivals(end: Membership) -> Iterator[Input]:
+    """Give every message a peer may send, in the variants that make a difference."""
+    peer = Counterpart(end)
+    yield PortUnreachable()
+    yield NetworkUnreachable()
+    yield peer.version_neg(9)
+    yield peer.version_neg(1)
+    yield end.request
+    yield peer.challenge()
+    yield peer.challenge(attempt=1)
+    yield peer.pending()
+    yield peer.accept()
+    yield peer.accept(session_id=0)
+    yield peer.confirm()
+    yield peer.confirm(leaf_dir=1)
+    yield peer.reject(RejectReason.APP_REFUSED)
+    yield peer.cancel()
+    yield peer.cancel_ack()
+    yield peer.probe()
+    yield peer.probe_ack()
+    yield peer.probe_ack(nonce=0)
+    yield peer.abort()
+    yield Ack(**end.header(1), acked_type=0x11)
+    for count in (0, 1):
+        yield peer.close(final_seq=PEER_SEQ - 1 + count)
+        yield peer.close_ack(final_seq=PEER_SEQ - 1 + count)
+        yield peer.data(PEER_SEQ + count)
+
+
+def steps(node: Node) -> Iterator[tuple[Kind, Node]]:
+    """Take every step that can be taken from a node."""
+    end = node.end
+    for event in calls(end):
+        if (end.state, kind_of(event)) in TRANSITIONS:
+            yield kind_of(event), node.after(event)
+        else:
+            before = node.fingerprint()
+            with pytest.raises(LocalProtocolError):
+                node.end.handle(event, node.now_s)
+            assert node.fingerprint() == before
+    if end.state is not State.NEW:
+        for event in arrivals(end):
+            yield kind_of(event), node.after(event)
+    for name in [*node.timers]:
+        event = TimerExpired(name)
+        yield kind_of(event), node.after(event)
+        if name is TimerName.KEEPALIVE:
+            heard = copy.deepcopy(node)
+            heard.end.heard_s = heard.timers[name] - 1
+            yield kind_of(event), heard.after(event)
+
+
+def beginnings() -> list[Node]:
+    """Return a node for each of the four ends, before anything happened, and one late poll."""
+    nodes = []
+    for ends in (asking_leaf, inviting_root):
+        _, peer = ends(PLAN)
+        nodes.append(Node(peer.end))
+        play, peer = ends(PLAN)
+        for event in (JoinRequested(), None, None):
+            play.feed(event or (peer.challenge(), peer.pending())[len(play.messages) - 1])
+            play.unclaimed.clear()
+        assert peer.end.outstanding is not None
+        peer.end.outstanding.attempt = 254
+        nodes.append(Node(peer.end, play.now_s, play.timers))
+    for asked in (asked_root, invited_leaf):
+        _, peer = asked(PLAN)
+        peer.end.state = State.NEW
+        nodes.append(Node(peer.end))
+    return nodes
+
+
+@pytest.fixture(scope="module")
+def explored() -> set[Edge]:
+    """Explore everything once; return the edges that were seen."""
+    edges: set[Edge] = set()
+    waiting = beginnings()
+    known = {node.fingerprint() for node in waiting}
+    while waiting:
+        node = waiting.pop()
+        for kind, following in steps(node):
+            following.check()
+            state = node.end.state
+            if state is State.SUSPECT and kind in FROM_PEER and kind is not Kind.IN_PROBE_ACK:
+                state = State.JOINED
+            if (state, kind) in TRANSITIONS:
+                edges.add((state, kind, following.end.state))
+            else:
+                assert kind in IGNORED[state]
+                assert following.end.state is state
+            if following.fingerprint() not in known:
+                known.add(following.fingerprint())
+                waiting.append(following)
+    return edges
+
+
+def test_every_row_is_taken_to_each_of_its_next_states_and_to_no_other(
+    explored: set[Edge],
+) -> None:
+    stated = {(s, k, after) for (s, k), row in TRANSITIONS.items() for after in row.next_states}
+    assert explored == stated
+
+
+def test_every_state_is_reached(explored: set[Edge]) -> None:
+    assert {after for _, _, after in explored} | {State.NEW} == set(State)
+
+
+def test_every_way_ends() -> None:
+    """From every state GONE can be reached, by timers alone once nobody is a member."""
+    reached = {State.GONE}
+    while True:
+        more = {s for (s, _), row in TRANSITIONS.items() if reached & set(row.next_states)}
+        if more <= reached:
+            break
+        reached |= more
+    assert reached == set(State)
