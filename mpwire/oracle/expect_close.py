@@ -88,7 +88,7 @@ def _endings(case: Case, end: End, socket: Socket) -> Iterator[Ending]:
     """Yield everything that ends the membership for this side, in no order."""
     yield from _by_close(case, end)
     yield from _by_acknowledgement(case, end)
-    yield from _by_reset(end)
+    yield from _by_reset(end, socket)
     yield from _by_giving_up(end, socket)
 
 
@@ -143,20 +143,22 @@ def _graceful(
     return Ending(complete, max(complete, emptied), 0, rule, arrival, cause, level)
 
 
-def _by_reset(end: End) -> Iterator[Ending]:
-    """A valid ABORT arrived, or a CANCEL for what was already accepted (EV17)."""
+def _by_reset(end: End, socket: Socket) -> Iterator[Ending]:
+    """A valid ABORT arrived, or a CANCEL for what was already accepted (EV17).
+
+    A CANCEL that was delivered before ACCEPT left may have been worked off after it.
+    """
     for arrival in end.arrived(Abort):
         message = read(arrival, Abort)
         reflected = bool(message.flags & HeaderFlag.R)
         tag = end.peer.tag if reflected else end.tag
         if message.destination_tag == tag and arrival.position > _begun(end):
-            yield _reset(arrival, "ABORT")
+            yield _reset(arrival, arrival.position, "ABORT")
             break
     if not end.is_initiator:
-        for arrival in end.arrived(Cancel):
-            if arrival.position > _begun(end):
-                yield _reset(arrival, "CANCEL after ACCEPT")
-                break
+        for arrival in end.arrived(Cancel)[:1]:
+            where = max(arrival.position, socket.created)
+            yield _reset(arrival, where, "CANCEL after ACCEPT")
 
 
 def _begun(end: End) -> Position:
@@ -167,8 +169,7 @@ def _begun(end: End) -> Position:
     return end.started()
 
 
-def _reset(arrival: Packet, name: str) -> Ending:
-    where = arrival.position
+def _reset(arrival: Packet, where: Position, name: str) -> Ending:
     cause = f"{name} arrived in frame {arrival.number}"
     return Ending(where, where, int(WsaError.WSAECONNRESET), "EV17", arrival, cause)
 

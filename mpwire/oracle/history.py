@@ -388,6 +388,8 @@ class History:
                 membership.shelf.put(packet)
                 return
         membership = Membership(attempt, packet)
+        for cancel in attempt.shelf.of(Cancel):
+            membership.shelf.put(cancel)
         membership.shelf.put(packet)
         attempt.memberships.append(membership)
         self.memberships.append(membership)

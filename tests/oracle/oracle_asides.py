@@ -10,6 +10,7 @@ from oracle_tales import Tale
 from mpwire.wire.messages import (
     Abort,
     Cancel,
+    CancelAck,
     Challenge,
     Close,
     Probe,
@@ -51,6 +52,35 @@ def withdrawn() -> list[Move]:
     join = tale.ask_to_come("leaf2", 1)
     tale.withdraw(join)
     tale.call("leaf2 accept dead", "leaf2", "accept", 10054, socket=1)
+    tale.barrier()
+    return tale.moves
+
+
+def overtaken() -> list[Move]:
+    """Tell of an invitation that is accepted although its CANCEL had been delivered already."""
+    tale = Tale()
+    tale.open("root", listening=False)
+    tale.open("leaf2", listening=True)
+    join = tale.ask_to_come("leaf2", 1)
+    tale.call("close P", "root", "close", {}, socket=join.handle)
+    cancel = Cancel(
+        init_tag=join.init_tag,
+        reason=1,
+        seq=8,
+        session_id=SESSION,
+        sender_id=1,
+        destination_tag=join.resp_tag,
+    )
+    tale.send("CANCEL", "root", "leaf2", cancel)
+    join.end = tale.fresh("leaf2")
+    result = {"socket": join.end, "address": ROOT_ADDRESS, "caller_data": None}
+    tale.call("accept", "leaf2", "accept", result, socket=1)
+    tale.send("ACCEPT", "leaf2", "root", tale.accept_message(join))
+    ack = CancelAck(result=2, seq=8, session_id=SESSION, destination_tag=join.init_tag)
+    tale.send("CANCEL_ACK", "leaf2", "root", ack)
+    tale.event("FD_CLOSE", "leaf2", join.end, "FD_CLOSE", 10054)
+    gone = abort(join, AbortReason.NO_CONFIRM, by_root=True)
+    tale.send("ABORT", "root", "leaf2", gone)
     tale.barrier()
     return tale.moves
 
@@ -333,6 +363,7 @@ def latecomer() -> list[Move]:
 
 ASIDES = (
     withdrawn,
+    overtaken,
     unanswered,
     reset,
     dead,
