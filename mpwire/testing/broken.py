@@ -95,9 +95,8 @@ def second_request_outstanding() -> None:
         self: Endpoint, local: Address, peer: Address, request: JoinReq, now_s: float
     ) -> Membership:
         membership = join(self, local, peer, request, now_s)
-        again = replace(request, init_tag=self.entropy.tag(), seq=self.entropy.sequence())
-        second = self.new_membership(local, peer, again, initiator=True)
-        self.send(replace(second.request, attempt=1), local, peer)
+        tag, seq = self.entropy.tag(), self.entropy.sequence()
+        self.send(replace(request, attempt=1, init_tag=tag, seq=seq), local, peer)
         return membership
 
     _put(Endpoint, "join", impatient)
