@@ -5,7 +5,7 @@ In reading order:
     registry      rules as registered functions, and their outcomes
     trace         a run file as packets, deliveries and agents' lines in one order
     calls         agents' lines as calls, answers and reported events
-    shelf, history    attempts and memberships, from packets alone
+    shelf, membership, history    attempts and memberships, from packets alone
     sockets, bind     descriptors, and which attempt each call began or decided
     case          all of that together, what every rule looks at
     expectations, expect_*, inbox    which events must and may be reported, and why

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mpwire.oracle.calls import Call
-from mpwire.oracle.history import Attempt, Membership
+from mpwire.oracle.membership import Attempt, Membership
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import ANY_ADDRESSES, Kind, Socket, SocketTable, endpoint_of
 from mpwire.oracle.trace import NEVER, Packet, Position

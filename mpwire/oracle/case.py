@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mpwire.capture import RunFile
 from mpwire.oracle.bind import Bindings, bind
 from mpwire.oracle.calls import AgentLog, read_agents
-from mpwire.oracle.history import End, History, Membership
+from mpwire.oracle.history import History
+from mpwire.oracle.membership import End, Membership
 from mpwire.oracle.sockets import Kind, Socket, SocketTable
 from mpwire.oracle.trace import NEVER, Packet, Position, Trace
 from mpwire.wire.messages import Message

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
-from mpwire.oracle.history import End
 from mpwire.oracle.inbox import complete_at, emptied_at
 from mpwire.oracle.judgement import Level
+from mpwire.oracle.membership import End
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.trace import NEVER, Packet, Position

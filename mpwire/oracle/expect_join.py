@@ -6,8 +6,8 @@ from mpwire.oracle.bind import Acceptance, Entry, Join
 from mpwire.oracle.calls import error_name
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
-from mpwire.oracle.history import Attempt, End, Membership
 from mpwire.oracle.judgement import Level
+from mpwire.oracle.membership import Attempt, End, Membership
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.trace import Packet, Position

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import End
+from mpwire.oracle.membership import End
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket

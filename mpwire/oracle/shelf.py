@@ -21,6 +21,11 @@ class Shelf:
         self.packets.append(packet)
         self._by_type.setdefault(type(packet.message), []).append(packet)
 
+    def sort(self) -> None:
+        """Put everything in order after something was put in late."""
+        for packets in (self.packets, *self._by_type.values()):
+            packets.sort(key=lambda packet: packet.number)
+
     def of(self, *kinds: type[Message]) -> list[Packet]:
         """Return the packets of some types, in order."""
         if len(kinds) == 1:

@@ -14,7 +14,7 @@ from mpwire.oracle.trace import NEVER, Endpoint, Position, canonical
 from mpwire.vocabulary import NetworkEvent
 
 if TYPE_CHECKING:
-    from mpwire.oracle.history import Attempt, Membership
+    from mpwire.oracle.membership import Attempt, Membership
 
 ANY_ADDRESSES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
 

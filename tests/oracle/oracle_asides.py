@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import msgspec
 from oracle_plots import SESSION, Join
-from oracle_story import ADDRESSES, PORT, Exit, Move, Wait, message_of
+from oracle_story import ADDRESSES, PORT, Exit, Move, Send, Wait, encode_any, find, message_of
 from oracle_tales import Tale
 
 from mpwire.wire.messages import (
@@ -16,6 +16,7 @@ from mpwire.wire.messages import (
     Probe,
     ProbeAck,
     Reject,
+    VersionNeg,
 )
 from mpwire.wire.numbers import AbortReason, CloseReason, HeaderFlag
 
@@ -156,28 +157,47 @@ def dead() -> list[Move]:
 
 
 def alive() -> list[Move]:
-    """Tell of a PROBE that is answered."""
+    """Tell of two PROBEs that are answered."""
     tale, (join,) = meeting("leaf1")
-    probe = Probe(
-        nonce=99,
-        next_data_seq=join.next_root,
-        session_id=SESSION,
-        seq=30,
-        sender_id=1,
-        destination_tag=join.leaf_tag,
-    )
-    tale.send("PROBE", "root", "leaf1", probe)
-    answer = ProbeAck(
-        nonce=99,
-        rcv_next=join.next_root,
-        loss_permille=0,
-        session_id=SESSION,
-        seq=30,
-        sender_id=join.member_id,
-        destination_tag=join.root_tag,
-    )
-    tale.send("PROBE_ACK", "leaf1", "root", answer)
+    for number in (1, 2):
+        probe = Probe(
+            nonce=99 + number,
+            next_data_seq=join.next_root,
+            session_id=SESSION,
+            seq=30 + number,
+            sender_id=1,
+            destination_tag=join.leaf_tag,
+        )
+        tale.moves.append(Wait(f"silence {number}", 20))
+        tale.send(f"PROBE {number}", "root", "leaf1", probe)
+        answer = ProbeAck(
+            nonce=99 + number,
+            rcv_next=join.next_root,
+            loss_permille=0,
+            session_id=SESSION,
+            seq=30 + number,
+            sender_id=join.member_id,
+            destination_tag=join.root_tag,
+        )
+        tale.send(f"PROBE_ACK {number}", "leaf1", "root", answer)
     tale.barrier()
+    return tale.moves
+
+
+def versions() -> list[Move]:
+    """Tell of a request in a GREASE version, which is told the real ones, and of the next."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    join = tale.member("leaf1", 1, by_root=False)
+    probe = bytearray(encode_any(tale.request(join, 1, None)))
+    probe[2] = 0x5A
+    answer = VersionNeg(versions=(1, 0x3A), seq=join.seq, destination_tag=join.init_tag)
+    real = tale.join("leaf1", 1)
+    place = find(tale.moves, "leaf1 JOIN_REQ 1")
+    first = Send("probe", "leaf1", "root", octets=bytes(probe))
+    tale.moves[place:place] = [first, Send("VERSION_NEG", "root", "leaf1", answer)]
+    assert real.init_tag != join.init_tag
     return tale.moves
 
 
@@ -368,6 +388,7 @@ ASIDES = (
     reset,
     dead,
     alive,
+    versions,
     unconfirmed,
     shut,
     crossing,

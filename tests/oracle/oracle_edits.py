@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import NamedTuple
 
+import msgspec
 from oracle_asides import meeting
 from oracle_plots import SESSION
 from oracle_story import (
@@ -25,7 +26,7 @@ from oracle_story import (
     without,
 )
 
-from mpwire.wire.messages import Accept, Close, JoinReq, Message, Pending, Reject
+from mpwire.wire.messages import Accept, Close, JoinReq, Message, Pending, Reject, VersionNeg
 
 Plotted = Callable[[], list[Move]]
 Edit = Callable[[list[Move]], list[Move]]
@@ -291,3 +292,81 @@ def with_the_peers_tag(moves: list[Move]) -> list[Move]:
     request = message_of(moves, "leaf1 JOIN_REQ 1")
     assert isinstance(request, JoinReq)
     return altered(moves, "leaf1 PENDING", resp_tag=request.init_tag)
+
+
+def repeated_late(label: str, place: str, *, barriers: bool) -> Edit:
+    """Return an edit that repeats a request after its answer was provably worked off."""
+
+    def edit(moves: list[Move]) -> list[Move]:
+        start = find(moves, place)
+        end = start + 9 if barriers else start + 1
+        message = message_of(moves, label)
+        copy = msgspec.structs.replace(message, attempt=2)
+        first = moves[find(moves, label)]
+        assert isinstance(first, Send)
+        late = replace(first, label="late", message=copy)
+        return [*moves[:end], Wait("late", 1), late, *moves[end:]]
+
+    return edit
+
+
+def reflecting(moves: list[Move]) -> list[Move]:
+    """Let a host answer an ABORT."""
+    abort = message_of(moves, "ABORT")
+    copy = msgspec.structs.replace(abort, flags=0x80, sender_id=0, destination_tag=0x4242)
+    cause = msgspec.structs.replace(abort, destination_tag=0x4242)
+    return after(
+        moves, "ABORT", Send("cause", "root", "leaf1", cause), Send("R", "leaf1", "root", copy)
+    )
+
+
+def gave_up_silently(moves: list[Move]) -> list[Move]:
+    """Let an acceptor give up and say nothing."""
+    return [*without(moves, "ABORT"), Wait("long", 60)]
+
+
+def probing_after_abort(moves: list[Move]) -> list[Move]:
+    """Let a root probe a peer that it has declared dead."""
+    probe = msgspec.structs.replace(message_of(moves, "PROBE 1"), seq=31)
+    return after(moves, "ABORT", Send("PROBE", "root", "leaf1", probe))
+
+
+def accepting_late(moves: list[Move]) -> list[Move]:
+    """Let a root admit somebody to a dismantled session."""
+    reject = message_of(moves, "REJECT")
+    accept = msgspec.structs.replace(
+        message_of(moves, "leaf1 ACCEPT"),
+        resp_tag=0x7777,
+        assigned_id=9,
+        seq=reject.seq,
+        destination_tag=reject.destination_tag,
+    )
+    return before(moves, "REJECT", Send("ACCEPT", "root", "leaf2", accept))
+
+
+def timers(label: str, **changes: int) -> Edit:
+    """Return an edit of announced timers."""
+
+    def edit(moves: list[Move]) -> list[Move]:
+        message = message_of(moves, label)
+        assert isinstance(message, Accept)
+        announced = msgspec.structs.replace(message.timers, **changes)
+        return altered(moves, label, timers=announced)
+
+    return edit
+
+
+def again_with_timers(moves: list[Move]) -> list[Move]:
+    """Let a copy of ACCEPT announce other timers than the first."""
+    message = message_of(moves, "leaf1 ACCEPT")
+    assert isinstance(message, Accept)
+    announced = msgspec.structs.replace(message.timers, linger_ms=50000)
+    copy = msgspec.structs.replace(message, attempt=2, timers=announced)
+    return after(moves, "leaf1 ACCEPT", Send("copy", "root", "leaf1", copy))
+
+
+def neg(moves: list[Move]) -> list[Move]:
+    """Let a root refuse a version that it speaks."""
+    challenge = message_of(moves, "leaf1 CHALLENGE")
+    answer = VersionNeg(versions=(1,), seq=challenge.seq, destination_tag=challenge.destination_tag)
+    return before(moves, "leaf1 CHALLENGE", Send("VERSION_NEG", "root", "leaf1", answer))

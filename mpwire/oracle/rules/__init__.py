@@ -7,6 +7,9 @@ In this order:
     admitting  R35-R41, R49   what the answers say
     answering  R42-R52        who had to answer, and who had to be silent
     closing    R53-R62        the end of a membership and of a session
+    lifetime   R59, R63-R68   what may be said after the end, and giving up
+    copies     R69-R80        probes, copies, their number and their distance
+    carrying   R81-R106       group data on the wire, and answers to strangers
     windows    EV1-EV27       which socket events the packets demand, allow and forbid
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
@@ -18,11 +21,14 @@ from mpwire.oracle.rules import (
     admitting,
     answering,
     calls,
+    carrying,
     closing,
+    copies,
     data,
     framing,
     identity,
     joining,
+    lifetime,
     windows,
 )
 
@@ -31,10 +37,13 @@ __all__ = [
     "admitting",
     "answering",
     "calls",
+    "carrying",
     "closing",
+    "copies",
     "data",
     "framing",
     "identity",
     "joining",
+    "lifetime",
     "windows",
 ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mpwire.oracle.bind import Acceptance, Entry
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import End
+from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
 from mpwire.oracle.shelf import read

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mpwire.oracle.bind import good_cookie
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import Attempt
+from mpwire.oracle.membership import Attempt
 from mpwire.oracle.registry import Outcome, rule, verify
 from mpwire.oracle.rules.identity import descriptions
 from mpwire.oracle.shelf import read

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import Attempt, End
+from mpwire.oracle.membership import Attempt, End
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import DEFAULT_TIMERS, End
+from mpwire.oracle.membership import DEFAULT_TIMERS, End
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.serial import MODULUS, serial_before, serial_next

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import End
 from mpwire.oracle.inbox import Deliverable, inbox, may_receive, reads, receivers
+from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
 from mpwire.oracle.rules.closing import joined_at, originated

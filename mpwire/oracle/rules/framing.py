@@ -60,14 +60,13 @@ ANSWERED: dict[type[Message], tuple[type[Message], ...]] = {
     Challenge: (JoinReq,),
     Pending: (JoinReq,),
     Reject: (JoinReq,),
-    VersionNeg: (JoinReq,),
     Confirm: (Accept,),
     CancelAck: (Cancel,),
     CloseAck: (Close,),
     ProbeAck: (Probe,),
     Ack: (Side, Member, Rekey),
 }
-"""What each response answers."""
+"""What each response answers; VERSION_NEG answers what nobody here can read (R106)."""
 DECODED: tuple[tuple[str, str], ...] = (
     ("R2", "Length equals the length of the UDP payload."),
     ("R3", "Length covers the common header and the fixed body of the type."),

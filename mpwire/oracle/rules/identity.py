@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import TO_INIT_TAG, Attempt, Membership
+from mpwire.oracle.membership import TO_INIT_TAG, Attempt, Membership
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import Packet
@@ -18,6 +18,7 @@ from mpwire.wire.messages import (
     JoinReq,
     Pending,
     SessionDesc,
+    VersionNeg,
 )
 from mpwire.wire.numbers import ROOT_MEMBER_ID, CloseReason, HeaderFlag
 
@@ -111,13 +112,19 @@ def _addressed(case: Case, packet: Packet) -> bool:
             attempt.initiator == packet.source
             for attempt in case.history.of_init_tag(message.init_tag)
         )
+    if isinstance(message, VersionNeg):
+        return any(
+            isinstance(one.error, UnsupportedVersion) and one.error.invariant.init_tag == tag
+            for one in case.trace.packets
+            if one.source == packet.destination and one.number < packet.number
+        )
     if isinstance(message, TO_INIT_TAG):
         return any(
             attempt.initiator == packet.destination and attempt.responder == packet.source
             for attempt in case.history.of_init_tag(tag)
         )
     if message.flags & HeaderFlag.R:
-        return bool(_triggers(case, packet))
+        return bool(triggers(case, packet))
     if message.flags & HeaderFlag.M:
         return tag in _group_tags(case)
     return any(
@@ -152,7 +159,7 @@ def _group_tags(case: Case) -> set[int]:
     }
 
 
-def _triggers(case: Case, packet: Packet) -> list[Packet]:
+def triggers(case: Case, packet: Packet) -> list[Packet]:
     """Return what had come from the receiver with the tag that this packet reflects."""
     message = packet.message
     assert message is not None
@@ -201,18 +208,18 @@ def r23(case: Case) -> Iterator[Outcome]:
     for packet in case.sent:
         if packet.message is None or not packet.message.flags & HeaderFlag.R:
             continue
-        triggers = _triggers(case, packet)
-        if not isinstance(packet.message, Abort) or not triggers:
+        causes = triggers(case, packet)
+        if not isinstance(packet.message, Abort) or not causes:
             yield broken(
                 packet,
                 expected="ABORT in answer to something with the same Destination Tag",
                 seen=f"{type(packet.message).__name__} with flag R and no such cause",
             )
-        elif packet.time_ns - triggers[-1].time_ns > REFLECTION_NS:
+        elif packet.time_ns - causes[-1].time_ns > REFLECTION_NS:
             yield broken(
-                [triggers[-1], packet],
+                [causes[-1], packet],
                 expected="a reaction within 2 s",
-                seen=f"{(packet.time_ns - triggers[-1].time_ns) / 1e9:.3f} s later",
+                seen=f"{(packet.time_ns - causes[-1].time_ns) / 1e9:.3f} s later",
                 kind="late",
             )
         else:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import Attempt, Membership
+from mpwire.oracle.membership import Attempt, Membership
 from mpwire.oracle.registry import Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import NEVER, Position

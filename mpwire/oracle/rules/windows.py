@@ -7,8 +7,8 @@ their order, their number, the completeness of a dismantling and the silence of 
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.history import End
 from mpwire.oracle.inbox import inbox, receivers
+from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.closing import dismantlings, members_at
 from mpwire.oracle.shelf import read

@@ -1,0 +1,396 @@
+"""R69-R80: probes, copies, their number and their distance."""
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from mpwire.oracle.case import Case
+from mpwire.oracle.obligations import owed
+from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
+from mpwire.oracle.rules.answering import JITTER, TOO_EARLY
+from mpwire.oracle.rules.closing import joined_at
+from mpwire.oracle.rules.framing import ANSWERED
+from mpwire.oracle.rules.lifetime import PROBE_COPIES, waits_ms
+from mpwire.oracle.shelf import read
+from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.wire.messages import (
+    Abort,
+    Accept,
+    Cancel,
+    CancelAck,
+    Challenge,
+    Close,
+    CloseAck,
+    Confirm,
+    Data,
+    JoinReq,
+    Member,
+    Message,
+    Pending,
+    Probe,
+    ProbeAck,
+    Side,
+    Timers,
+)
+from mpwire.wire.numbers import AbortReason, CloseAckFlag, TimersFlag
+
+KEEPALIVE_FLOOR_MS = 18_750
+CANCEL_COPIES = 3
+GRACE_MS = 20
+REQUESTS: tuple[type[Message], ...] = (JoinReq, Accept, Cancel, Close, Probe, Member, Data, Side)
+
+
+@rule(
+    "R69",
+    "Every new PROBE has a nonce of its own; PROBE_ACK echoes nonce, Seq and Attempt.",
+    source="protocol.md 17.5 R69",
+    group="close",
+    needs="history",
+    vantage="1",
+)
+def r69(case: Case) -> Iterator[Outcome]:
+    """Compare the nonces of a membership, and each answer with what had arrived."""
+    for end in case.ends():
+        owners: dict[int, Packet] = {}
+        for packet in end.sent(Probe):
+            probe = read(packet, Probe)
+            first = owners.setdefault(probe.nonce, packet)
+            yield verify(
+                read(first, Probe).seq == probe.seq,
+                [first, packet],
+                expected="a fresh nonce",
+                seen=f"nonce {probe.nonce:016x} again",
+            )
+        for packet in end.sent(ProbeAck):
+            if packet.direction == "out":
+                ack = read(packet, ProbeAck)
+                arrived = [read(p, Probe) for p in end.arrived(Probe) if p.number < packet.number]
+                key = (ack.nonce, ack.seq, ack.attempt)
+                yield verify(
+                    key in [(one.nonce, one.seq, one.attempt) for one in arrived],
+                    packet,
+                    expected="nonce, Seq and Attempt of a PROBE that had arrived",
+                    seen=f"nonce {ack.nonce:016x}, Seq {ack.seq}, Attempt {ack.attempt}",
+                )
+
+
+@rule(
+    "R70",
+    "A PROBE that arrives in a live membership is answered by PROBE_ACK.",
+    source="protocol.md 17.5 R70",
+    group="close",
+    needs="history",
+    vantage="R+S",
+)
+def r70(case: Case) -> Iterator[Outcome]:
+    """Pair them at the node that received the PROBE."""
+    for end in case.ends():
+        for arrival in end.arrived(Probe):
+            if not joined_at(end) < arrival.position < end.ended():
+                continue
+            answers = [
+                answer
+                for answer in end.sent(ProbeAck, Abort)
+                if answer.number > arrival.number
+                and (
+                    isinstance(answer.message, Abort)
+                    or read(answer, ProbeAck).nonce == read(arrival, Probe).nonce
+                )
+            ]
+            outcome = owed(case, arrival, answers, expected="PROBE_ACK", due_to="PROBE")
+            if outcome is not None:
+                yield outcome
+
+
+@rule(
+    "R71",
+    "KeepAlive is at least 18,750 ms outside controlled networks.",
+    source="protocol.md 17.5 R71",
+    group="close",
+    needs="frame",
+    vantage="1",
+)
+def r71(case: Case) -> Iterator[Outcome]:
+    """Look at every TIMERS."""
+    for packet in case.sent_of(JoinReq, Accept):
+        assert isinstance(packet.message, JoinReq | Accept)
+        timers = packet.message.timers
+        controlled = bool(timers.tflags & TimersFlag.CONTROLLED)
+        yield verify(
+            controlled or timers.keepalive_ms >= KEEPALIVE_FLOOR_MS,
+            packet,
+            expected=f"KeepAlive of at least {KEEPALIVE_FLOOR_MS} ms",
+            seen=f"{timers.keepalive_ms} ms",
+        )
+
+
+@rule(
+    "R72",
+    "New PROBEs of one node to one peer are at least 0.8 KeepAlive apart.",
+    source="protocol.md 17.5 R72",
+    group="close",
+    needs="history",
+    vantage="S",
+)
+def r72(case: Case) -> Iterator[Outcome]:
+    """Measure the gaps between first copies."""
+    for end in case.ends():
+        first = [p for p in end.sent(Probe) if read(p, Probe).attempt == 1]
+        for before, after in pairwise(first):
+            yield spaced(before, after, 0.8 * end.timers.keepalive_ms)
+
+
+def spaced(before: Packet, after: Packet, law_ms: float) -> Outcome:
+    """Judge a distance that must not be shorter; a little less is only worth a warning.
+
+    The time of a frame is when the switch handled it, which may be late for the first of two.
+    """
+    gap_ms = (after.time_ns - before.time_ns) / 1e6
+    if before.direction != "out" or gap_ms >= law_ms - GRACE_MS:
+        return PASSED
+    return broken(
+        [before, after],
+        expected=f"at least {law_ms:.0f} ms between them",
+        seen=f"{gap_ms:.0f} ms",
+        kind="fail" if gap_ms < TOO_EARLY * law_ms else "late",
+    )
+
+
+@rule(
+    "R74",
+    "ABORT(PEER_DEAD) is sent only after four copies of a PROBE, with nothing valid from the peer "
+    "in between.",
+    source="protocol.md 17.5 R74",
+    group="close",
+    needs="history",
+    vantage="N",
+)
+def r74(case: Case) -> Iterator[Outcome]:
+    """Look at what was sent and delivered before such an ABORT."""
+    for end in case.ends():
+        for packet in end.sent(Abort):
+            if read(packet, Abort).reason != AbortReason.PEER_DEAD or packet.direction != "out":
+                continue
+            probes = [p for p in end.sent(Probe) if p.number < packet.number][-PROBE_COPIES:]
+            heard = [
+                p
+                for p in end.membership.shelf.packets
+                if p.direction == "in"
+                and p.destination == end.endpoint
+                and probes
+                and probes[0].number < p.number < probes[-1].number
+            ]
+            yield verify(
+                len(probes) == PROBE_COPIES and not heard,
+                [*probes, *heard, packet],
+                expected="four unanswered copies of PROBE",
+                seen=f"{len(probes)} copies, {len(heard)} messages of the peer in between",
+            )
+
+
+@rule(
+    "R75",
+    "A request or DATA never leaves a node twice with the same Attempt, and Attempt grows by one "
+    "per copy; a response leaves no more often than the copy it echoes arrived.",
+    source="protocol.md 17.5 R75",
+    group="close",
+    needs="history",
+    vantage="S",
+)
+def r75(case: Case) -> Iterator[Outcome]:
+    """Follow the copies of every request, and count requests and responses per node."""
+    newest: dict[tuple[object, ...], Packet] = {}
+    arrived: Counter[tuple[object, ...]] = Counter()
+    answered: Counter[tuple[object, ...]] = Counter()
+    for packet in case.trace.packets:
+        message = packet.message
+        if message is None:
+            continue
+        if packet.direction == "in":
+            where = (packet.destination, packet.source, message.seq, message.attempt)
+            arrived[*where, type(message)] += 1
+        elif packet.direction == "out" and isinstance(message, REQUESTS):
+            key = _request_key(packet, message)
+            before = newest.get(key)
+            expected = (before.message.attempt if before and before.message else 0) + 1
+            newest[key] = packet
+            yield verify(
+                message.attempt == expected,
+                [before, packet] if before else packet,
+                expected=f"copy {expected}",
+                seen=f"{type(message).__name__} copy {message.attempt}",
+            )
+        elif packet.direction == "out" and type(message) in ANSWERED:
+            where = (packet.source, packet.destination, message.seq, message.attempt)
+            answered[*where, type(message)] += 1
+            causes = sum(arrived[*where, kind] for kind in ANSWERED[type(message)])
+            yield verify(
+                answered[*where, type(message)] <= causes,
+                packet,
+                expected=f"at most {causes} of this response",
+                seen=f"{answered[*where, type(message)]}",
+            )
+
+
+def _request_key(packet: Packet, message: Message) -> tuple[object, ...]:
+    """Name a request whatever its copy; joins and cancels by InitTag, others by tag."""
+    tag = message.destination_tag
+    if isinstance(message, JoinReq | Cancel):
+        tag = message.init_tag
+    return (type(message), packet.source, packet.destination, tag, message.seq)
+
+
+@rule(
+    "R76",
+    "A copy leaves no earlier than 0.9 of the retransmission law after the one before, except the "
+    "request that answers a CHALLENGE.",
+    source="protocol.md 17.5 R76",
+    group="close",
+    needs="history",
+    vantage="S",
+)
+def r76(case: Case) -> Iterator[Outcome]:
+    """Measure the gaps between copies with the timers that the sender announced."""
+    for end in case.ends():
+        for kind in (Accept, Close, Probe):
+            for before, after in pairwise(end.sent(kind)):
+                if _same_request(before, after) and before.message is not None:
+                    law = waits_ms(end.timers, before.message.attempt)[-1]
+                    yield spaced(before, after, JITTER * law)
+    for attempt in case.history.attempts:
+        answers = attempt.shelf.arrived(Challenge, Pending)
+        for before, after in pairwise(attempt.requests):
+            between = any(before.number < one.number < after.number for one in answers)
+            polled = any(one.number < after.number for one in attempt.shelf.arrived(Pending))
+            if not between and not polled:
+                yield spaced(before, after, JITTER * attempt.request.timers.rto_initial_ms)
+
+
+def _same_request(before: Packet, after: Packet) -> bool:
+    return bool(before.message and after.message and before.message.seq == after.message.seq)
+
+
+@rule(
+    "R77",
+    "There are no more copies than announced: MRC of JOIN_REQ before PENDING, ACCEPT and CLOSE, "
+    "4 of PROBE, 3 of CANCEL.",
+    source="protocol.md 17.5 R77",
+    group="close",
+    needs="frames",
+    vantage="1",
+)
+def r77(case: Case) -> Iterator[Outcome]:
+    """Look at Attempt, which counts; every CHALLENGE may cost a copy."""
+    for end in case.ends():
+        limits = ((Accept, end.timers.mrc), (Close, end.timers.mrc), (Probe, PROBE_COPIES))
+        for kind, limit in limits:
+            for packet in end.sent(kind):
+                yield _counted(packet, limit)
+    for attempt in case.history.attempts:
+        for packet in attempt.shelf.sent(Cancel):
+            yield _counted(packet, CANCEL_COPIES)
+        limit = attempt.request.timers.mrc + len(attempt.shelf.sent(Challenge))
+        if attempt.first.direction is not None and not attempt.shelf.sent(Pending):
+            for packet in attempt.requests:
+                yield _counted(packet, limit)
+
+
+def _counted(packet: Packet, limit: int) -> Outcome:
+    attempt = packet.message.attempt if packet.message else 0
+    return verify(
+        attempt <= limit, packet, expected=f"at most {limit} copies", seen=f"copy {attempt}"
+    )
+
+
+@rule(
+    "R78",
+    "No copy leaves after the matching response arrived.",
+    source="protocol.md 17.5 R78",
+    group="close",
+    needs="history",
+    vantage="S",
+)
+def r78(case: Case) -> Iterator[Outcome]:
+    """Judge from where the response was provably worked off."""
+    pairs: tuple[tuple[type[Message], type[Message]], ...] = (
+        (Accept, Confirm),
+        (Close, CloseAck),
+        (Probe, ProbeAck),
+        (Cancel, CancelAck),
+    )
+    for end in case.ends():
+        for request, response in pairs:
+            for answer in end.arrived(response):
+                if _unclean(answer):
+                    continue
+                known: Position = case.settled(end.host, answer.position) or NEVER
+                late = [
+                    copy
+                    for copy in end.sent(request)
+                    if copy.position > known and _same_request(copy, answer)
+                ]
+                yield verify(not late, [answer, *late], expected="no copy after it", seen="a copy")
+
+
+def _unclean(answer: Packet) -> bool:
+    message = answer.message
+    return isinstance(message, CloseAck) and bool(message.ack_flags & CloseAckFlag.DATA_MISSING)
+
+
+@rule(
+    "R79",
+    "A node has at most one PROBE outstanding per membership.",
+    source="protocol.md 17.5 R79",
+    group="close",
+    needs="history",
+    vantage="S",
+)
+def r79(case: Case) -> Iterator[Outcome]:
+    """Look for a new PROBE while nothing at all had come since the one before."""
+    for end in case.ends():
+        first = [p for p in end.sent(Probe) if read(p, Probe).attempt == 1]
+        yield from (PASSED for _ in first[:1])
+        for before, after in pairwise(first):
+            heard = [
+                p
+                for p in end.membership.shelf.packets
+                if p.direction == "in"
+                and p.destination == end.endpoint
+                and before.number < p.number < after.number
+            ]
+            yield verify(bool(heard), [before, after], expected="one PROBE at a time", seen="two")
+
+
+@rule(
+    "R80",
+    "TIMERS are consistent: RTOinit up to RTOmax, Dead longer than KeepAlive and the waits of a "
+    "PROBE, Linger longer than those of a CLOSE; the same in all copies.",
+    source="protocol.md 17.5 R80",
+    group="close",
+    needs="frames",
+    vantage="1",
+)
+def r80(case: Case) -> Iterator[Outcome]:
+    """Do the sums for every TIMERS."""
+    for attempt in case.history.attempts:
+        for kind in (JoinReq, Accept):
+            said: list[Timers] = []
+            for packet in attempt.shelf.sent(kind):
+                assert isinstance(packet.message, JoinReq | Accept)
+                timers = packet.message.timers
+                said.append(timers)
+                wrong = inconsistency(timers)
+                if not wrong and timers != said[0]:
+                    wrong = "other values than in the first copy"
+                yield verify(not wrong, packet, expected="consistent timers", seen=wrong)
+
+
+def inconsistency(timers: Timers) -> str:
+    """Return what is wrong with announced timers, or nothing."""
+    if timers.rto_initial_ms > timers.rto_maximum_ms:
+        return f"RTOinit {timers.rto_initial_ms} above RTOmax {timers.rto_maximum_ms}"
+    dead = 1.2 * timers.keepalive_ms + sum(waits_ms(timers, PROBE_COPIES))
+    if timers.dead_ms < dead:
+        return f"Dead {timers.dead_ms} below {dead:.0f}"
+    linger = sum(waits_ms(timers, timers.mrc))
+    return f"Linger {timers.linger_ms} below {linger:.0f}" if timers.linger_ms < linger else ""

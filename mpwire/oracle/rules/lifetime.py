@@ -1,0 +1,218 @@
+"""R59 and R63-R68: what may be said after the end, and giving up."""
+
+from collections.abc import Iterator
+
+from mpwire.oracle.case import Case
+from mpwire.oracle.membership import End
+from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
+from mpwire.oracle.rules.identity import triggers
+from mpwire.oracle.shelf import read
+from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.wire.messages import (
+    Abort,
+    Accept,
+    Close,
+    CloseAck,
+    Confirm,
+    Data,
+    JoinReq,
+    Member,
+    Message,
+    Probe,
+    ProbeAck,
+    Rekey,
+    Side,
+    Sync,
+    Timers,
+)
+from mpwire.wire.numbers import CloseAckFlag, HeaderFlag
+
+OF_A_MEMBER: tuple[type[Message], ...] = (
+    Close,
+    Confirm,
+    Data,
+    Member,
+    Probe,
+    ProbeAck,
+    Rekey,
+    Side,
+    Sync,
+)
+"""What only a member sends; acknowledgements of late data are not among them."""
+PROBE_COPIES = 4
+SLACK_NS = 5_000_000_000
+
+
+def waits_ms(timers: Timers, copies: int) -> list[float]:
+    """Return the laws of the waits after each of some copies, without jitter."""
+    return [min(timers.rto_initial_ms * 2**k, timers.rto_maximum_ms) for k in range(copies)]
+
+
+@rule(
+    "R59",
+    "After a clean CLOSE_ACK arrived, or a crossing CLOSE was answered, the closer sends nothing "
+    "in that membership but CLOSE_ACK and ABORT.",
+    source="protocol.md 17.4 R59",
+    group="close",
+    needs="history",
+    vantage="R+S",
+)
+def r59(case: Case) -> Iterator[Outcome]:
+    """Judge from where the end was provably known."""
+    for end in case.ends():
+        over = _known_closed(case, end)
+        if over == NEVER:
+            continue
+        yield PASSED
+        for packet in end.sent(*OF_A_MEMBER):
+            if packet.position > over and packet.direction == "out":
+                yield broken(
+                    packet, expected="nothing after the end", seen=type(packet.message).__name__
+                )
+
+
+def _known_closed(case: Case, end: End) -> Position:
+    if end.closed() == NEVER:
+        return NEVER
+    known = [packet.position for packet in end.sent(CloseAck) if packet.position > end.closed()]
+    known += [
+        case.settled(end.host, arrival.position) or NEVER
+        for arrival in end.arrived(CloseAck)
+        if not read(arrival, CloseAck).ack_flags & CloseAckFlag.DATA_MISSING
+    ]
+    return min(known, default=NEVER)
+
+
+@rule(
+    "R63",
+    "ABORT is not answered.",
+    source="protocol.md 17.4 R63",
+    group="close",
+    needs="history",
+    vantage="R+S",
+)
+def r63(case: Case) -> Iterator[Outcome]:
+    """Look for an ABORT with flag R whose only cause is an ABORT."""
+    yield from (PASSED for packet in case.delivered if isinstance(packet.message, Abort))
+    for packet in case.own:
+        message = packet.message
+        if isinstance(message, Abort) and message.flags & HeaderFlag.R:
+            causes = triggers(case, packet)
+            if causes and all(isinstance(cause.message, Abort) for cause in causes):
+                yield broken([causes[-1], packet], expected="no answer to ABORT", seen="ABORT")
+
+
+@rule(
+    "R65",
+    "Who gives up says so: ABORT after the last ACCEPT, CLOSE or PROBE stayed unanswered.",
+    source="protocol.md 17.4 R65",
+    group="close",
+    needs="history",
+    vantage="S",
+)
+def r65(case: Case) -> Iterator[Outcome]:
+    """Look at requests whose copies are used up and whose wait is long over."""
+    for end in case.ends():
+        limits: tuple[tuple[type[Message], int], ...] = (
+            (Accept, end.timers.mrc),
+            (Close, end.timers.mrc),
+            (Probe, PROBE_COPIES),
+        )
+        for kind, limit in limits:
+            last = [p for p in end.sent(kind) if p.message and p.message.attempt >= limit]
+            if not last or last[-1].direction != "out":
+                continue
+            heard = [p for p in _heard(end) if p.number > end.sent(kind)[0].number]
+            told = [p for p in end.sent(Abort) if p.number > last[-1].number]
+            if told:
+                yield PASSED
+            elif not heard and _long_over(case, end, last[-1], limit):
+                yield broken(last[-1], expected="ABORT after the last copy", seen="none")
+
+
+def _heard(end: End) -> list[Packet]:
+    packets = end.membership.shelf.packets
+    return [p for p in packets if p.direction == "in" and p.destination == end.endpoint]
+
+
+def _long_over(case: Case, end: End, last: Packet, copies: int) -> bool:
+    lived = case.trace.when(min(case.life_end(end.host), (len(case.trace.run.frames), 0)))
+    wait_ns = waits_ms(end.timers, copies)[-1] * 1.1e6
+    return lived - last.time_ns > wait_ns + SLACK_NS
+
+
+@rule(
+    "R66",
+    "An ABORT without flag R carries the receiver's own tag.",
+    source="protocol.md 17.4 R66",
+    group="close",
+    needs="history",
+    vantage="1",
+)
+def r66(case: Case) -> Iterator[Outcome]:
+    """Compare the tag with the one its receiver has drawn."""
+    for packet in case.sent_of(Abort):
+        message = read(packet, Abort)
+        if message.flags & HeaderFlag.R:
+            continue
+        membership = case.history.owner(packet)
+        end = membership.end_at(packet.destination) if membership else None
+        yield verify(
+            membership is None or (end is not None and end.tag == message.destination_tag),
+            packet,
+            expected="the receiver's own tag",
+            seen=f"tag {message.destination_tag:016x}",
+        )
+
+
+@rule(
+    "R67",
+    "After a valid ABORT was sent or had arrived, a node sends nothing else in that membership.",
+    source="protocol.md 17.4 R67",
+    group="close",
+    needs="history",
+    vantage="N",
+)
+def r67(case: Case) -> Iterator[Outcome]:
+    """Judge from the node's own ABORT on, or from where one was provably worked off."""
+    for end in case.ends():
+        known = [p.position for p in end.sent(Abort) if p.direction == "out"]
+        known += [
+            case.settled(end.host, arrival.position) or NEVER for arrival in end.arrived(Abort)
+        ]
+        over = min(known, default=NEVER)
+        if over == NEVER:
+            continue
+        yield PASSED
+        for packet in end.sent(*OF_A_MEMBER, CloseAck):
+            if packet.position > over:
+                yield broken(
+                    packet, expected="nothing after ABORT", seen=type(packet.message).__name__
+                )
+
+
+@rule(
+    "R68",
+    "A Session ID is not used for a new member once its session was dismantled.",
+    source="protocol.md 17.4 R68",
+    group="close",
+    needs="history",
+    vantage="S",
+)
+def r68(case: Case) -> Iterator[Outcome]:
+    """Look for invitations and acceptances after the first CLOSE(DISMANTLE)."""
+    begun: dict[tuple[object, int], Packet] = {}
+    for packet in case.own:
+        message = packet.message
+        if message is None:
+            continue
+        key = (packet.source, message.session_id)
+        if isinstance(message, Close) and message.reason == 3:
+            begun.setdefault(key, packet)
+            yield PASSED
+        elif isinstance(message, JoinReq | Accept) and message.attempt == 1 and key in begun:
+            yield broken(
+                [begun[key], packet],
+                expected="no use of a dismantled session",
+                seen=type(message).__name__,
+            )
