@@ -63,11 +63,10 @@ class Line:
 
     def put(self, column: int, text: str, style: str = "") -> int:
         """Write over what is there; what leaves the line is cut. Return the column after it."""
-        for offset, character in enumerate(text):
-            at = column + offset
-            if 0 <= at < self.layout.width:
-                self._cells[at] = character
-                self._styles[at] = style
+        end = min(column + len(text), self.layout.width)
+        if column < end:
+            self._cells[column:end] = text[: end - column]
+            self._styles[column:end] = [style] * (end - column)
         return column + len(text)
 
     def end(self, column: int, *parts: tuple[str, str]) -> None:
@@ -107,10 +106,11 @@ def arrow(line: Line, source: int, target: int, style: str, *, dashed: bool, end
     """Draw an arrow from one column to another."""
     rightward = target > source
     step = 1 if rightward else -1
-    stroke = "╌" if dashed else "─"
-    for column in range(source + step, target, step):
-        crossing = column in _columns(line.layout)
-        line.put(column, "┼" if crossing and not dashed else stroke, style)
+    low, high = min(source, target), max(source, target)
+    line.put(low + 1, ("╌" if dashed else "─") * (high - low - 1), style)
+    if not dashed:
+        for column in range(low + line.layout.gap, high, line.layout.gap):
+            line.put(column, "┼", style)
     line.put(source, "├" if rightward else "┤", style)
     head = target - step
     if end == "arrived":
@@ -119,7 +119,3 @@ def arrow(line: Line, source: int, target: int, style: str, *, dashed: bool, end
     line.put(head, " ", "")
     if end == "lost":
         line.put(head - step, "╳", "bold red")
-
-
-def _columns(layout: Layout) -> frozenset[int]:
-    return frozenset(layout.column(place) for place in range(len(layout.lifelines)))

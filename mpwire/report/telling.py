@@ -89,7 +89,8 @@ def tell_message(message: messages.Message) -> Telling:
     describe = _DETAILS.get(type(message))
     if describe is not None:
         details += filter(None, describe(message))
-    details += [f"flag {flag.name}" for flag in HeaderFlag if flag in _SHOWN & message.flags]
+    if message.flags & _SHOWN:
+        details += [f"flag {name}" for name in flags_of(HeaderFlag, message.flags & _SHOWN)]
     details += [f"TLV {code:#06x}" for code, _ in message.extra]
     return Telling(name=MessageType(message.TYPE).name, details=tuple(details))
 
@@ -140,7 +141,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
-_SHOWN: Final = HeaderFlag.R | HeaderFlag.A | HeaderFlag.M | HeaderFlag.X
+_SHOWN: Final = int(HeaderFlag.R | HeaderFlag.A | HeaderFlag.M | HeaderFlag.X)
 """Flags that tell something; G is random by design."""
 _ROLES: Final[dict[int, str]] = {
     Role.C_ROOT: "invites",

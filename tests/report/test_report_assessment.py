@@ -1,0 +1,85 @@
+"""The judgement and the script's outcome together: neither hides the other."""
+
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from oracle_story import play, without
+from oracle_tales import tour
+
+from mpwire.capture import RunFile
+from mpwire.capture.records import Sentinel, Step
+from mpwire.report.assessment import FailedStep, assess
+from mpwire.vocabulary import Verdict
+
+
+def with_step(
+    run: RunFile, reason: str | None, *, line: int = 7, state: Literal["done", "failed"] = "failed"
+) -> RunFile:
+    """Add the outcome of a step to a run that has been read."""
+    run.records.insert(-1, Step(time_ns=1, line=line, text="a step", state=state, reason=reason))
+    return run
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> RunFile:
+    """Return a correct run, complete."""
+    return play(tour(), tmp_path)
+
+
+@pytest.fixture
+def bad(tmp_path: Path) -> RunFile:
+    """Return a complete run that breaks a rule."""
+    return play(without(tour(), "leaf1 FD_CONNECT"), tmp_path)
+
+
+def test_a_good_run_passes(good: RunFile) -> None:
+    assessment = assess(with_step(good, None, state="done"))
+    assert assessment.verdict is Verdict.PASS
+    assert assessment.failed_steps == []
+    assert not assessment.interrupted
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict", "kind"),
+    [
+        ("expected FD_CLOSE on R, seen nothing", Verdict.FAIL, "failed"),
+        ("unsupported: recv by leaf1", Verdict.UNSUPPORTED, "unsupported"),
+        ("interrupted", Verdict.INCONCLUSIVE, "interrupted"),
+        (None, Verdict.FAIL, "failed"),
+    ],
+)
+def test_a_script_that_failed_is_no_pass(
+    good: RunFile, reason: str | None, verdict: Verdict, kind: str
+) -> None:
+    assessment = assess(with_step(good, reason))
+    assert assessment.verdict is verdict
+    assert [step.kind for step in assessment.failed_steps] == [kind]
+
+
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [
+        ("expected something", Verdict.FAIL),
+        ("interrupted", Verdict.FAIL),
+        ("unsupported: recv by leaf1", Verdict.UNSUPPORTED),
+    ],
+)
+def test_a_violation_is_a_violation_whatever_the_script_did(
+    bad: RunFile, reason: str, verdict: Verdict
+) -> None:
+    assert assess(with_step(bad, reason)).verdict is verdict
+
+
+def test_what_the_harness_could_not_prove_is_not_held_against_the_endpoint(good: RunFile) -> None:
+    good.records = [one for one in good.records if not isinstance(one, Sentinel)]
+    assert assess(with_step(good, "no echo", line=0)).verdict is Verdict.INCONCLUSIVE
+    assert assess(with_step(good, "expected it")).verdict is Verdict.FAIL
+
+
+def test_what_the_caller_knows_is_added_once(good: RunFile) -> None:
+    known = FailedStep(line=7, text="a step", reason="interrupted", kind="interrupted")
+    more = FailedStep(line=0, text="the end", reason="interrupted", kind="interrupted")
+    assessment = assess(with_step(good, "interrupted"), [known, more])
+    assert [step.text for step in assessment.failed_steps] == ["a step", "the end"]
+    assert assessment.interrupted
