@@ -162,6 +162,21 @@ def test_every_broken_endpoint_is_caught_by_its_rule(name: str, tmp_path: Path) 
     assert judgement.incomplete == []
 
 
+@pytest.mark.parametrize(
+    ("name", "verdict", "broken"),
+    [
+        ("rooted-lan", Verdict.PASS, set()),
+        ("close-not-acknowledged", Verdict.FAIL, {"R56"}),
+    ],
+)
+def test_the_shipped_captures_are_judged_as_they_say(
+    name: str, verdict: Verdict, broken: set[str]
+) -> None:
+    judgement = judge(open_run(HERE.parents[1] / "pcaps" / f"{name}.pcapng"))
+    assert judgement.verdict is verdict
+    assert failed(judgement) == broken
+
+
 @pytest.mark.skipif(
     shutil.which("tcpdump") is None, reason="this machine cannot run it: no tcpdump"
 )
