@@ -180,7 +180,7 @@ class EventJudge:
             rule_id = {"FD_CLOSE": "EV20"}.get(report.event, _GENERAL[report.event])
             return rule_id, "the application had closed the socket (W76)"
         if expected and all(one.report is not None for one in expected):
-            used = f"{len(expected)} of them were due and reported already"
+            used = f"{report.event} was due here {len(expected)} times and reported as often before"
             return _AGAIN.get(report.event, _GENERAL[report.event]), used
         if not expected and socket.nominated(report.event, socket.created) is None:
             return _GENERAL[report.event], "the event was not selected on this socket (W90)"

@@ -176,6 +176,8 @@ def _reset(arrival: Packet, where: Position, name: str) -> Ending:
 
 def _by_giving_up(end: End, socket: Socket) -> Iterator[Ending]:
     """This side gave up and said so by ABORT; the event may be seen before the frame (EV18-19)."""
+    if end.is_initiator and end.started() == NEVER:
+        return
     for packet in end.sent(Abort):
         message = read(packet, Abort)
         rule = GIVING_UP.get(message.reason)

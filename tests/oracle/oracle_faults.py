@@ -18,6 +18,7 @@ from oracle_asides import (
     versions,
     withdrawn,
 )
+from oracle_details import enumerated, interrupted, linger_zero, unfit
 from oracle_edits import (
     Fault,
     accepted,
@@ -150,6 +151,8 @@ WIRE = (
     Fault("R57", tour, again("leaf1 CLOSE_ACK", seq=99)),
     Fault("R58", latecomer, fields("DISMANTLE 2", final_seq=5)),
     Fault("R60", three, forgotten),
+    Fault("R60", interrupted, lacking("CANCEL", "CANCEL_ACK")),
+    Fault("R60", interrupted, lacking("REJECT", "FD_CONNECT")),
     Fault("R62", tour, fields("leaf1 CLOSE", reason=2)),
     Fault("R62", tour, fields("leaf3 CLOSE", cflags=0)),
 )
@@ -193,6 +196,11 @@ LATER = (
     Fault("R106", tour, neg),
 )
 EVENTS = (
+    Fault("EV1", enumerated, answering("enumerate!", result={"events": []})),
+    Fault("EV15", enumerated, answering("enumerate P!", result={"events": []})),
+    Fault("EV5", unfit, lacking("FD_CONNECT")),
+    Fault("EV17", linger_zero, lacking("FD_CLOSE L")),
+    Fault("EV19", linger_zero, lacking("FD_CLOSE P")),
     Fault("EV1", tour, saying("leaf1 JOIN_REQ 1", event("root", 1, "FD_ACCEPT"))),
     Fault("EV1", tour, lacking("leaf1 FD_ACCEPT")),
     Fault("EV1", tour, saying("leaf1 FD_CONNECT", event("root", 2, "FD_ACCEPT"))),
@@ -258,6 +266,8 @@ CALLS = (
     Fault("CR14", tour, answering("leaf1 accept!", error=over(10035))),
     Fault("CR15", tour, answering("leaf1 accept!", result=accepted("leaf1", caller_data="00"))),
     Fault("CR16", tour, fields("leaf1 ACCEPT", callee_data=b"unasked")),
+    Fault("CR16", enumerated, answering("callee data!", result={"callee_data": ""})),
+    Fault("CR16", enumerated, fields("ACCEPT", callee_data=b"something else")),
     Fault("CR17", tour, lacking("leaf1 close?", "leaf1 close!")),
     Fault("CR18", tour, closing_silently),
     Fault("CR19", tour, lacking("leaf1:1 bind!")),

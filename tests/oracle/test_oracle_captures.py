@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from oracle_asides import ASIDES, glare
 from oracle_cuts import rewritten
+from oracle_details import DETAILS
 from oracle_edits import Fault, Plotted
 from oracle_faults import WIRE
 from oracle_story import NAMES, play
@@ -35,7 +36,7 @@ def failed(judgement: Judgement) -> set[str]:
 
 @pytest.mark.parametrize("directions", [True, False])
 @pytest.mark.parametrize("vantage", [*NAMES[:2], None])
-@pytest.mark.parametrize("plot", [tour, three, *ASIDES])
+@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS])
 def test_correct_session_has_no_violation(
     plot: Plotted,
     vantage: str | None,

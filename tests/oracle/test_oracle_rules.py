@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from oracle_asides import ASIDES
+from oracle_details import DETAILS
 from oracle_edits import Fault, Plotted
 from oracle_faults import FAULTS
 from oracle_story import play
@@ -13,7 +14,7 @@ from mpwire.oracle import judge
 from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
 
-CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES)
+CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS)
 
 
 @pytest.mark.parametrize("plot", CORRECT)

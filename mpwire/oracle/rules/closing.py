@@ -11,12 +11,14 @@ from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.wire.messages import (
     Abort,
+    Accept,
     Cancel,
     Close,
     CloseAck,
     Confirm,
     Data,
     Member,
+    Pending,
     Probe,
     Reject,
     Side,
@@ -294,14 +296,17 @@ def r60(case: Case) -> Iterator[Outcome]:
 def _pending_told(case: Case, session: int, first: Packet) -> Iterator[Outcome]:
     """Check that entries of the queue were refused and an open invitation was cancelled."""
     for attempt in case.history.attempts:
-        if attempt.root != first.source or not attempt.shelf.sent():
+        if attempt.root != first.source or attempt.root_host != first.host:
             continue
-        if attempt.request.session_id != session:
-            continue
-        if attempt.first.position < first.position < attempt.resolved():
-            told = [p for p in attempt.shelf.sent(Reject, Cancel) if p.number > first.number]
+        if attempt.by_root:
+            waits = attempt.request.session_id == session and attempt.first.number < first.number
+            answers = [*attempt.shelf.arrived(Accept, Reject), *attempt.shelf.sent(Cancel)]
+        else:
+            waits = any(packet.number < first.number for packet in attempt.shelf.sent(Pending))
+            answers = [*attempt.shelf.sent(Accept, Reject), *attempt.shelf.arrived(Cancel)]
+        if waits and not any(packet.number < first.number for packet in answers):
             yield verify(
-                bool(told),
+                bool(answers),
                 [attempt.first, first],
                 expected="REJECT or CANCEL for what is pending",
                 seen="neither",

@@ -1,0 +1,131 @@
+"""Correct stories, fourth part: records read by hand, misfits, linger 0, sockets without bind."""
+
+import msgspec
+from oracle_asides import ROOT_ADDRESS, abort, meeting
+from oracle_plots import SESSION
+from oracle_story import ADDRESSES, PORT, Line, Move, find
+from oracle_tales import Tale
+
+from mpwire.wire.messages import Cancel, CancelAck, Reject
+from mpwire.wire.numbers import AbortReason, CloseReason
+
+
+def enumerated() -> list[Move]:
+    """Tell of an application that reads the record by hand and of one that blocks."""
+    tale = Tale()
+    number = tale.open("root", listening=False, selected=False)
+    events = ["FD_ACCEPT", "FD_CLOSE"]
+    tale.call("select", "root", "event_select", {}, socket=number, events=events, report=False)
+    tale.call("listen", "root", "listen", {}, socket=number)
+    tale.open("leaf1", listening=False, selected=False)
+    join = tale.member("leaf1", 1, by_root=False)
+    asked = tale.ask("join", "leaf1", "join_leaf", socket=1, address=ROOT_ADDRESS)
+    tale.cookies(join)
+    tale.barrier("root")
+    seen = {"events": [{"event": "FD_ACCEPT", "code": 0}]}
+    tale.call("enumerate", "root", "enum_network_events", seen, socket=number)
+    join.handle, join.member_id = tale.fresh("root"), next(tale.ids)
+    accepting = tale.ask("accept", "root", "accept", socket=number, condition="ask")
+    condition = {"address": [ADDRESSES["leaf1"], PORT], "local": ROOT_ADDRESS}
+    ask = {"ask": 1, "call": accepting, "condition": condition}
+    tale.moves.append(Line("ask", "root", "from", ask))
+    answer = {"answer": 1, "decision": "accept", "callee_data": b"welcome".hex()}
+    tale.moves.append(Line("answer", "root", "to", answer))
+    result = {"socket": join.handle, "address": [ADDRESSES["leaf1"], PORT], "caller_data": None}
+    tale.answer("accept", "root", accepting, result=result)
+    accept = tale.accept_message(join, callee_data=b"welcome")
+    tale.send("ACCEPT", "root", "leaf1", accept)
+    tale.send("CONFIRM", "leaf1", "root", tale.confirm_message(join))
+    tale.answer("join", "leaf1", asked, result={"socket": 1, "callee_data": b"welcome".hex()})
+    tale.call("callee data", "leaf1", "callee_data", {"callee_data": b"welcome".hex()}, socket=1)
+    close, ack = tale.closing(join, CloseReason.LEAVE)
+    tale.call("close", "leaf1", "close", {}, socket=1)
+    tale.send("CLOSE", "leaf1", "root", close)
+    tale.send("CLOSE_ACK", "root", "leaf1", ack)
+    tale.barrier()
+    seen = {"events": [{"event": "FD_CLOSE", "code": 0}]}
+    tale.call("enumerate P", "root", "enum_network_events", seen, socket=join.handle)
+    return tale.moves
+
+
+def unfit() -> list[Move]:
+    """Tell of an acceptance that does not fit its request: the joiner refuses it."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    join = tale.ask_to_join("leaf1", 1)
+    join.handle, join.member_id = tale.fresh("root"), next(tale.ids)
+    result = {"socket": join.handle, "address": [ADDRESSES["leaf1"], PORT], "caller_data": None}
+    tale.call("accept", "root", "accept", result, socket=1)
+    tale.send("ACCEPT", "root", "leaf1", tale.accept_message(join))
+    refusal = abort(join, AbortReason.PROTOCOL, by_root=False)
+    tale.send("ABORT", "leaf1", "root", msgspec.structs.replace(refusal, sender_id=0))
+    tale.event("FD_CONNECT", "leaf1", 1, "FD_CONNECT", 10061)
+    tale.event("FD_CLOSE", "root", join.handle, "FD_CLOSE", 10054)
+    tale.barrier()
+    return tale.moves
+
+
+def linger_zero() -> list[Move]:
+    """Tell of a root that closes with linger 0: its open handles are told, too."""
+    tale, (join,) = meeting("leaf1")
+    tale.call("linger", "root", "set_linger", {}, socket=1, seconds=0)
+    tale.call("close", "root", "close", {}, socket=1)
+    tale.send("ABORT", "root", "leaf1", abort(join, AbortReason.LINGER0, by_root=True))
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE", 10053)
+    tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE", 10054)
+    tale.barrier()
+    return tale.moves
+
+
+def unbound() -> list[Move]:
+    """Tell of a leaf that never binds: its address is known from its packets and getsockname."""
+    tale, _ = meeting("leaf1")
+    place = [find(tale.moves, f"leaf1:1 bind{mark}") for mark in "?!"]
+    tale.moves = [move for n, move in enumerate(tale.moves) if n not in place]
+    address = {"address": [ADDRESSES["leaf1"], PORT]}
+    tale.call("name", "leaf1", "getsockname", address, socket=1)
+    return tale.moves
+
+
+def interrupted() -> list[Move]:
+    """Tell of a session that is dismantled while one leaf waits and another is invited."""
+    tale, (join,) = meeting("leaf1")
+    tale.open("leaf2", listening=False)
+    waiting = tale.ask_to_join("leaf2", 1)
+    tale.open("leaf3", listening=True)
+    invited = tale.ask_to_come("leaf3", 1)
+    close, ack = tale.closing(join, CloseReason.DISMANTLE)
+    tale.call("dismantle", "root", "close", {}, socket=1)
+    tale.send("CLOSE", "root", "leaf1", close)
+    reject = Reject(
+        reason=13,
+        retry_after_s=0,
+        detail=0,
+        session_id=SESSION,
+        attempt=2,
+        seq=waiting.seq,
+        destination_tag=waiting.init_tag,
+        sender_id=1,
+    )
+    tale.send("REJECT", "root", "leaf2", reject)
+    cancel = Cancel(
+        init_tag=invited.init_tag,
+        reason=1,
+        seq=8,
+        session_id=SESSION,
+        sender_id=1,
+        destination_tag=invited.resp_tag,
+    )
+    tale.send("CANCEL", "root", "leaf3", cancel)
+    tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE")
+    tale.send("CLOSE_ACK", "leaf1", "root", ack)
+    tale.event("FD_CONNECT", "leaf2", 1, "FD_CONNECT", 10061)
+    done = CancelAck(result=0, seq=8, session_id=SESSION, destination_tag=invited.init_tag)
+    tale.send("CANCEL_ACK", "leaf3", "root", done)
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE")
+    tale.barrier()
+    return tale.moves
+
+
+DETAILS = (interrupted, enumerated, unfit, linger_zero, unbound)
