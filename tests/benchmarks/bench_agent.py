@@ -16,13 +16,14 @@ CALLS = 3000
 AGENT = [sys.executable, "-m", "mpwire.io.agent"]
 BARE = [sys.executable, "-c", "print('hello', flush=True); input()"]
 SCAPY = [sys.executable, "-c", "import mpwire.wire.layers; print('hello', flush=True); input()"]
-ECHO = [
-    sys.executable,
-    "-u",
-    "-c",
-    "import sys; print('hello')\nfor line in sys.stdin.buffer: sys.stdout.buffer.write(line);"
-    " sys.stdout.buffer.flush()",
-]
+ECHO_PROGRAM = """
+import sys
+print("hello")
+for line in sys.stdin.buffer:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+"""
+ECHO = [sys.executable, "-u", "-c", ECHO_PROGRAM]
 
 
 def start_s(command: list[str]) -> float:
