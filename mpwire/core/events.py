@@ -155,12 +155,7 @@ class Ended:
     code: WsaError
 
 
-@dataclass(slots=True)
-class Forgotten:
-    """The membership holds no more state worth keeping."""
-
-
-Report: TypeAlias = Joined | JoinFailed | RequestGone | DataReceived | Ended | Forgotten
+Report: TypeAlias = Joined | JoinFailed | RequestGone | DataReceived | Ended
 
 
 # Effects --------------------------------------------------------------------------------------
@@ -197,7 +192,12 @@ class Dropped:
     """Row of the state table, or rule of the specification, that says so."""
 
 
-Effect: TypeAlias = Send | SetTimer | ClearTimer | Dropped | Report
+@dataclass(slots=True)
+class Forgotten:
+    """The membership holds no more state worth keeping."""
+
+
+Effect: TypeAlias = Send | SetTimer | ClearTimer | Dropped | Forgotten | Report
 
 
 @dataclass(slots=True)

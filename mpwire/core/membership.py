@@ -228,7 +228,7 @@ class Membership:
         self.clear_timer(TimerName.KEEPALIVE)
         self.state = state
         if state is State.GONE:
-            self.report(Forgotten())
+            self.effects.append(Forgotten())
 
     def refute_suspicion(self) -> None:
         """Any tag-valid packet proves that the peer lives (RM26)."""

@@ -19,6 +19,7 @@ from mpwire.core.events import (
     ClearTimer,
     Dropped,
     Effect,
+    Forgotten,
     Input,
     Report,
     Send,
@@ -65,6 +66,11 @@ def sent(kind: type[Message], **fields: object) -> Wanted:
 def reported(kind: type[Report], **fields: object) -> Wanted:
     """Expect a report to the layer above."""
     return Wanted(kind, fields)
+
+
+def forgotten() -> Wanted:
+    """Expect that the machine lets go of everything."""
+    return Wanted(Forgotten, {})
 
 
 def dropped(rule: str) -> Wanted:

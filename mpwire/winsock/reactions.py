@@ -3,8 +3,6 @@
 from mpwire.core import Endpoint, Membership
 from mpwire.core.events import (
     DataReceived,
-    Ended,
-    Forgotten,
     Joined,
     JoinFailed,
     Report,
@@ -51,10 +49,8 @@ class Reactions(ProviderBase):
                 self._request_gone(endpoint, membership, code)
             case DataReceived(_, payload):
                 self._data_received(endpoint, membership, payload, now_s)
-            case Ended(code):
-                self._ended(endpoint, membership, code, now_s)
-            case Forgotten():
-                pass
+            case ended:
+                self._ended(endpoint, membership, ended.code, now_s)
 
     # Joins ------------------------------------------------------------------------------------
 
@@ -126,8 +122,7 @@ class Reactions(ProviderBase):
         A deferred head had muted FD_ACCEPT; once it is dead, the requests behind it speak (T23).
         """
         listener = endpoint.listener
-        if listener is None:
-            return
+        assert listener is not None
         muted = listener.state is ListenerState.DEFERRED
         listener.mark_gone(membership, code)
         if muted and listener.state is not ListenerState.DEFERRED:

@@ -2,13 +2,15 @@
 
 The FD_* contract is the table `CONTRACT`: which call re-enables an event, and whether a condition
 that still holds is recorded again (level) or only a new occurrence is (edge). Each event of a
-record is in one of four states (D7):
+record is in one of five states (D7):
 
     IDLE --occurs--> RECORDED --enumerated--> REPORTED --re-enabling call--> IDLE
-                        ^                        |
-                        |                  new selection
-                        |                        v
-                        +-----new arrival---- AWAITING
+                      |    ^                     |
+    re-enabling call  |    | occurs, or    new selection
+                      v    | still holds         v
+                     STALE-+               AWAITING --occurs--> RECORDED
+                      |
+                      +--enumerated--> IDLE
 """
 
 from dataclasses import dataclass, field
@@ -77,10 +79,15 @@ class Phase(Enum):
     """Nothing is recorded; the next occurrence is."""
     RECORDED = "recorded"
     """It happened and has not been enumerated."""
+    STALE = "stale"
+    """It has not been enumerated, and a re-enabling call came since: the next one counts anew."""
     REPORTED = "reported"
     """It was enumerated; quiet until re-enabled."""
     AWAITING = "awaiting"
     """It was enumerated under an older selection; a new arrival is recorded (D7)."""
+
+
+UNREAD: Final = frozenset({Phase.RECORDED, Phase.STALE})
 
 
 @dataclass(slots=True)
@@ -102,13 +109,13 @@ class EventRecord:
 
     def occur(self, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> bool:
         """Record that something new happened; return whether the event object is to be set."""
-        if self.phases[event] in {Phase.REPORTED, Phase.RECORDED}:
-            return False
-        return self._record(event, code)
+        quiet = self.phases[event] in {Phase.REPORTED, Phase.RECORDED}
+        return not quiet and self._record(event, code)
 
     def still_holds(self, event: NetworkEvent) -> bool:
         """Record that a level-triggered condition is true; return whether to set the object."""
-        return self.phases[event] is Phase.IDLE and self._record(event, WsaError.SUCCESS)
+        enabled = self.phases[event] in {Phase.IDLE, Phase.STALE}
+        return enabled and self._record(event, WsaError.SUCCESS)
 
     def _record(self, event: NetworkEvent, code: WsaError) -> bool:
         assert code in CONTRACT[event].codes, (event, code)
@@ -118,8 +125,8 @@ class EventRecord:
 
     def reenable(self, event: NetworkEvent) -> None:
         """Let the event be recorded again; an unread record stays (W92, W93)."""
-        if self.phases[event] is not Phase.RECORDED:
-            self.phases[event] = Phase.IDLE
+        unread = self.phases[event] in UNREAD
+        self.phases[event] = Phase.STALE if unread else Phase.IDLE
 
     def rearm_connect(self) -> None:
         """Start a new join: FD_CONNECT can happen again, an unread one is dropped (D6)."""
@@ -135,11 +142,12 @@ class EventRecord:
 
     def recorded(self) -> list[NetworkEvent]:
         """Return the events that wait to be enumerated, nominated or not."""
-        return [event for event in REPORTING_ORDER if self.phases[event] is Phase.RECORDED]
+        return [event for event in REPORTING_ORDER if self.phases[event] in UNREAD]
 
     def enumerate(self) -> list[tuple[NetworkEvent, WsaError]]:
         """Hand out the nominated events and clear them from the record (W87, W90)."""
         found = [event for event in self.recorded() if self.mask & event]
         for event in found:
-            self.phases[event] = Phase.REPORTED
+            stale = self.phases[event] is Phase.STALE
+            self.phases[event] = Phase.IDLE if stale else Phase.REPORTED
         return [(event, self.codes[event]) for event in found]

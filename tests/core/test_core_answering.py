@@ -12,7 +12,6 @@ from mpwire.core.events import (
     DataSubmitted,
     Deferred,
     Ended,
-    Forgotten,
     Joined,
     Refused,
     RequestGone,
@@ -32,7 +31,7 @@ from mpwire.testing.ends import (
     asking_leaf,
     invited_leaf,
 )
-from mpwire.testing.playbook import Playbook, Wanted, dropped, reported, sent
+from mpwire.testing.playbook import Playbook, Wanted, dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import (
     Abort,
@@ -106,7 +105,7 @@ def test_a_withdrawn_request_is_gone_with_connreset(ends: Ends) -> None:
     play, peer = ends()
     play.feed(peer.cancel()).expect(
         sent(CancelAck, result=CancelResult.DONE, destination_tag=PEER_TAG, seq=7),
-        reported(Forgotten),
+        forgotten(),
         reported(RequestGone, code=WsaError.WSAECONNRESET),
     )
     assert not play.timers
@@ -114,16 +113,12 @@ def test_a_withdrawn_request_is_gone_with_connreset(ends: Ends) -> None:
 
 def test_an_aborted_request_is_gone_with_connreset(ends: Ends) -> None:
     play, peer = ends()
-    play.feed(peer.abort()).expect(
-        reported(Forgotten), reported(RequestGone, code=WsaError.WSAECONNRESET)
-    )
+    play.feed(peer.abort()).expect(forgotten(), reported(RequestGone, code=WsaError.WSAECONNRESET))
 
 
 def test_a_superseded_request_is_gone_without_a_word(ends: Ends) -> None:
     play, _ = ends()
-    play.feed(Superseded()).expect(
-        reported(Forgotten), reported(RequestGone, code=WsaError.WSAECONNRESET)
-    )
+    play.feed(Superseded()).expect(forgotten(), reported(RequestGone, code=WsaError.WSAECONNRESET))
     play.finish()
 
 
@@ -134,7 +129,7 @@ def test_an_undecided_request_expires_after_the_initiator_gave_up(
     play, _ = ends(TimerPlan().scaled(factor))
     play.expire(TimerName.LIMIT).expect(
         sent(Reject, reason=RejectReason.EXPIRED, destination_tag=PEER_TAG),
-        reported(Forgotten),
+        forgotten(),
         reported(RequestGone, code=WsaError.WSAEACCES),
     )
     assert play.now_s == pytest.approx(expiry_s)
@@ -146,7 +141,7 @@ def test_a_refusal_echoes_the_last_poll_and_is_kept_for_later_copies(ends: Ends)
     poll.attempt = 3
     play.feed(poll).expect(sent(Pending))
     play.feed(Refused(RejectReason.APP_REFUSED)).expect(
-        sent(Reject, reason=RejectReason.APP_REFUSED, seq=7, attempt=3), reported(Forgotten)
+        sent(Reject, reason=RejectReason.APP_REFUSED, seq=7, attempt=3), forgotten()
     )
     assert peer.end.reject is play.last(Reject)
 
@@ -195,7 +190,7 @@ def test_accept_is_repeated_and_given_up_aloud(ends: Ends) -> None:
         play.expire(TimerName.RETRANSMIT).expect(sent(Accept, attempt=attempt))
     play.expire(TimerName.RETRANSMIT).expect(
         sent(Abort, reason=AbortReason.NO_CONFIRM, destination_tag=PEER_TAG, echo_seq=7),
-        reported(Forgotten),
+        forgotten(),
         reported(Ended, code=WsaError.WSAECONNABORTED),
     )
     assert peer.end.state is State.GONE
@@ -223,7 +218,7 @@ def test_a_confirm_that_is_none_is_aborted(ends_of: Ends, changes: dict[str, obj
     play.feed(peer.confirm(**changes)).expect(
         dropped("R39 R40 R41"),
         sent(Abort, reason=AbortReason.PROTOCOL),
-        reported(Forgotten),
+        forgotten(),
         reported(Ended, code=WsaError.WSAECONNABORTED),
     )
 
@@ -233,7 +228,7 @@ def test_a_cancel_undoes_the_acceptance(ends: Ends) -> None:
         play, peer = reach(ends)
         play.feed(peer.cancel()).expect(
             sent(CancelAck, result=CancelResult.WAS_JOINED, destination_tag=PEER_TAG),
-            reported(Forgotten),
+            forgotten(),
             reported(Ended, code=WsaError.WSAECONNRESET),
         )
 
@@ -254,9 +249,7 @@ def test_a_cancel_is_acknowledged_even_after_the_end(ends: Ends) -> None:
 
 def test_an_abort_ends_the_acceptance(ends: Ends) -> None:
     play, peer = accepting(ends)
-    play.feed(peer.abort()).expect(
-        reported(Forgotten), reported(Ended, code=WsaError.WSAECONNRESET)
-    )
+    play.feed(peer.abort()).expect(forgotten(), reported(Ended, code=WsaError.WSAECONNRESET))
 
 
 # What stands for CONFIRM ----------------------------------------------------------------------

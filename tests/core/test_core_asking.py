@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pytest
 
 from mpwire.core.events import (
-    Forgotten,
     Joined,
     JoinFailed,
     JoinRequested,
@@ -24,7 +23,7 @@ from mpwire.testing.ends import (
     asking_leaf,
     inviting_root,
 )
-from mpwire.testing.playbook import Playbook, dropped, reported, sent
+from mpwire.testing.playbook import Playbook, dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Cancel, Confirm, JoinReq
 from mpwire.wire.registries import AbortReason, CancelReason, RejectReason
@@ -140,7 +139,7 @@ def test_leaf_aborts_an_acceptance_that_is_none(field: str, wrong: object) -> No
     play.expect(
         dropped("R24 R39 R40 R41"),
         sent(Abort, reason=AbortReason.PROTOCOL, destination_tag=PEER_TAG, echo_seq=7),
-        reported(Forgotten),
+        forgotten(),
         reported(JoinFailed, code=WsaError.WSAECONNREFUSED),
     )
     play.finish()
@@ -153,7 +152,7 @@ def test_leaf_aborts_an_acceptance_that_is_none(field: str, wrong: object) -> No
 def test_root_aborts_an_acceptance_that_is_none(field: str, wrong: object) -> None:
     play, peer = proving(inviting_root)
     play.feed(peer.accept(**{field: wrong}))
-    play.expect(dropped("R24 R39 R40 R41"), sent(Abort), reported(Forgotten), reported(JoinFailed))
+    play.expect(dropped("R24 R39 R40 R41"), sent(Abort), forgotten(), reported(JoinFailed))
 
 
 # Copies and cookies ---------------------------------------------------------------------------
@@ -167,7 +166,7 @@ def test_request_is_repeated_by_the_rto_law_and_given_up(ends: Ends) -> None:
         assert 0.9 * rto_s <= play.now_s - before_s <= 1.1 * rto_s
     play.expire(TimerName.RETRANSMIT).expect(
         sent(Cancel, reason=CancelReason.TIMEOUT, destination_tag=0),
-        reported(Forgotten),
+        forgotten(),
         reported(JoinFailed, code=WsaError.WSAETIMEDOUT),
     )
     assert 27.9 <= play.now_s <= 34.1
@@ -183,7 +182,7 @@ def test_time_out_after_a_cookie_cancels_until_acknowledged(ends: Ends) -> None:
         sent(Cancel, reason=CancelReason.TIMEOUT, attempt=1),
         reported(JoinFailed, code=WsaError.WSAETIMEDOUT),
     )
-    play.feed(peer.cancel_ack()).expect(reported(Forgotten))
+    play.feed(peer.cancel_ack()).expect(forgotten())
 
 
 def test_copies_differ_only_in_attempt_and_cookie() -> None:
@@ -313,7 +312,7 @@ def test_reject_fails_the_join_with_the_code_of_its_reason(
     reach: Callable[[], tuple[Playbook, Counterpart]], reason: int, code: WsaError
 ) -> None:
     play, peer = reach()
-    play.feed(peer.reject(reason)).expect(reported(Forgotten), reported(JoinFailed, code=code))
+    play.feed(peer.reject(reason)).expect(forgotten(), reported(JoinFailed, code=code))
     play.finish()
     assert not play.timers
 
@@ -321,7 +320,7 @@ def test_reject_fails_the_join_with_the_code_of_its_reason(
 def test_version_negotiation_without_a_common_version_fails_the_join() -> None:
     play, peer = asking()
     play.feed(peer.version_neg(9, 8)).expect(
-        reported(Forgotten), reported(JoinFailed, code=WsaError.WSAECONNREFUSED)
+        forgotten(), reported(JoinFailed, code=WsaError.WSAECONNREFUSED)
     )
 
 
@@ -341,7 +340,7 @@ def test_port_unreachable_is_believed_the_second_time() -> None:
     play.feed(PortUnreachable())
     play.feed(PortUnreachable()).expect(
         sent(Cancel, reason=CancelReason.TIMEOUT),
-        reported(Forgotten),
+        forgotten(),
         reported(JoinFailed, code=WsaError.WSAECONNREFUSED),
     )
 
@@ -368,7 +367,7 @@ def test_withdrawing_before_a_cookie_sends_one_cancel() -> None:
     play, peer = asking()
     play.feed(Withdrawn()).expect(
         sent(Cancel, reason=CancelReason.WITHDRAWN, init_tag=0xA, destination_tag=0, seq=7),
-        reported(Forgotten),
+        forgotten(),
     )
     play.finish()
     assert not play.timers
@@ -379,13 +378,13 @@ def test_cancel_is_sent_three_times_at_most_and_tells_nobody_here() -> None:
     play, peer = cancelling()
     play.expire().expect(sent(Cancel, attempt=2))
     play.expire().expect(sent(Cancel, attempt=3))
-    play.expire().expect(reported(Forgotten))
+    play.expire().expect(forgotten())
     assert peer.end.state is State.GONE
 
 
 def test_cancel_ends_with_its_acknowledgement() -> None:
     play, peer = cancelling()
-    play.feed(peer.cancel_ack()).expect(reported(Forgotten))
+    play.feed(peer.cancel_ack()).expect(forgotten())
 
 
 def test_an_acceptance_that_crosses_cancel_is_aborted() -> None:

@@ -10,14 +10,13 @@ from mpwire.core.events import (
     DataReceived,
     DataSubmitted,
     Ended,
-    Forgotten,
     NetworkUnreachable,
     PortUnreachable,
 )
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.ends import PEER_SEQ, PEER_TAG, Counterpart, joined_leaf, joined_root
-from mpwire.testing.playbook import Playbook, dropped, reported, sent
+from mpwire.testing.playbook import Playbook, dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Close, CloseAck, Confirm, Data, Probe, ProbeAck
 from mpwire.wire.registries import (
@@ -134,7 +133,7 @@ def test_a_silent_peer_is_probed_four_times_and_declared_dead(ends: Ends) -> Non
         play.expire().expect(sent(Probe, attempt=attempt, nonce=nonce))
     play.expire().expect(
         sent(Abort, reason=AbortReason.PEER_DEAD, echo_seq=play.last(Probe).seq),
-        reported(Forgotten),
+        forgotten(),
         reported(Ended, code=ABORTED),
     )
     assert play.now_s < 45
@@ -201,7 +200,7 @@ def test_a_suspect_can_still_be_written_to_closed_and_aborted() -> None:
     play.feed(DataSubmitted(100, b"x")).expect(sent(Data))
     play.feed(LEAVE).expect(sent(Close))
     play, _ = suspect()
-    play.feed(AbortRequested()).expect(sent(Abort), reported(Forgotten), reported(Ended))
+    play.feed(AbortRequested()).expect(sent(Abort), forgotten(), reported(Ended))
 
 
 # Closing from here ----------------------------------------------------------------------------
@@ -229,7 +228,7 @@ def test_close_ack_ends_gracefully(ends: Ends) -> None:
     play, peer = closing(ends)
     play.feed(peer.close_ack()).expect(reported(Ended, code=SUCCESS))
     assert peer.end.state is State.LINGERING
-    play.expire(TimerName.LIMIT).expect(reported(Forgotten))
+    play.expire(TimerName.LIMIT).expect(forgotten())
     assert play.now_s == 40.0
 
 
@@ -244,7 +243,7 @@ def test_close_is_repeated_unchanged_and_given_up_aloud(ends: Ends) -> None:
         copy.attempt = attempt
     play.expire().expect(
         sent(Abort, reason=AbortReason.CLOSE_TIMEOUT, echo_seq=first.seq),
-        reported(Forgotten),
+        forgotten(),
         reported(Ended, code=ABORTED),
     )
 
@@ -346,7 +345,7 @@ def test_lingering_answers_copies_of_close_and_nothing_else(ends: Ends) -> None:
     play.feed(peer.abort()).expect(dropped("table"))
     play.feed(LEAVE).finish()
     play.feed(AbortRequested()).finish()
-    play.expire(TimerName.LIMIT).expect(reported(Forgotten))
+    play.expire(TimerName.LIMIT).expect(forgotten())
     assert not play.timers
 
 
@@ -362,7 +361,7 @@ def test_abort_is_one_message_and_the_end(ends: Ends) -> None:
     for play, peer in ends_in(ends, closing):
         play.feed(AbortRequested()).expect(
             sent(Abort, reason=AbortReason.LINGER0, destination_tag=PEER_TAG, attempt=1),
-            reported(Forgotten),
+            forgotten(),
             reported(Ended, code=ABORTED),
         )
         assert not play.timers
@@ -371,7 +370,7 @@ def test_abort_is_one_message_and_the_end(ends: Ends) -> None:
 
 def test_an_abort_of_the_peer_ends_it_without_an_answer(ends: Ends) -> None:
     for play, peer in ends_in(ends, suspect, closing, draining):
-        play.feed(peer.abort()).expect(reported(Forgotten), reported(Ended, code=RESET))
+        play.feed(peer.abort()).expect(forgotten(), reported(Ended, code=RESET))
         play.finish()
         assert peer.end.state is State.GONE
         play.feed(peer.close()).expect(dropped("table"))
