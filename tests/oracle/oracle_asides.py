@@ -3,9 +3,6 @@
 from dataclasses import replace
 
 import msgspec
-from oracle_plots import SESSION, Join
-from oracle_story import ADDRESSES, PORT, Exit, Move, Send, Wait, encode_any, find, message_of
-from oracle_tales import Tale
 
 from mpwire.wire.messages import (
     Abort,
@@ -19,6 +16,19 @@ from mpwire.wire.messages import (
     VersionNeg,
 )
 from mpwire.wire.numbers import AbortReason, CloseReason, HeaderFlag
+from tests.oracle.oracle_plots import SESSION, Join
+from tests.oracle.oracle_story import (
+    ADDRESSES,
+    PORT,
+    Exit,
+    Move,
+    Send,
+    Wait,
+    encode_any,
+    find,
+    message_of,
+)
+from tests.oracle.oracle_tales import Tale
 
 ROOT_ADDRESS = [ADDRESSES["root"], PORT]
 

@@ -1,13 +1,13 @@
 """Correct stories, fourth part: records read by hand, misfits, linger 0, sockets without bind."""
 
 import msgspec
-from oracle_asides import ROOT_ADDRESS, abort, meeting
-from oracle_plots import SESSION
-from oracle_story import ADDRESSES, PORT, Line, Move, find
-from oracle_tales import Tale
 
 from mpwire.wire.messages import Cancel, CancelAck, Reject
 from mpwire.wire.numbers import AbortReason, CloseReason
+from tests.oracle.oracle_asides import ROOT_ADDRESS, abort, meeting
+from tests.oracle.oracle_plots import SESSION
+from tests.oracle.oracle_story import ADDRESSES, PORT, Line, Move, find
+from tests.oracle.oracle_tales import Tale
 
 
 def enumerated() -> list[Move]:

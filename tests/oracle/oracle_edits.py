@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import msgspec
-from oracle_asides import meeting
-from oracle_plots import SESSION
-from oracle_story import (
+
+from mpwire.wire.messages import Accept, Close, JoinReq, Message, Pending, Reject, VersionNeg
+from tests.oracle.oracle_asides import meeting
+from tests.oracle.oracle_plots import SESSION
+from tests.oracle.oracle_story import (
     ADDRESSES,
     PORT,
     Line,
@@ -25,8 +27,6 @@ from oracle_story import (
     the,
     without,
 )
-
-from mpwire.wire.messages import Accept, Close, JoinReq, Message, Pending, Reject, VersionNeg
 
 Plotted = Callable[[], list[Move]]
 Edit = Callable[[list[Move]], list[Move]]

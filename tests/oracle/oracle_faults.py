@@ -3,7 +3,7 @@
 Every registered rule must be caught at least once here (`test_oracle_rules` compares).
 """
 
-from oracle_asides import (
+from tests.oracle.oracle_asides import (
     alive,
     calls,
     crossing,
@@ -18,8 +18,8 @@ from oracle_asides import (
     versions,
     withdrawn,
 )
-from oracle_details import enumerated, interrupted, linger_zero, unfit
-from oracle_edits import (
+from tests.oracle.oracle_details import enumerated, interrupted, linger_zero, unfit
+from tests.oracle.oracle_edits import (
     Fault,
     accepted,
     accepting_late,
@@ -61,8 +61,8 @@ from oracle_edits import (
     twice,
     with_the_peers_tag,
 )
-from oracle_story import Wait, after
-from oracle_tales import three, tour
+from tests.oracle.oracle_story import Wait, after
+from tests.oracle.oracle_tales import three, tour
 
 WIRE = (
     Fault("R1", tour, setting(2, 2, "leaf1 PENDING")),
@@ -214,7 +214,7 @@ EVENTS = (
     Fault("EV5", tour, fields("leaf3 FD_CONNECT refused", code=10060)),
     Fault("EV5", tour, lacking("leaf3 FD_CONNECT refused")),
     Fault("EV6", unanswered, lacking("FD_CONNECT")),
-    Fault("EV6", unanswered, moved("FD_CONNECT", ahead_of="JOIN_REQ 5")),
+    Fault("EV6", unanswered, moved("FD_CONNECT", ahead_of="JOIN_REQ 3")),
     Fault("EV7", withdrawn, saying("leaf2 CANCEL_ACK", event("root", 1, "FD_CONNECT", 10061))),
     Fault("EV9", tour, lacking("leaf1 FD_WRITE")),
     Fault("EV9", tour, lacking("leaf1 FD_WRITE root")),

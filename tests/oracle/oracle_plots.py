@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from itertools import count
 
-from oracle_story import ADDRESSES, PORT, Story
-
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import (
     Accept,
@@ -19,6 +17,7 @@ from mpwire.wire.messages import (
     Timers,
 )
 from mpwire.wire.numbers import Planes
+from tests.oracle.oracle_story import ADDRESSES, PORT, Story
 
 SESSION = 0x0123456789ABCDEF
 EVENTS = ["FD_READ", "FD_WRITE", "FD_ACCEPT", "FD_CONNECT", "FD_CLOSE"]

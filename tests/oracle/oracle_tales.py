@@ -1,10 +1,9 @@
 """Correct stories, second part: data both ways, leaving, expelling, dismantling; the tour."""
 
-from oracle_plots import LEAF_DATA, SESSION, Join, Plot
-from oracle_story import Move, Wait
-
 from mpwire.wire.messages import Close, CloseAck, Data
 from mpwire.wire.numbers import CloseReason
+from tests.oracle.oracle_plots import LEAF_DATA, SESSION, Join, Plot
+from tests.oracle.oracle_story import Move, Wait
 
 
 class Tale(Plot):
@@ -142,6 +141,6 @@ def three() -> list[Move]:
         joins.append(plot.join(leaf, 1))
     plot.tell_all(b"last words", joins)
     plot.dismantle(joins)
-    plot.moves.append(Wait("wait", 3))
+    plot.moves.append(Wait("wait", 5))
     plot.barrier()
     return plot.moves

@@ -5,18 +5,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle_asides import ASIDES, glare
-from oracle_cuts import rewritten
-from oracle_details import DETAILS
-from oracle_edits import Fault, Plotted
-from oracle_faults import WIRE
-from oracle_story import NAMES, play
-from oracle_tales import three, tour
 
 from mpwire.capture import RunFile
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_asides import ASIDES, glare
+from tests.oracle.oracle_cuts import rewritten
+from tests.oracle.oracle_details import DETAILS
+from tests.oracle.oracle_edits import Fault, Plotted
+from tests.oracle.oracle_faults import WIRE
+from tests.oracle.oracle_story import NAMES, play
+from tests.oracle.oracle_tales import three, tour
 
 SHOWN = frozenset(rule.id for rule in RULES.values() if rule.needs in ("frame", "frames"))
 

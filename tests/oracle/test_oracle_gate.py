@@ -4,11 +4,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from oracle_asides import deferred, glare, latecomer, reset
-from oracle_cuts import event_lines, rewritten, without_record
-from oracle_edits import Plotted, setting
-from oracle_story import Exit, play, record, without
-from oracle_tales import three, tour
 
 from mpwire.capture import RunFile, open_run
 from mpwire.capture.records import (
@@ -24,6 +19,11 @@ from mpwire.capture.records import (
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.judgement import Level
 from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_asides import deferred, glare, latecomer, reset
+from tests.oracle.oracle_cuts import event_lines, rewritten, without_record
+from tests.oracle.oracle_edits import Plotted, setting
+from tests.oracle.oracle_story import Exit, play, record, without
+from tests.oracle.oracle_tales import three, tour
 
 
 def failures(judgement: Judgement) -> list[str]:

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from oracle_story import play
-from oracle_tales import three, tour
 
 from mpwire.oracle import Level, judge
 from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_story import play
+from tests.oracle.oracle_tales import three, tour
 
 
 @pytest.mark.parametrize("plot", [tour, three])

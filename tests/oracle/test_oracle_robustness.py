@@ -6,16 +6,16 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from oracle_asides import calls, crossing, glare
-from oracle_cuts import rewritten
-from oracle_edits import Plotted
-from oracle_story import play
-from oracle_tales import tour
 
 from mpwire.capture import RunFile
 from mpwire.capture.records import AgentLine, AnyRecord, verbatim
 from mpwire.oracle import judge
 from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_asides import calls, crossing, glare
+from tests.oracle.oracle_cuts import rewritten
+from tests.oracle.oracle_edits import Plotted
+from tests.oracle.oracle_story import play
+from tests.oracle.oracle_tales import tour
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 10**6) | st.text(max_size=8),

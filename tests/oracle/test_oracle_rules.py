@@ -3,16 +3,16 @@
 from pathlib import Path
 
 import pytest
-from oracle_asides import ASIDES
-from oracle_details import DETAILS
-from oracle_edits import Fault, Plotted
-from oracle_faults import FAULTS
-from oracle_story import play
-from oracle_tales import three, tour
 
 from mpwire.oracle import judge
 from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_asides import ASIDES
+from tests.oracle.oracle_details import DETAILS
+from tests.oracle.oracle_edits import Fault, Plotted
+from tests.oracle.oracle_faults import FAULTS
+from tests.oracle.oracle_story import play
+from tests.oracle.oracle_tales import three, tour
 
 CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS)
 

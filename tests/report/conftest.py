@@ -1,15 +1,11 @@
 """Let the tests of the reports import the recorder that stands beside them."""
 
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-sys.path.insert(0, str(Path(__file__).parents[1] / "oracle"))
-
-from report_stage import Stage
+from tests.report.report_stage import Stage
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from oracle_story import play, without
-from oracle_tales import tour
 
 from mpwire.capture import RunFile
 from mpwire.capture.records import Sentinel, Step
 from mpwire.report.assessment import FailedStep, assess
 from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_story import play, without
+from tests.oracle.oracle_tales import tour
 
 
 def with_step(

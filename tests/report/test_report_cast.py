@@ -2,11 +2,10 @@
 
 from collections.abc import Callable
 
-from report_stage import Stage
-
 from mpwire.capture import open_run
 from mpwire.report.cast import SocketNames, cast_of
 from mpwire.wire.messages import Cancel
+from tests.report.report_stage import Stage
 
 CANCEL = Cancel(init_tag=7, reason=2)
 Begin = Callable[..., Stage]

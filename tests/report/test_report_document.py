@@ -5,11 +5,11 @@ from pathlib import Path
 
 import jsonschema
 import msgspec
-from oracle_story import play, without
-from oracle_tales import tour
 
 from mpwire.report.assessment import FailedStep, assess
 from mpwire.report.document import comments_of, document_of
+from tests.oracle.oracle_story import play, without
+from tests.oracle.oracle_tales import tour
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "cli-schema.json").read_text("utf-8"))
 

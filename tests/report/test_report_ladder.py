@@ -5,13 +5,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from report_stage import START_NS, Stage
 
 from mpwire.capture import Frame, RunFile
 from mpwire.report.cast import Cast
 from mpwire.report.ladder import Ladder, Marks, SocketEvent
 from mpwire.report.recorded import ladder_of, ladder_rows
 from mpwire.wire.messages import Cancel, CloseAck, Data
+from tests.report.report_stage import START_NS, Stage
 
 Begin = Callable[..., Stage]
 CANCEL = Cancel(init_tag=7, reason=2, attempt=3)

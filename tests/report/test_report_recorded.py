@@ -3,15 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from oracle_story import Line, after, play, without
-from oracle_tales import tour
-from report_stage import START_NS, Stage
-
 from mpwire.capture.records import AgentLine, verbatim
 from mpwire.oracle import judge
 from mpwire.report.cast import cast_of
 from mpwire.report.recorded import event_of, excerpt, ladder_of, ladder_rows, marks_of, origin_ns
 from mpwire.wire.messages import Cancel
+from tests.oracle.oracle_story import Line, after, play, without
+from tests.oracle.oracle_tales import tour
+from tests.report.report_stage import START_NS, Stage
 
 Begin = Callable[..., Stage]
 CANCEL = Cancel(init_tag=7, reason=2)

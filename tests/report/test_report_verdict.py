@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from oracle_story import Line, after, before, play, without
-from oracle_tales import tour
 
 from mpwire.capture import RunFile
 from mpwire.capture.records import Step, Testbed
@@ -18,6 +16,8 @@ from mpwire.report.verdict import (
     verdict_lines,
     wrapped,
 )
+from tests.oracle.oracle_story import Line, after, before, play, without
+from tests.oracle.oracle_tales import tour
 
 
 def told(run: RunFile, width: int = 100, *, ladder: bool = True) -> str:
