@@ -62,6 +62,17 @@ class Case:
         log = self.logs.get(host) if host else None
         return log.barrier_after(position) if log else None
 
+    def silent_from(self, host: str | None, position: Position) -> Position:
+        """Return from where a host can no longer send what it had sent before it knew better.
+
+        Its frames and its agent's lines take different ways to the record, so a frame that left
+        before a barrier was answered may be recorded after that answer; but not after the answer
+        to a second barrier, asked when the first one had been answered.
+        """
+        first = self.settled(host, position)
+        second = self.settled(host, first) if first is not None else None
+        return second if second is not None else NEVER
+
     def life_end(self, host: str | None) -> Position:
         """Return where a host's agent ended or was told to end."""
         log = self.logs.get(host) if host else None

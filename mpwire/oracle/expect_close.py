@@ -47,8 +47,7 @@ def close_expectations(case: Case) -> Iterator[Expectation | None]:
         socket = case.socket_of(end)
         if socket is None:
             continue
-        endings = sorted(_endings(case, end, socket), key=lambda ending: ending.at)
-        for ending in endings[:1]:
+        for ending in _first(case, end, list(_endings(case, end, socket))):
             if ending.opens == NEVER:
                 break
             yield expect(
@@ -66,6 +65,22 @@ def close_expectations(case: Case) -> Iterator[Expectation | None]:
     for socket in case.sockets.all:
         if socket.kind is Kind.ROOT:
             yield _own_shutdown(case, socket)
+
+
+def _first(case: Case, end: End, endings: list[Ending]) -> list[Ending]:
+    """Choose the ending that came first, as a list of one or none.
+
+    Who gives up had seen no other ending, although one may have been delivered while the ABORT
+    was on its way out: so giving up comes first, unless a barrier proves the contrary.
+    """
+    endings.sort(key=lambda ending: ending.at)
+    for ending in endings:
+        if ending.settled is None:
+            continue
+        known = case.settled(end.host, endings[0].at)
+        if ending is endings[0] or known is None or known > ending.at:
+            return [ending]
+    return endings[:1]
 
 
 def _own_shutdown(case: Case, root: Socket) -> Expectation | None:
@@ -186,7 +201,7 @@ def _by_giving_up(end: End, socket: Socket) -> Iterator[Ending]:
         before = [
             one.position for one in end.sent(Accept, Close, Probe) if one.number < packet.number
         ]
-        opens = max(before, default=_begun(end))
+        opens = sorted(before)[-2:][0] if before else _begun(end)
         if message.reason == AbortReason.LINGER0:
             if socket.parent is None or not socket.parent.closed < packet.position:
                 continue

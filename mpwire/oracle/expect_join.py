@@ -96,7 +96,12 @@ def connect_expectations(case: Case) -> Iterator[Expectation | None]:
 
 
 def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:
-    """Find the first thing that ended the attempt as its initiator saw it."""
+    """Find what ended the attempt as its initiator saw it.
+
+    An initiator that had seen an answer sends no CANCEL. So a CANCEL tells that it gave up first,
+    even where an answer was delivered while the CANCEL was on its way out; only a CONFIRM tells
+    the contrary.
+    """
     if attempt.folded is not None:
         return _folded_connect(case, join, attempt.folded)
     cancels = attempt.shelf.sent(Cancel)
@@ -104,16 +109,18 @@ def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:
     handle = join.handle
     given_up = handle.closed if handle is not None and handle is not join.socket else None
     answers = attempt.shelf.arrived(Accept, Reject, VersionNeg)
+    confirmed = bool(attempt.shelf.sent(Confirm))
+    timeouts = [p for p in cancels if read(p, Cancel).reason == CancelReason.TIMEOUT]
+    if timeouts and not withdrawn and not confirmed:
+        return _unanswered(case, join, attempt, timeouts[0])
     for packet in answers:
         if withdrawn and packet.number > withdrawn[0].number:
             break
         if isinstance(packet.message, VersionNeg) and packet is not answers[-1]:
             continue
         crossed = given_up is not None and packet.position > given_up
+        crossed = crossed or bool(withdrawn and not confirmed)
         return _answered(case, join, attempt, packet, Level.MAY if crossed else Level.MUST)
-    timeouts = [p for p in cancels if read(p, Cancel).reason == CancelReason.TIMEOUT]
-    if timeouts and not withdrawn:
-        return _unanswered(case, join, attempt, timeouts[0])
     return None
 
 
@@ -164,7 +171,7 @@ def _unanswered(case: Case, join: Join, attempt: Attempt, cancel: Packet) -> Exp
         join.socket,
         "FD_CONNECT",
         rule="EV6",
-        opens=attempt.requests[-1].position,
+        opens=attempt.requests[-2:][0].position,
         code=code,
         frames=(cancel.number,),
         cause=f"CANCEL(TIMEOUT) left in frame {cancel.number}",

@@ -51,11 +51,11 @@ def deliverables(case: Case, end: End) -> list[Deliverable]:
     """List what the peer's data made readable at one side of a membership, in order."""
     found = case.inboxes.get(end)
     if found is None:
-        found = case.inboxes[end] = _deliverables(end)
+        found = case.inboxes[end] = _deliverables(end, _taking(case, end))
     return found
 
 
-def _deliverables(end: End) -> list[Deliverable]:
+def _deliverables(end: End, taking: tuple[Position, Position]) -> list[Deliverable]:
     """List what the peer's data made readable at one side of a membership, in order.
 
     A session that repairs hands messages out in Seq order, so that a message waits for those
@@ -64,7 +64,6 @@ def _deliverables(end: End) -> list[Deliverable]:
     start = end.peer.next_data_seq
     if not may_receive(end) or start is None:
         return []
-    joined = _joined(end)
     first_copies: dict[int, Packet] = {}
     released: list[Deliverable] = []
     expected = start
@@ -76,10 +75,10 @@ def _deliverables(end: End) -> list[Deliverable]:
             continue
         first_copies[message.seq] = packet
         if not end.membership.repair:
-            released.append(_deliverable(end, packet, packet.position, joined))
+            released.append(_deliverable(packet, packet.position, taking))
             continue
         while expected in first_copies:
-            released.append(_deliverable(end, first_copies[expected], packet.position, joined))
+            released.append(_deliverable(first_copies[expected], packet.position, taking))
             expected = serial_next(expected)
     return released
 
@@ -88,18 +87,28 @@ def _origin(end: End) -> int:
     return end.membership.leaf_id if end.is_root else 1
 
 
-def _joined(end: End) -> Position:
-    """Return from where this side takes data: the handshake half that makes it a member."""
+def _taking(case: Case, end: End) -> tuple[Position, Position]:
+    """Return from where to where this side certainly hands data to its application.
+
+    That is from the handshake half that makes it a member to the first sign of its own ending.
+    """
     if end.is_root and not end.is_initiator:
-        return end.membership.accept.position
-    proofs = end.arrived(Accept if end.is_initiator else Confirm)
-    return proofs[0].position if proofs else NEVER
+        begin = end.membership.accept.position
+    else:
+        proofs = end.arrived(Accept if end.is_initiator else Confirm)
+        begin = proofs[0].position if proofs else NEVER
+    socket = case.session_socket(end)
+    ends = [end.closed(), end.aborted()]
+    ends += [call.asked for call in socket.shutdowns] if socket is not None else []
+    return begin, min(ends)
 
 
-def _deliverable(end: End, packet: Packet, released: Position, joined: Position) -> Deliverable:
+def _deliverable(
+    packet: Packet, released: Position, taking: tuple[Position, Position]
+) -> Deliverable:
     message = read(packet, Data)
+    certain = taking[0] < packet.position < taking[1]
     payload = message.payload or b""
-    certain = joined < packet.position < min(end.closed(), end.aborted())
     return Deliverable(released, packet, message.origin, message.seq, payload, certain)
 
 

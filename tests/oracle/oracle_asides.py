@@ -13,7 +13,6 @@ from mpwire.wire.messages import (
     Probe,
     ProbeAck,
     Reject,
-    VersionNeg,
 )
 from mpwire.wire.numbers import AbortReason, CloseReason, HeaderFlag
 from tests.oracle.oracle_plots import SESSION, Join
@@ -22,10 +21,7 @@ from tests.oracle.oracle_story import (
     PORT,
     Exit,
     Move,
-    Send,
     Wait,
-    encode_any,
-    find,
     message_of,
 )
 from tests.oracle.oracle_tales import Tale
@@ -191,23 +187,6 @@ def alive() -> list[Move]:
         )
         tale.send(f"PROBE_ACK {number}", "leaf1", "root", answer)
     tale.barrier()
-    return tale.moves
-
-
-def versions() -> list[Move]:
-    """Tell of a request in a GREASE version, which is told the real ones, and of the next."""
-    tale = Tale()
-    tale.open("root", listening=True)
-    tale.open("leaf1", listening=False)
-    join = tale.member("leaf1", 1, by_root=False)
-    probe = bytearray(encode_any(tale.request(join, 1, None)))
-    probe[2] = 0x5A
-    answer = VersionNeg(versions=(1, 0x3A), seq=join.seq, destination_tag=join.init_tag)
-    real = tale.join("leaf1", 1)
-    place = find(tale.moves, "leaf1 JOIN_REQ 1")
-    first = Send("probe", "leaf1", "root", octets=bytes(probe))
-    tale.moves[place:place] = [first, Send("VERSION_NEG", "root", "leaf1", answer)]
-    assert real.init_tag != join.init_tag
     return tale.moves
 
 
@@ -398,7 +377,6 @@ ASIDES = (
     reset,
     dead,
     alive,
-    versions,
     unconfirmed,
     shut,
     crossing,

@@ -2,11 +2,11 @@
 
 import msgspec
 
-from mpwire.wire.messages import Cancel, CancelAck, Reject
+from mpwire.wire.messages import Cancel, CancelAck, Reject, VersionNeg
 from mpwire.wire.numbers import AbortReason, CloseReason
 from tests.oracle.oracle_asides import ROOT_ADDRESS, abort, meeting
 from tests.oracle.oracle_plots import SESSION
-from tests.oracle.oracle_story import ADDRESSES, PORT, Line, Move, find
+from tests.oracle.oracle_story import ADDRESSES, PORT, Line, Move, Send, Wait, encode_any, find
 from tests.oracle.oracle_tales import Tale
 
 
@@ -128,4 +128,71 @@ def interrupted() -> list[Move]:
     return tale.moves
 
 
-DETAILS = (interrupted, enumerated, unfit, linger_zero, unbound)
+def versions() -> list[Move]:
+    """Tell of a request in a GREASE version, which is told the real ones, and of the next."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    join = tale.member("leaf1", 1, by_root=False)
+    probe = bytearray(encode_any(tale.request(join, 1, None)))
+    probe[2] = 0x5A
+    answer = VersionNeg(versions=(1, 0x3A), seq=join.seq, destination_tag=join.init_tag)
+    real = tale.join("leaf1", 1)
+    place = find(tale.moves, "leaf1 JOIN_REQ 1")
+    first = Send("probe", "leaf1", "root", octets=bytes(probe))
+    tale.moves[place:place] = [first, Send("VERSION_NEG", "root", "leaf1", answer)]
+    assert real.init_tag != join.init_tag
+    return tale.moves
+
+
+def outrun() -> list[Move]:
+    """Tell of a joiner that has given up when ACCEPT comes; its CANCEL is recorded later."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    join = tale.ask_to_join("leaf1", 1)
+    join.handle, join.member_id = tale.fresh("root"), next(tale.ids)
+    result = {"socket": join.handle, "address": [ADDRESSES["leaf1"], PORT], "caller_data": None}
+    tale.call("accept", "root", "accept", result, socket=1)
+    tale.event("FD_CONNECT", "leaf1", 1, "FD_CONNECT", 10060)
+    tale.send("ACCEPT", "root", "leaf1", tale.accept_message(join))
+    cancel = Cancel(
+        init_tag=join.init_tag,
+        reason=2,
+        seq=8,
+        session_id=SESSION,
+        destination_tag=join.resp_tag,
+    )
+    tale.send("CANCEL", "leaf1", "root", cancel)
+    done = CancelAck(
+        result=2, seq=8, session_id=SESSION, sender_id=1, destination_tag=join.init_tag
+    )
+    tale.send("CANCEL_ACK", "root", "leaf1", done)
+    refusal = abort(join, AbortReason.NO_CONFIRM, by_root=False)
+    tale.send("ABORT", "leaf1", "root", msgspec.structs.replace(refusal, sender_id=0))
+    tale.event("FD_CLOSE", "root", join.handle, "FD_CLOSE", 10054)
+    tale.barrier()
+    return tale.moves
+
+
+def despaired() -> list[Move]:
+    """Tell of a closer that has given up when CLOSE_ACK comes; its ABORT is recorded later."""
+    tale, (join,) = meeting("leaf1")
+    close, ack = tale.closing(join, CloseReason.LEAVE)
+    tale.call("shutdown", "leaf1", "shutdown", {}, socket=1, how="BOTH")
+    for attempt, pause in enumerate((1, 2, 4, 8), 1):
+        copy = msgspec.structs.replace(close, attempt=attempt)
+        tale.send(f"CLOSE {attempt}", "leaf1", "root", copy, delivered=False)
+        tale.moves.append(Wait(f"pause {attempt}", pause))
+    tale.send("CLOSE 5", "leaf1", "root", msgspec.structs.replace(close, attempt=5))
+    tale.moves.append(Wait("pause 5", 16))
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE")
+    tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE", 10053)
+    tale.send("CLOSE_ACK", "root", "leaf1", msgspec.structs.replace(ack, attempt=5))
+    gone = abort(join, AbortReason.CLOSE_TIMEOUT, by_root=False)
+    tale.send("ABORT", "leaf1", "root", gone)
+    tale.barrier()
+    return tale.moves
+
+
+DETAILS = (outrun, despaired, versions, interrupted, enumerated, unfit, linger_zero, unbound)

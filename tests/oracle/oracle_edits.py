@@ -11,6 +11,7 @@ from tests.oracle.oracle_asides import meeting
 from tests.oracle.oracle_plots import SESSION
 from tests.oracle.oracle_story import (
     ADDRESSES,
+    NAMES,
     PORT,
     Line,
     Move,
@@ -245,7 +246,8 @@ def stranger(moves: list[Move]) -> list[Move]:
 
 def closing_silently(moves: list[Move]) -> list[Move]:
     """Let a leaf close its socket and tell nobody."""
-    return without(moves, "leaf1 CLOSE", "leaf1 CLOSE_ACK", "leaf1 FD_CLOSE P")
+    moves = without(moves, "leaf1 CLOSE", "leaf1 CLOSE_ACK", "leaf1 FD_CLOSE P")
+    return [*moves, Wait("long", 5)]
 
 
 def eager(moves: list[Move]) -> list[Move]:
@@ -294,12 +296,11 @@ def with_the_peers_tag(moves: list[Move]) -> list[Move]:
     return altered(moves, "leaf1 PENDING", resp_tag=request.init_tag)
 
 
-def repeated_late(label: str, place: str, *, barriers: bool) -> Edit:
-    """Return an edit that repeats a request after its answer was provably worked off."""
+def repeated_late(label: str, place: str) -> Edit:
+    """Return an edit that repeats a request behind the barriers that follow a move."""
 
     def edit(moves: list[Move]) -> list[Move]:
-        start = find(moves, place)
-        end = start + 9 if barriers else start + 1
+        end = find(moves, place) + 1 + 2 * len(NAMES)
         message = message_of(moves, label)
         copy = msgspec.structs.replace(message, attempt=2)
         first = moves[find(moves, label)]

@@ -15,10 +15,9 @@ from tests.oracle.oracle_asides import (
     shut,
     unanswered,
     unconfirmed,
-    versions,
     withdrawn,
 )
-from tests.oracle.oracle_details import enumerated, interrupted, linger_zero, unfit
+from tests.oracle.oracle_details import enumerated, interrupted, linger_zero, unfit, versions
 from tests.oracle.oracle_edits import (
     Fault,
     accepted,
@@ -158,7 +157,7 @@ WIRE = (
 )
 FAT = tuple((0x0A0A + 0x10 * place, bytes(16)) for place in range(5))
 LATER = (
-    Fault("R59", tour, repeated_late("leaf1 CLOSE", "leaf1 FD_CLOSE P", barriers=True)),
+    Fault("R59", tour, repeated_late("leaf1 CLOSE", "leaf2 CLOSE_ACK")),
     Fault("R63", dead, reflecting),
     Fault("R65", unconfirmed, gave_up_silently),
     Fault("R66", dead, fields("ABORT", destination_tag=0x1001)),
@@ -178,7 +177,7 @@ LATER = (
     Fault("R77", dead, again("PROBE 4", attempt=5)),
     Fault("R77", unanswered, fields("CANCEL", attempt=4)),
     Fault("R77", unanswered, again("JOIN_REQ 5", attempt=6)),
-    Fault("R78", tour, repeated_late("leaf1 CLOSE", "leaf1 FD_CLOSE P", barriers=True)),
+    Fault("R78", tour, repeated_late("leaf1 CLOSE", "leaf2 CLOSE_ACK")),
     Fault("R79", alive, lacking("PROBE_ACK 1")),
     Fault("R80", tour, timers("leaf1 ACCEPT", rto_initial_ms=20000)),
     Fault("R80", tour, timers("leaf1 ACCEPT", dead_ms=20000)),

@@ -7,6 +7,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
+from mpwire.oracle.rules.closing import waited
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket, endpoint_of
 from mpwire.oracle.trace import NEVER, Position
@@ -331,7 +332,7 @@ def cr18(case: Case) -> Iterator[Outcome]:
         proved = case.settled(end.host, asked) is not None
         if told:
             yield PASSED
-        elif proved and not gone_before:
+        elif proved and not gone_before and waited(case, end, case.trace.when(asked))[1]:
             yield Outcome(
                 "fail",
                 (end.membership.accept.number,),

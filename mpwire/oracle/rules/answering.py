@@ -6,7 +6,7 @@ from itertools import pairwise
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import Attempt, End
 from mpwire.oracle.obligations import owed
-from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
+from mpwire.oracle.registry import PASSED, Kind, Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.wire.messages import (
@@ -27,8 +27,9 @@ from mpwire.wire.numbers import CloseReason, HeaderFlag, RejectReason, TimersFla
 POLL_FLOOR_MS = 3000
 JITTER = 0.9
 TOO_EARLY = 0.5
-"""Below this share of the law a copy is wrong; between this and JITTER it is worth a warning,
-because the time of a frame is when the switch handled it."""
+STARVED_MS = 500
+"""Below this share of the law, and earlier by more than this, a copy is wrong; otherwise it is
+worth a warning, because the time of a frame is when a perhaps busy switch handled it."""
 SLACK_NS = 1_000_000_000
 
 
@@ -133,10 +134,10 @@ def r44(case: Case) -> Iterator[Outcome]:
 def _known_over(case: Case, attempt: Attempt) -> Position:
     """Return from where the initiator certainly knew that its attempt was over."""
     reactions = [p.position for p in attempt.shelf.sent(Cancel, Confirm)]
-    for terminal in attempt.shelf.arrived(Accept, Reject):
-        settled = case.settled(attempt.initiator_host, terminal.position)
-        if settled is not None:
-            reactions.append(settled)
+    reactions += [
+        case.silent_from(attempt.initiator_host, terminal.position)
+        for terminal in attempt.shelf.arrived(Accept, Reject)
+    ]
     return min(reactions, default=NEVER)
 
 
@@ -174,8 +175,13 @@ def _spaced(attempt: Attempt, poll_ms: int, gap_ms: float, frames: list[Packet])
         frames,
         expected=f"at least {JITTER * law_ms:.0f} ms",
         seen=f"{gap_ms:.0f} ms",
-        kind="fail" if gap_ms < TOO_EARLY * law_ms else "late",
+        kind=too_early(gap_ms, law_ms),
     )
+
+
+def too_early(gap_ms: float, law_ms: float) -> Kind:
+    """Say how bad it is that a copy left early, given that frames may be recorded late."""
+    return "fail" if gap_ms < TOO_EARLY * law_ms and law_ms - gap_ms > STARVED_MS else "late"
 
 
 @rule(

@@ -138,18 +138,20 @@ def cr4(case: Case) -> Iterator[Outcome]:
             )
 
 
-def _pending(join: Join, call: Call) -> bool | None:
+def _pending(case: Case, join: Join, call: Call) -> bool | None:
     """Tell whether a join was outstanding all through another call; None: not certain."""
     if join.attempt is None or not (join.call.ok or join.call.answered == NEVER):
         return False
     terminals = join.attempt.shelf.arrived(Accept, Reject, VersionNeg)
     ends = [packet.position for packet in [*terminals, *join.attempt.shelf.sent(Cancel)]]
+    reports = case.events.reports_of(join.socket, "FD_CONNECT")
+    known = [one.position for one in reports if one.position > join.call.asked]
     if join.handle is not None and join.handle is not join.socket:
         ends.append(join.handle.closed)
-    end = min(ends, default=NEVER)
-    if end > call.answered:
+        known.append(join.handle.gone)
+    if min([*ends, *known], default=NEVER) > call.answered:
         return True
-    return False if end < call.asked else None
+    return False if min(known, default=NEVER) < call.asked else None
 
 
 @rule(
@@ -168,7 +170,7 @@ def cr5(case: Case) -> Iterator[Outcome]:
             for one in case.bindings.joins
             if one.socket is join.socket and one.call.asked < join.call.asked
         ]
-        states = [_pending(one, join.call) for one in earlier]
+        states = [_pending(case, one, join.call) for one in earlier]
         code = join.call.error
         if True in states:
             yield said(code == WsaError.WSAEALREADY, join.call, join.socket, expected="WSAEALREADY")

@@ -33,7 +33,7 @@ from mpwire.wire.numbers import (
 
 SPREAD_NS = 1_000_000_000
 """First copies of a dismantling may be spread over this, scaled like the timers."""
-SLACK_NS = 1_000_000_000
+SLACK_NS = 2_000_000_000
 
 
 def originated(end: End, before: Packet | None = None) -> list[Packet]:
@@ -271,7 +271,6 @@ def _kept(message: Close) -> tuple[object, ...]:
 def r60(case: Case) -> Iterator[Outcome]:
     """Compare the members at the first CLOSE(DISMANTLE) with those who were told."""
     for session, first in dismantlings(case).items():
-        end_ns = case.trace.when(min(case.life_end(first.host), (len(case.trace.run.frames), 0)))
         for end in members_at(case, session, first):
             told = [p for p in end.sent(Close, Abort) if p.number >= first.number]
             if told:
@@ -279,18 +278,23 @@ def r60(case: Case) -> Iterator[Outcome]:
                 continue
             if end.ended() != NEVER:
                 continue
-            waited_ns = end_ns - first.time_ns
-            patience_ns = SPREAD_NS * scale_of(end) + SLACK_NS * min(1.0, scale_of(end) * 2)
+            waited_ns, enough = waited(case, end, first.time_ns)
             yield broken(
                 first,
                 expected=f"CLOSE(DISMANTLE) to {end.peer.name}",
                 seen=f"none for {waited_ns / 1e9:.2f} s",
                 reason=f"{end.peer.name} was a member when the dismantling began in frame "
                 f"{first.number} and was never told",
-                kind="fail" if waited_ns > patience_ns else "unsure",
+                kind="fail" if enough else "unsure",
                 endpoint=end.name,
             )
         yield from _pending_told(case, session, first)
+
+
+def waited(case: Case, end: End, since_ns: int) -> tuple[int, bool]:
+    """Return how long a side had time to say something, and if that was long enough."""
+    lived_ns = case.trace.when(min(case.life_end(end.host), (len(case.trace.run.frames), 0)))
+    return lived_ns - since_ns, lived_ns - since_ns > SPREAD_NS * scale_of(end) + SLACK_NS
 
 
 def _pending_told(case: Case, session: int, first: Packet) -> Iterator[Outcome]:

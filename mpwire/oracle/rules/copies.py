@@ -7,12 +7,12 @@ from itertools import pairwise
 from mpwire.oracle.case import Case
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
-from mpwire.oracle.rules.answering import JITTER, TOO_EARLY
+from mpwire.oracle.rules.answering import JITTER, too_early
 from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.rules.framing import ANSWERED
 from mpwire.oracle.rules.lifetime import PROBE_COPIES, waits_ms
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.trace import NEVER, Packet
 from mpwire.wire.messages import (
     Abort,
     Accept,
@@ -152,7 +152,7 @@ def spaced(before: Packet, after: Packet, law_ms: float) -> Outcome:
         [before, after],
         expected=f"at least {law_ms:.0f} ms between them",
         seen=f"{gap_ms:.0f} ms",
-        kind="fail" if gap_ms < TOO_EARLY * law_ms else "late",
+        kind=too_early(gap_ms, law_ms),
     )
 
 
@@ -178,7 +178,8 @@ def r74(case: Case) -> Iterator[Outcome]:
                 if p.direction == "in"
                 and p.destination == end.endpoint
                 and probes
-                and probes[0].number < p.number < probes[-1].number
+                and probes[0].number < p.number
+                and (case.settled(end.host, p.position) or NEVER) < packet.position
             ]
             yield verify(
                 len(probes) == PROBE_COPIES and not heard,
@@ -323,7 +324,7 @@ def r78(case: Case) -> Iterator[Outcome]:
             for answer in end.arrived(response):
                 if _unclean(answer):
                     continue
-                known: Position = case.settled(end.host, answer.position) or NEVER
+                known = case.silent_from(end.host, answer.position)
                 late = [
                     copy
                     for copy in end.sent(request)

@@ -76,7 +76,7 @@ def _known_closed(case: Case, end: End) -> Position:
         return NEVER
     known = [packet.position for packet in end.sent(CloseAck) if packet.position > end.closed()]
     known += [
-        case.settled(end.host, arrival.position) or NEVER
+        case.silent_from(end.host, arrival.position)
         for arrival in end.arrived(CloseAck)
         if not read(arrival, CloseAck).ack_flags & CloseAckFlag.DATA_MISSING
     ]
@@ -177,9 +177,7 @@ def r67(case: Case) -> Iterator[Outcome]:
     """Judge from the node's own ABORT on, or from where one was provably worked off."""
     for end in case.ends():
         known = [p.position for p in end.sent(Abort) if p.direction == "out"]
-        known += [
-            case.settled(end.host, arrival.position) or NEVER for arrival in end.arrived(Abort)
-        ]
+        known += [case.silent_from(end.host, arrival.position) for arrival in end.arrived(Abort)]
         over = min(known, default=NEVER)
         if over == NEVER:
             continue

@@ -10,7 +10,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.inbox import inbox, receivers
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
-from mpwire.oracle.rules.closing import dismantlings, members_at
+from mpwire.oracle.rules.closing import dismantlings, members_at, waited
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.trace import NEVER, Packet
@@ -253,8 +253,10 @@ def _told(case: Case, side: End, first: Packet, members: list[End]) -> Iterator[
     over = [packet for one in others for packet in one.arrived(CloseAck, Close, Abort)]
     proved = bool(over) and case.settled(side.host, max(p.position for p in over)) is not None
     told = side.arrived(Close) or side.peer.sent(Close) or side.sent(Close)
+    root = side if side.is_root else side.peer
+    late = not told and waited(case, root, first.time_ns)[1]
     yield Outcome(
-        "fail" if proved and (not told or _due(case, socket)) else "unsure",
+        "fail" if proved and (late or _due(case, socket)) else "unsure",
         (first.number,),
         socket.name,
         "FD_CLOSE after the dismantling",
