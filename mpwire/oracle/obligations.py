@@ -1,4 +1,4 @@
-"""Judge what had to be answered: at the agent's next barrier, not by the clock (K21).
+"""Judge what had to be answered: at the agent's next barrier, not by the clock.
 
 A datagram that was delivered before a barrier was asked has been worked off when that barrier is
 answered. If its answer is nowhere in the record, it was not given. Without such a barrier nothing

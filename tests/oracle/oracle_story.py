@@ -247,6 +247,7 @@ class _Player:
         self.gone: set[str] = set()
 
     def sentinels(self, stage: Stage, hosts: Iterable[str]) -> None:
+        """Let every host answer an echo through its own stack."""
         for name in hosts:
             request = self._frame(name, "in", b"\0" * 12 + b"\x08\x06" + b"request")
             reply = self._frame(name, "out", b"\0" * 12 + b"\x08\x06" + b"reply")
@@ -260,6 +261,7 @@ class _Player:
         return self.writer.frame(host, direction, data, self.now_ns)
 
     def move(self, move: Move) -> None:
+        """Carry out one move."""
         match move:
             case Send():
                 self._send(move)
