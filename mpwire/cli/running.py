@@ -1,10 +1,12 @@
 """`mpwire run`: testbeds in labs, watched live, judged at the end."""
 
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from mpwire.capture import annotate, open_run
 from mpwire.cli.agents import Agents, for_hosts, parse_agents, require_programs
@@ -14,6 +16,7 @@ from mpwire.cli.status import Status, worst
 from mpwire.cli.watching import Watcher
 from mpwire.errors import InputError
 from mpwire.lab import testbed
+from mpwire.lab.launch import LabError
 from mpwire.lab.plan import Plan
 from mpwire.lab.session import TOUR, RunOutcome, run_testbed
 from mpwire.report import FailedStep, assess
@@ -84,15 +87,43 @@ def _run_one(output: Output, options: RunOptions, job: _Job, *, alone: bool) -> 
     watcher = (
         Watcher(output, job.plan, ladder=alone, all_frames=options.all_frames) if watched else None
     )
-    with watcher or nullcontext():
-        outcome = run_testbed(
-            job.path,
-            options.out,
-            carrier=options.carrier,
-            agents=job.agents,
-            on_progress=watcher,
-        )
+    with _Signals() as signals, watcher or nullcontext():
+        try:
+            outcome = run_testbed(
+                job.path,
+                options.out,
+                carrier=options.carrier,
+                agents=job.agents,
+                on_progress=watcher,
+            )
+        except LabError:
+            if signals.came(signal.SIGINT):  # before the lab was ready to end in order
+                raise KeyboardInterrupt from None
+            raise
     return _judge(outcome, in_full=alone)
+
+
+class _Signals:
+    """Remember which signals arrived, whoever handled them: the kernel's way to tell (a wakeup
+    descriptor) leaves the handlers alone, which belong to the session.
+    """
+
+    def __enter__(self) -> Self:
+        self._reading, self._writing = os.pipe2(os.O_NONBLOCK)
+        self._before = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        return self
+
+    def came(self, number: signal.Signals) -> bool:
+        """Tell whether a signal arrived since the last time this was asked."""
+        try:
+            return number in os.read(self._reading, 4096)
+        except BlockingIOError:
+            return False
+
+    def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._before)
+        os.close(self._reading)
+        os.close(self._writing)
 
 
 def _judge(outcome: RunOutcome, *, in_full: bool) -> Result:

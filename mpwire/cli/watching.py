@@ -1,5 +1,6 @@
 """The live view of a run: the ladder as it grows, and the step that is under way."""
 
+import signal
 from types import TracebackType
 from typing import Self
 
@@ -53,6 +54,7 @@ class Watcher:
         """Take what the lab says."""
         match progress:
             case Started():
+                _hold_interrupts(hold=False)
                 self._start(progress)
             case StepChanged():
                 self._step(progress)
@@ -86,7 +88,8 @@ class Watcher:
             self._output.lines(row.text for row in rows)
 
     def __enter__(self) -> Self:
-        """Show that something is under way."""
+        """Show that something is under way, and hold Ctrl-C until the lab can end in order."""
+        _hold_interrupts(hold=True)
         self._status.start()
         return self
 
@@ -98,6 +101,7 @@ class Watcher:
     ) -> None:
         """Clear the line that showed it."""
         self._status.stop()
+        _hold_interrupts(hold=False)
 
 
 def _event(progress: EventReported) -> SocketEvent:
@@ -122,3 +126,8 @@ def _frame(progress: FrameSeen) -> Frame:
         linktype=LinkType.ETHERNET,
         original_octets=len(data),
     )
+
+
+def _hold_interrupts(*, hold: bool) -> None:
+    """Let Ctrl-C wait while the lab starts, which takes a moment, or let it through."""
+    signal.pthread_sigmask(signal.SIG_BLOCK if hold else signal.SIG_UNBLOCK, [signal.SIGINT])

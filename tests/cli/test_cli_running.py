@@ -1,0 +1,218 @@
+"""`mpwire run`: from a testbed file to a verdict, as a user sees it."""
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from mpwire.capture import open_run
+from mpwire.capture.records import StoredVerdict
+
+Mpwire = Callable[..., subprocess.CompletedProcess[str]]
+HOME = Path(__file__).parents[2]
+SCHEMA = json.loads((HOME / "docs" / "cli-schema.json").read_text("utf-8"))
+BROKEN = f"{shlex.quote(sys.executable)} -m mpwire.testing.broken"
+SHORT = """\
+about: a root and a leaf
+hosts: [root, leaf1]
+timers: {scale: 0.1}
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT
+  - leaf1 closes L1
+  - P1 sees FD_CLOSE
+"""
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """Return a testbed of eight steps."""
+    path = tmp_path / "short.yaml"
+    path.write_text(SHORT, "utf-8")
+    return path
+
+
+@pytest.mark.lab
+def test_the_quick_tour_passes_and_is_judged_the_same_again(mpwire: Mpwire, toured: Path) -> None:
+    run = open_run(toured)
+    assert run.incomplete == []
+    (stored,) = run.of(StoredVerdict)
+    again = json.loads(mpwire("check", "--json", toured).stdout)
+    assert stored.verdict["verdict"] == again["verdict"] == "PASS"
+    assert stored.verdict["rules"] == again["rules"]
+    assert again["events"]["must"] >= 0.95 * again["events"]["reported"]
+
+
+@pytest.mark.lab
+def test_a_pipe_gets_the_verdict_and_the_path(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
+    done = mpwire("run", short, "--out", tmp_path / "runs")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("\n PASS  short  ")
+    assert done.stdout.endswith(f"  run file  {tmp_path}/runs/short-1/run.pcapng\n")
+    assert "\x1b" not in done.stdout
+    assert "⚑" not in done.stdout
+
+
+@pytest.mark.lab
+def test_quiet_is_the_verdict_and_the_path(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
+    done = mpwire("run", "-q", short, cwd=tmp_path)
+    assert done.stdout.splitlines() == [
+        " PASS  short  8 datagrams, 5 events",
+        "  run file  mpwire-runs/short-1/run.pcapng",
+    ]
+    assert (tmp_path / "mpwire-runs" / "latest").resolve().name == "short-1"
+
+
+@pytest.mark.lab
+def test_several_testbeds_are_a_table(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
+    failing = tmp_path / "failing.yaml"
+    failing.write_text(SHORT + "expect:\n  - P1 saw nothing\n", "utf-8")
+    done = mpwire("run", short, failing, cwd=tmp_path)
+    assert done.returncode == 1
+    passed, failed, count = done.stdout.splitlines()
+    assert passed.startswith("PASS          mpwire-runs/short-1/run.pcapng")
+    assert failed.startswith("FAIL          mpwire-runs/failing-1/run.pcapng  line 14: expected ")
+    assert count == "2 files: 1 PASS, 1 FAIL"
+
+
+@pytest.mark.lab
+def test_a_failed_expectation_is_no_pass(mpwire: Mpwire, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(SHORT.replace("P1 sees FD_CLOSE", "L1 sees nothing"), "utf-8")
+    text = SHORT.replace("L1 sees FD_CONNECT", "L1 sees FD_CONNECT WSAECONNREFUSED")
+    path.write_text(text, "utf-8")
+    done = mpwire("run", path, "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert document["verdict"] == "FAIL"
+    assert not [rule for rule in document["rules"] if rule["verdict"] == "FAIL"]
+    (step,) = document["failed_steps"]
+    assert step == {
+        "line": 10,
+        "text": "L1 sees FD_CONNECT WSAECONNREFUSED",
+        "reason": "expected FD_CONNECT WSAECONNREFUSED on L1, seen FD_CONNECT",
+        "kind": "failed",
+    }
+    assert mpwire("check", tmp_path / "mpwire-runs" / "latest").returncode == 1
+
+
+@pytest.mark.lab
+def test_a_broken_endpoint_on_one_host(mpwire: Mpwire, tmp_path: Path) -> None:
+    agent = f"leaf1={BROKEN} close-reported-twice"
+    done = mpwire("run", "--agent", agent, cwd=tmp_path, COLUMNS="120")
+    assert done.returncode == 0, "leaf1 never hears of an end"
+    agent = f"root={BROKEN} close-reported-twice"
+    done = mpwire("run", "--agent", agent, cwd=tmp_path, COLUMNS="120")
+    assert done.returncode == 1
+    assert "✗ EV20" in done.stdout
+    assert "⚑ P1 FD_CLOSE ✗ EV20" in done.stdout
+
+
+@pytest.mark.lab
+def test_an_agent_that_supports_nothing_is_unsupported(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    agent = tmp_path / "agent.py"
+    agent.write_text(
+        "import json, sys\n"
+        "print(json.dumps({'hello': {'contract': 1, 'name': 'x', 'version': '1', 'calls': []}}),"
+        " flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    call = json.loads(line)\n"
+        "    print(json.dumps({'id': call['id'], 'unsupported': call['call']}), flush=True)\n"
+        "    if call['call'] == 'exit':\n"
+        "        break\n",
+        "utf-8",
+    )
+    command = f"{shlex.quote(sys.executable)} ./agent.py"
+    done = mpwire("run", short, "--agent", command, "--json", cwd=tmp_path)
+    assert done.returncode == 5
+    document = json.loads(done.stdout)
+    assert document["verdict"] == "UNSUPPORTED"
+    assert mpwire("check", tmp_path / "mpwire-runs" / "latest").returncode == 5
+
+
+@pytest.mark.lab
+def test_an_agent_that_dies_fails_the_testbed_and_says_why(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    agent = f"leaf1={shlex.quote(sys.executable)} -c 'import sys; sys.exit(\"no luck\")'"
+    done = mpwire("run", short, "--agent", agent, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "no luck" in done.stdout
+    assert "leaf1 wrote to standard error: mpwire-runs/short-1/leaf1.stderr" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bad.yaml"], "bad.yaml:4:5: found 'rot', expected a host"),
+        (["nosuch.yaml"], "nosuch.yaml: found no readable file"),
+        (["short.yaml", "bad.yaml"], "bad.yaml:4:5: found 'rot'"),
+        (["short.yaml", "--agent", "no/such/program"], "found no program 'no/such/program'"),
+        (["short.yaml", "--agent", "leaf7=/bin/true"], "agent for 'leaf7': no such host"),
+        (["short.yaml", "--out", "short.yaml/x"], "short.yaml/x: cannot write there"),
+    ],
+)
+@pytest.mark.usefixtures("short")
+def test_mistakes_are_told_and_nothing_is_started(
+    mpwire: Mpwire, tmp_path: Path, arguments: list[str], said: str
+) -> None:
+    text = "about: bad\nhosts: [root]\nscript:\n  - rot opens R as c_root/d_root\n"
+    (tmp_path / "bad.yaml").write_text(text, "utf-8")
+    done = mpwire("run", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert said in done.stderr
+    assert not (tmp_path / "mpwire-runs").exists()
+    document = json.loads(mpwire("run", *arguments, "--json", cwd=tmp_path).stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert said in document["error"]["text"]
+
+
+@pytest.mark.lab
+def test_a_machine_that_refuses_is_status_4_with_the_remedy(
+    short: Path, environment: dict[str, str], argv: list[str], tmp_path: Path
+) -> None:
+    run = " ".join([*map(shlex.quote, argv), "run", str(short), "--out", str(tmp_path / "runs")])
+    script = f"echo 0 > /proc/sys/user/max_net_namespaces && {run}"
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", script],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 4
+    assert done.stdout == ""
+    assert "raise user.max_user_namespaces and user.max_net_namespaces" in done.stderr
+    assert "`mpwire doctor` says" in done.stderr
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+@pytest.mark.lab
+def test_a_reader_that_goes_away_does_not_stop_the_run(
+    short: Path, environment: dict[str, str], argv: list[str], tmp_path: Path
+) -> None:
+    run = " ".join([*map(shlex.quote, argv), "run", str(short), "--out", str(tmp_path / "runs")])
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {run} | true"],
+        capture_output=True,
+        env=environment,
+        timeout=20,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert open_run(tmp_path / "runs" / "latest").incomplete == []
