@@ -132,12 +132,12 @@ def _is_unproven_request(data: bytes) -> bool:
 
 @patch(rule="EV22")
 def member_forgotten_in_dismantle() -> None:
-    """The root dismantles its session but leaves its newest member out."""
+    """The root dismantles its session but leaves the newest of several members out."""
     dismantle = Provider._dismantle
 
     def forgetful(self: Provider, root: Socket, endpoint: Endpoint, now_s: float) -> None:
         assert endpoint.session is not None
-        if endpoint.session.members:
+        if len(endpoint.session.members) > 1:
             endpoint.session.members.popitem()
         dismantle(self, root, endpoint, now_s)
 
