@@ -15,6 +15,8 @@ from mpwire.vocabulary import Verdict
 
 EXCERPT_ROWS = 3
 """Rows shown before and after each frame of an excerpt."""
+MARKS_NEAR_ROWS = 8
+"""Marked events so close behind a frame of an excerpt belong to it."""
 REACH_FRAMES = 40
 """Frames looked at around each; most of what surrounds it may be hidden."""
 
@@ -134,10 +136,15 @@ def excerpt(
     ladder = ladder_of(run, width, cast=cast, marks=marks, header_every=0)
     rows = list(ladder_rows(ladder, _near(run, frames)))[1:]
     wanted = set(frames)
+    places = [place for place, row in enumerate(rows) if wanted & set(row.frames)]
+    places += [
+        place
+        for place, row in enumerate(rows)
+        if row.marked and any(0 < place - near <= MARKS_NEAR_ROWS for near in places)
+    ]
     shown: set[int] = set()
-    for place, row in enumerate(rows):
-        if wanted & set(row.frames):
-            shown.update(range(place - EXCERPT_ROWS, place + EXCERPT_ROWS + 1))
+    for place in places:
+        shown.update(range(place - EXCERPT_ROWS, place + EXCERPT_ROWS + 1))
     made: list[Row] = []
     last = -1
     for place in sorted(shown & set(range(len(rows)))):

@@ -108,7 +108,9 @@ def wrapped(lead: tuple[str, str], text: tuple[str, str], width: int) -> Iterato
 
 
 def _group_table(judgement: Judgement) -> Iterator[Text]:
-    yield line((f"{'':18}{'rules':>7}{'passed':>9}{'failed':>8}{'undecided':>11}", "dim"))
+    """Count per group: rules that had something to look at, what they found, and idle rules."""
+    titles = f"{'':18}{'rules':>6}{'passed':>8}{'failed':>8}{'undecided':>11}{'idle':>6}"
+    yield line((titles, "dim"))
     for group, title in GROUPS.items():
         results = [result for result in judgement.rules if result.group == group]
         if results:
@@ -131,16 +133,15 @@ def _group_line(title: str, results: Sequence[RuleResult]) -> Text:
     made = line(
         (f"  {symbol} ", style),
         (f"{title:14}", ""),
-        (f"{rules:>7}{passed:>9}", "" if exercised else "dim"),
+        (f"{rules:>6}{passed:>8}", "" if exercised else "dim"),
         (f"{failed:>8}", "bold red" if numbers[2] else "dim"),
         (f"{undecided:>11}", "yellow" if numbers[3] else "dim"),
+        (f"{len(results) - len(exercised) or NONE:>6}", "dim"),
     )
     broken = [result.id for result in results if result.failed]
     open_ones = [result.id for result in results if result.undecided and not result.failed]
-    idle = len(results) - len(exercised)
     made.append(f"  broken: {_ids(broken)}" if broken else "", "bold red")
     made.append(f"  undecided: {_ids(open_ones)}" if open_ones else "", "yellow")
-    made.append(f"  {idle} not exercised" if idle else "", "dim")
     return made
 
 
