@@ -91,6 +91,13 @@ def test_a_capture_without_messages_says_so(mpwire: Mpwire, tmp_path: Path) -> N
     assert "no MPW datagrams in it" in done.stdout
 
 
+def test_a_record_that_is_not_whole_says_so(mpwire: Mpwire, story: Path) -> None:
+    story.write_bytes(story.read_bytes()[:-100])
+    done = mpwire("show", story)
+    assert done.returncode == 0
+    assert "the record is not whole: " in done.stdout
+
+
 def test_only_one_capture_at_a_time(mpwire: Mpwire, story: Path) -> None:
     (story.parent / "other.pcap").write_bytes(b"x")
     done = mpwire("show", story.parent)

@@ -44,6 +44,15 @@ def test_an_excerpt_shows_the_frame_and_what_is_around_it(tmp_path: Path) -> Non
     assert len(text) <= 10
 
 
+def test_an_event_without_cause_is_in_the_excerpt_of_the_frame_before_it(tmp_path: Path) -> None:
+    again = Line("", "leaf3", "from", {"event": "FD_CLOSE", "socket": 1, "code": 0, "seq": 0})
+    run = play(after(tour(), "leaf3 CLOSE_ACK", again), tmp_path)
+    judgement = judge(run)
+    (finding,) = [one for one in judgement.findings if one.rule == "EV20"]
+    rows = excerpt(run, 100, finding.frames, cast=cast_of(run), marks=marks_of(judgement))
+    assert any(row.text.plain.endswith("FD_CLOSE ✗ EV20") for row in rows)
+
+
 def test_excerpts_of_frames_far_apart_leave_out_what_is_between(tmp_path: Path) -> None:
     run = play(tour(), tmp_path)
     ours = [n for row in ladder_rows(ladder_of(run, 100), run.timeline()) for n in row.frames]
