@@ -48,7 +48,7 @@ def show(output: Output, argument: str, *, all_frames: bool, frame: int | None) 
             return Status.PASS
     if not count:
         output.line("  no MPW datagrams in it; --all-frames shows what else there is")
-    if run.run is not None and run.incomplete:
+    if run.incomplete:
         told = f"the record is not whole: {printable(run.incomplete[0])}"
         output.line(line((told, "yellow")))
     if marks.frames or marks.events:

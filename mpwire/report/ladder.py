@@ -70,6 +70,8 @@ class _Sent(msgspec.Struct, kw_only=True):
     decoded: Datagram | Other
     arrived: list[tuple[int, str]]
     """Number and receiver of each delivery so far."""
+    by_host: bool = False
+    """Every delivery of it is captured, too: the vantages are hosts of a run."""
 
 
 class Ladder:
@@ -135,26 +137,28 @@ class Ladder:
         decoded = decode_frame(frame.linktype, frame.data)
         if not self._shows(decoded):
             return []
+        source, destination = _ends(decoded)
+        receiver = self._known(vantage) if direction == "in" else None
+        receiver = receiver or self._of(destination) or ""
         sent = self._sent
         if direction == "in" and sent is not None and sent.data == frame.data:
-            sent.arrived.append((number, vantage))
+            sent.arrived.append((number, receiver))
             return []
         rows = self.finish()
-        source, destination = _ends(decoded)
         leaving = _Sent(
             number=number,
-            sender=self._known(vantage) or self._of(source),
+            sender=self._of(source),
             time_ns=frame.time_ns,
             data=frame.data,
             decoded=decoded,
             arrived=[],
         )
         if direction == "out":
+            leaving.by_host = self._known(vantage) is not None
+            leaving.sender = self._known(vantage) or leaving.sender
             self._sent = leaving
             return rows
-        leaving.sender = self._of(source)
-        receiver = self._known(vantage) if direction == "in" else None
-        leaving.arrived.append((number, receiver or self._of(destination) or ""))
+        leaving.arrived.append((number, receiver))
         late = direction == "in" and self._known(vantage) is not None
         return rows + self._transmission(leaving, late=late)
 
@@ -285,8 +289,9 @@ class Ladder:
             elif fate.delivered not in here:
                 ends.setdefault(fate.receiver, "later")
                 later.append(str(fate.delivered))
-        if not ends:
-            ends[self._of(_ends(sent.decoded)[1]) or ""] = "lost"
+        if not ends:  # only who sees every delivery may call a frame lost
+            seen: End = "lost" if sent.by_host else "arrived"
+            ends[self._of(_ends(sent.decoded)[1]) or ""] = seen
         notes = [(f"lost: {', '.join(dict.fromkeys(lost))}; ", LOST)] if lost else []
         notes += [(f"arrives as {', '.join(later)}; ", DIM)] if later else []
         return ends, notes

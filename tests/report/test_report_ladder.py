@@ -115,6 +115,22 @@ def test_strangers_are_told_in_words(stage: Begin) -> None:
     assert "10.77.0.99 → leaf1  CANCEL" in lines[1]
 
 
+def test_other_programs_captures_are_drawn_by_address(stage: Begin) -> None:
+    made = stage("root", "leaf1")
+    made.send("root", "leaf1", CANCEL)
+    made.frame("root", "out", made.datagram("root", "leaf1", CANCEL))
+    made.frame("root", "in", made.datagram("leaf1", "root", CANCEL))
+    run = made.run()
+    run.records = []
+    lines = drawn(run)
+    assert [line[15] + line[-16] for line in lines] == ["├│", "├│", "│┤"]
+    assert [("►" in line, "◄" in line, "╌" in line) for line in lines] == [
+        (True, False, False),
+        (True, False, False),
+        (False, True, False),
+    ]
+
+
 def test_steps_are_headings_of_what_happens_in_them(stage: Begin) -> None:
     made = stage("root", "leaf1")
     for line, text in ((4, "root listens on R"), (5, "L1 sees FD_CONNECT"), (6, "root closes R")):
