@@ -151,7 +151,7 @@ BROKEN_TESTBED = {"member-forgotten-in-dismantle": "rooted-dismantle.yaml"}
 def test_every_broken_endpoint_is_caught_by_its_rule(name: str, tmp_path: Path) -> None:
     text = (TESTBEDS / BROKEN_TESTBED.get(name, "rooted-lan.yaml")).read_text()
     hasty = tmp_path / "hasty.yaml"
-    hasty.write_text(text.replace("timers: {scale: 0.1}", "timers: {scale: 0.02}"))
+    hasty.write_text(text.replace("timers: {scale: 0.1}", "timers: {scale: 0.05}"))
     broken = [sys.executable, "-m", "mpwire.testing.broken", name]
     outcome = run_testbed(hasty, tmp_path, agents={BROKEN_HOST[name]: broken})
     judgement = judge(open_run(outcome.run_file))
