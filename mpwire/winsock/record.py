@@ -124,9 +124,13 @@ class EventRecord:
         return bool(self.mask & event)
 
     def reenable(self, event: NetworkEvent) -> None:
-        """Let the event be recorded again; an unread record stays (W92, W93)."""
-        unread = self.phases[event] in UNREAD
-        self.phases[event] = Phase.STALE if unread else Phase.IDLE
+        """Let the event be recorded again (W92, W93).
+
+        A record that has signalled stays until it is read; one that nobody nominated goes, because
+        a later selection is told what is true then (W97).
+        """
+        signalled = self.phases[event] in UNREAD and self.mask & event
+        self.phases[event] = Phase.STALE if signalled else Phase.IDLE
 
     def rearm_connect(self) -> None:
         """Start a new join: FD_CONNECT can happen again, an unread one is dropped (D6)."""

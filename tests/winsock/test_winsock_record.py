@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import pytest
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from mpwire.testing.actor import (
     NOBODY,
@@ -31,7 +29,6 @@ from mpwire.winsock.record import (
     NO_EVENTS,
     REPORTING_ORDER,
     EventRecord,
-    Phase,
 )
 
 E = WsaError
@@ -253,6 +250,36 @@ def test_a_reselection_repeats_nothing_but_hears_new_arrivals(
     assert actor.events() == walk.reading
 
 
+@pytest.mark.w(93)
+@pytest.mark.parametrize("event", [FD_READ, FD_ACCEPT], ids=lambda event: event.name)
+def test_a_call_before_the_enumeration_re_enables_too(bus: Bus, event: NetworkEvent) -> None:
+    """The record of the first arrival is still there to be read; the second is not lost for it."""
+    scene, walk = Scene(bus), WALKS[event]
+    actor = walk.socket(scene)
+    walk.happen(scene)
+    assert walk.reenable is not None
+    walk.reenable(scene)
+    assert actor.events() == walk.reading
+    drain_events(actor)
+    walk.happen(scene)
+    assert actor.is_signalled()
+    assert actor.events() == walk.reading
+
+
+@pytest.mark.w(97)
+@pytest.mark.parametrize("event", [FD_READ, FD_ACCEPT], ids=lambda event: event.name)
+def test_what_was_served_before_it_was_nominated_is_not_said(bus: Bus, event: NetworkEvent) -> None:
+    scene, walk = Scene(bus), WALKS[event]
+    actor = walk.socket(scene).select(NO_EVENTS)
+    walk.happen(scene)
+    assert walk.reenable is not None
+    walk.reenable(scene)
+    actor.provider.signalled.clear()
+    actor.select()
+    assert not actor.is_signalled()
+    assert actor.events() == []
+
+
 @pytest.mark.w(90)
 def test_a_reselection_keeps_what_was_not_enumerated(bus: Bus) -> None:
     """D7."""
@@ -305,88 +332,3 @@ def test_only_what_happened_is_handed_out() -> None:
     record.occur(FD_CONNECT, E.WSAETIMEDOUT)
     assert record.enumerate() == [(FD_CONNECT, E.WSAETIMEDOUT)]
     assert record.enumerate() == []
-
-
-# The record itself ----------------------------------------------------------------------------
-
-
-def test_a_record_inherits_the_selection_and_nothing_that_happened() -> None:
-    record = EventRecord(FD_READ, 5)
-    record.occur(FD_READ)
-    child = record.inherited()
-    assert (child.mask, child.event_object) == (FD_READ, 5)
-    assert child.recorded() == []
-
-
-def test_a_code_that_the_contract_lacks_is_a_mistake_of_ours() -> None:
-    with pytest.raises(AssertionError):
-        EventRecord().occur(FD_CLOSE, E.WSAEALREADY)
-
-
-@pytest.mark.w(27)
-def test_a_new_join_can_complete_though_the_last_was_not_read() -> None:
-    record = EventRecord(ALL_EVENTS, 1)
-    record.occur(FD_CONNECT, E.WSAECONNREFUSED)
-    record.rearm_connect()
-    assert record.recorded() == []
-    assert record.occur(FD_CONNECT)
-    assert record.enumerate() == [(FD_CONNECT, E.SUCCESS)]
-
-
-class RecordMachine(RuleBasedStateMachine):
-    """Compare a record with counts: what may be said, and what must have been."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.record = EventRecord(ALL_EVENTS, 1)
-        self.said: dict[NetworkEvent, int] = dict.fromkeys(CONTRACT, 0)
-        self.allowed: dict[NetworkEvent, int] = dict.fromkeys(CONTRACT, 1)
-        self.happened: set[NetworkEvent] = set()
-
-    @rule(event=st.sampled_from(REPORTING_ORDER))
-    def occur(self, event: NetworkEvent) -> None:
-        signals = self.record.occur(event)
-        self.happened.add(event)
-        assert not signals or self.record.phases[event] is Phase.RECORDED
-
-    @rule(event=st.sampled_from([FD_READ, FD_ACCEPT]))
-    def holds(self, event: NetworkEvent) -> None:
-        self.record.still_holds(event)
-        self.happened.add(event)
-
-    @rule(event=st.sampled_from([FD_READ, FD_ACCEPT, FD_WRITE]))
-    def reenable(self, event: NetworkEvent) -> None:
-        unread = event in self.record.recorded()
-        self.allowed[event] = self.said[event] + (2 if unread else 1)
-        self.record.reenable(event)
-
-    @rule()
-    def start_join(self) -> None:
-        self.allowed[FD_CONNECT] = self.said[FD_CONNECT] + 1
-        self.record.rearm_connect()
-
-    @rule(mask=st.sampled_from([ALL_EVENTS, NO_EVENTS, FD_READ | FD_CLOSE]))
-    def select(self, mask: NetworkEvent) -> None:
-        signals = self.record.select(mask, 1)
-        assert signals == any(event & mask for event in self.record.recorded())
-        for event in (FD_READ, FD_ACCEPT):
-            self.allowed[event] = max(self.allowed[event], self.said[event] + 1)
-
-    @rule()
-    def enumerate(self) -> None:
-        found = self.record.enumerate()
-        assert [event for event, _ in found] == [
-            event for event in REPORTING_ORDER if event in dict(found)
-        ]
-        for event, _ in found:
-            assert event & self.record.mask
-            assert event in self.happened
-            self.said[event] += 1
-
-    @invariant()
-    def says_no_more_than_it_may(self) -> None:
-        for event, count in self.said.items():
-            assert count <= self.allowed[event], event
-
-
-TestRecordMachine = RecordMachine.TestCase
