@@ -42,6 +42,7 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, runner.interrupt)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
         failure = await runner.run()
     except MachineError as error:

@@ -198,7 +198,8 @@ def be_init(command: list[str], caller: int, supervisor: int) -> None:
     if lab == 0:
         for number in FORWARDED:
             signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, [])
+        # An interrupt waits until the lab can answer it in order: the lab unblocks it itself.
+        signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGINT])
         os.execv(command[0], command)  # noqa: S606 - the caller's own interpreter
 
     def reap(_number: int, _frame: object) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
@@ -209,6 +210,7 @@ async def nothing(spec: Spec) -> object:
 @scenario
 async def until_interrupted(_spec: Spec) -> object:
     """Wait for Ctrl-C and say that it came."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     say({"ready": True})
     try:
         await asyncio.Event().wait()

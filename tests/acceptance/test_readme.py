@@ -1,0 +1,63 @@
+"""What README shows is what happens."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mpwire.capture import open_run
+from mpwire.cli.app import app
+from mpwire.lab import testbed
+from mpwire.lab.session import run_testbed
+from mpwire.oracle import judge
+from mpwire.vocabulary import Verdict
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text("utf-8")
+
+
+def block(language: str) -> str:
+    """Return the one code block of a language."""
+    (text,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+    return str(text)
+
+
+def test_the_program_prints_what_it_says() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-c", block("python")], capture_output=True, text=True, check=True
+    ).stdout
+    assert re.findall(r"FD_\w+", printed) == ["FD_CONNECT", "FD_WRITE"]
+
+
+@pytest.mark.lab
+def test_the_testbed_passes(tmp_path: Path) -> None:
+    file = tmp_path / "readme.yaml"
+    file.write_text(block("yaml"))
+    assert testbed.load(file).name == "readme"
+    outcome = run_testbed(file, tmp_path)
+    assert outcome.failure is None
+    assert judge(open_run(outcome.run_file)).verdict is Verdict.PASS
+
+
+def test_every_command_is_listed() -> None:
+    listed = set(re.findall(r"^\| `mpwire (\w+)", TEXT, re.MULTILINE))
+    assert listed == {
+        command.name or command.callback.__name__
+        for command in app.registered_commands
+        if command.callback is not None
+    }
+
+
+def test_every_file_it_points_to_exists() -> None:
+    for target in re.findall(r"\]\(([^)]+)\)", TEXT):
+        assert (ROOT / target).exists(), target
+
+
+@pytest.mark.parametrize("marker", ["the tour command", "the test command"])
+def test_the_two_commands_are_one_line_each(marker: str) -> None:
+    found = re.search(rf"<!-- {marker} -->\n```sh\n(.*?)\n```", TEXT, re.DOTALL)
+    assert found is not None
+    assert found[1].startswith("python3 -m venv .venv && ")
+    assert "\n" not in found[1]
