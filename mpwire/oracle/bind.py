@@ -125,7 +125,7 @@ def _bind_joins(bindings: Bindings, table: SocketTable, attempts: list[Attempt])
         join = Join(call, socket, handle)
         bindings.joins.append(join)
         failed_at_once = call.error is not None and call.error not in OUTCOMES_OF_A_JOIN
-        if failed_at_once or call.unsupported or call.invalid:
+        if failed_at_once or call.invalid:
             continue
         for attempt in attempts:
             if id(attempt) not in taken and _begun_by(attempt, call, socket):

@@ -121,6 +121,8 @@ class AgentLog:
 
     host: str
     calls: list[Call] = field(default_factory=list)
+    unsupported: list[Call] = field(default_factory=list)
+    """Calls that the agent does not implement: nothing was done, so no rule is about them."""
     reports: list[Report] = field(default_factory=list)
     decided: dict[int, Decided] = field(default_factory=dict)
     oddities: list[str] = field(default_factory=list)
@@ -159,6 +161,8 @@ def read_agents(records: list[AgentRecord]) -> dict[str, AgentLog]:
             continue
         _read_line(log, item, item.record)
     for log in logs.values():
+        log.unsupported = [call for call in log.calls if call.unsupported is not None]
+        log.calls = [call for call in log.calls if call.unsupported is None]
         log.barriers = [call for call in log.calls if call.name == "barrier" and call.ok]
         _number(log)
     return logs

@@ -29,8 +29,8 @@ def judge(run: RunFile) -> Judgement:
     unsupported = [
         f"{call.host}: {call}: {call.unsupported}"
         for log in case.logs.values()
-        for call in log.calls
-        if call.unsupported is not None
+        for call in log.unsupported
+        if call.name != "exit" and call.asked <= case.trace.script_ended
     ]
     stopped = [
         f"line {step.line}: {step.text}: {step.reason or 'failed'}"
@@ -120,12 +120,13 @@ def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool) -> 
 def _total(results: list[RuleResult], open_ends: list[str], unsupported: list[str]) -> Verdict:
     """Combine: a violation shown is FAIL, an open question INCONCLUSIVE, nothing seen likewise.
 
-    A rule that looked at nothing does not count.
+    A call that is not implemented leaves the rest of the script untried; it takes nothing back of
+    what was shown. A rule that looked at nothing does not count.
     """
-    if unsupported:
-        return Verdict.UNSUPPORTED
     if any(result.failed for result in results):
         return Verdict.FAIL
+    if unsupported:
+        return Verdict.UNSUPPORTED
     if open_ends or any(result.undecided for result in results):
         return Verdict.INCONCLUSIVE
     exercised = any(result.exercised for result in results)

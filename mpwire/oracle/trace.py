@@ -11,7 +11,7 @@ from ipaddress import ip_address
 
 from mpwire.capture import RunFile
 from mpwire.capture.frames import Datagram, decode_frame
-from mpwire.capture.records import AgentExit, AgentLine, Decision
+from mpwire.capture.records import AgentExit, AgentLine, Decision, Step
 from mpwire.capture.runfile import Frame
 from mpwire.wire.codec import decode_untrusted, is_mpw
 from mpwire.wire.errors import DecodeError
@@ -92,6 +92,8 @@ class Trace:
         self.is_run = run.run is not None
         self.packets: list[Packet] = []
         self.agent_records: list[AgentRecord] = []
+        self.script_ended: Position = NEVER
+        """Where the last step of the script was over; what is asked later, no script needs."""
         self.times: list[int] = []
         """Time of every frame, for looking up when a position was."""
         self.host_of: dict[str, str] = {}
@@ -119,6 +121,16 @@ class Trace:
                 self.agent_records.append(
                     AgentRecord((position, place), item.time_ns, item.host, item)
                 )
+            elif isinstance(item, Step) and self._of_script(item):
+                self.script_ended = (position, places.get(position, 0))
+
+    def _of_script(self, step: Step) -> bool:
+        """Tell whether a step that is over belongs to the script.
+
+        Line 0 is what every run does around it: the first such step prepares it, the last one
+        only clears up.
+        """
+        return step.state != "started" and bool(step.line or self.script_ended == NEVER)
 
     def _frame(self, frame: Frame) -> None:
         decoded = decode_frame(frame.linktype, frame.data)

@@ -1,9 +1,9 @@
 """The judgement of the packets and the outcome of the script, taken together.
 
 The judge says what the packets prove. The script of a testbed claims something, too: that a step
-succeeds, that a socket saw certain events. A run whose script failed is no PASS even when no rule
-was broken; one that an endpoint could not carry out is UNSUPPORTED; one that somebody interrupted
-proves nothing more than what was seen.
+succeeds, that a socket saw certain events. A run whose script failed is FAIL even when no rule was
+broken; one that an endpoint could not carry out is UNSUPPORTED, unless something failed besides;
+one that somebody interrupted proves nothing more than what was seen.
 """
 
 from collections.abc import Sequence
@@ -48,10 +48,10 @@ class Assessment(msgspec.Struct, kw_only=True):
         """Give the verdict of judge and script together."""
         kinds = {step.kind for step in self.failed_steps}
         judged = self.judgement.verdict
-        if "unsupported" in kinds or judged is Verdict.UNSUPPORTED:
-            return Verdict.UNSUPPORTED
         if "failed" in kinds or judged is Verdict.FAIL:
             return Verdict.FAIL
+        if "unsupported" in kinds or judged is Verdict.UNSUPPORTED:
+            return Verdict.UNSUPPORTED
         return Verdict.INCONCLUSIVE if kinds else judged
 
     @property

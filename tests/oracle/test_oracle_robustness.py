@@ -79,8 +79,8 @@ def test_empty_capture_is_inconclusive(tmp_path: Path) -> None:
     assert judged(empty) is Verdict.INCONCLUSIVE
 
 
-def test_unsupported_call_wins_over_everything(tmp_path: Path) -> None:
-    """Give UNSUPPORTED when an agent lacks a call, whatever else happened."""
+def test_unsupported_call_hides_nothing(tmp_path: Path) -> None:
+    """Give FAIL when an agent that lacks a call breaks its contract besides."""
     run = play(tour(), tmp_path)
     records: list[AnyRecord] = [
         msgspec.structs.replace(one, line=verbatim(b'{"id": 2, "unsupported": "listen"}'))
@@ -89,5 +89,5 @@ def test_unsupported_call_wins_over_everything(tmp_path: Path) -> None:
         for one in run.records
     ]
     judgement = judge(rewritten(run, tmp_path / "x.pcapng", records=records))
-    assert judgement.verdict is Verdict.UNSUPPORTED
+    assert judgement.verdict is Verdict.FAIL
     assert "listen" in judgement.unsupported[0]

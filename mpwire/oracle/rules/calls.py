@@ -223,7 +223,7 @@ def _ended_at(socket: Socket) -> Position:
 def cr7(case: Case) -> Iterator[Outcome]:
     """Look at the result of every join."""
     for join in case.bindings.joins:
-        if join.call.answered < NEVER and not join.call.unsupported:
+        if join.call.answered < NEVER:
             yield said(
                 join.call.error != WsaError.WSAEWOULDBLOCK,
                 join.call,
