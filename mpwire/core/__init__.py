@@ -4,7 +4,8 @@
 - `membership`: the machine that walks the table; `asking`, `answering`, `member`: its actions
 - `session`: the root's books; `listener`: the queue of requests; `admission`: who gets into it
 - `endpoint`: one UDP address, its memberships and timers; `replies`: answers to strangers
-- `events`: inputs, effects, reports; `timers`, `cookie`, `entropy`, `reception`, `serial`: tools
+- `events`: inputs, effects, reports
+- `address`, `timers`, `cookie`, `entropy`, `reception`, `serial`: tools
 """
 
 from mpwire.core.endpoint import Endpoint

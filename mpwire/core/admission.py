@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from mpwire.core import replies
-from mpwire.core.events import Address, RequestVerified, Superseded
+from mpwire.core.address import Address
+from mpwire.core.events import RequestVerified, Superseded
 from mpwire.core.table import State
 from mpwire.wire.codec import unknown_mandatory
 from mpwire.wire.registries import LeafDirection, Planes, RejectReason
@@ -67,9 +68,7 @@ class Admission:
         known = self._known(request, source)
         grave = endpoint.tombstones.find(source, request, now_s)
         if endpoint.listener is None and known is None and grave is None:
-            closing = RejectReason.SESSION_CLOSING
-            reason = closing if self._is_ending else RejectReason.NOT_LISTENING
-            endpoint.send(replies.reject(request, reason), destination, source)
+            self._refuse_unproven(request, source, destination, now_s)
         elif not endpoint.cookies.proves(request, source, destination, now_s):
             cookie = endpoint.cookies.issue(request, source, destination, now_s)
             answer = replies.challenge(request, cookie, endpoint.cookies.life_s)
@@ -82,6 +81,17 @@ class Admission:
             self._answer_again(request, grave[0], source, destination)
         else:
             self._consider_new(request, source, destination, now_s)
+
+    def _refuse_unproven(
+        self, request: JoinReq, source: Address, destination: Address, now_s: float
+    ) -> None:
+        """Refuse whoever asks while nobody listens; no cookie is needed for a no (R35)."""
+        if not self.endpoint.refusals.admits(source, now_s):
+            self.endpoint.drop("JOIN_REQ while nobody listens, too many", "R104")
+            return
+        closing = RejectReason.SESSION_CLOSING
+        reason = closing if self._is_ending else RejectReason.NOT_LISTENING
+        self.endpoint.send(replies.reject(request, reason), destination, source)
 
     @property
     def _is_ending(self) -> bool:

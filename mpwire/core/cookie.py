@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
+from mpwire.core.address import Address
 from mpwire.core.entropy import Entropy
-from mpwire.core.events import Address
 from mpwire.wire.messages import JoinReq
 from mpwire.wire.numbers import is_grease_tlv
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mpwire.core import answering, asking, member  # the actions of the membership machine
+from mpwire.core.address import Address, is_unicast, is_unicast_host
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.cookie import CookieJar
 from mpwire.core.entropy import Entropy
 from mpwire.core.events import (
-    Address,
     ClearTimer,
     Dropped,
     Forgotten,
@@ -31,7 +31,7 @@ from mpwire.core.events import (
 )
 from mpwire.core.listener import Listener
 from mpwire.core.membership import Identity, Membership
-from mpwire.core.replies import OUT_OF_THE_BLUE, Limiter, version_negotiation
+from mpwire.core.replies import OUT_OF_THE_BLUE, REFUSALS_PPS, Limiter, version_negotiation
 from mpwire.core.session import Session
 from mpwire.core.timers import TimerPlan, TimerQueue
 from mpwire.wire.codec import decode_untrusted, encode, unknown_mandatory
@@ -66,6 +66,7 @@ class Endpoint:
     timers: TimerQueue[Membership] = field(default_factory=TimerQueue)
     cookies: CookieJar = field(init=False)
     limiter: Limiter = field(default_factory=Limiter)
+    refusals: Limiter = field(default_factory=lambda: Limiter(REFUSALS_PPS, REFUSALS_PPS))
     tombstones: Tombstones = field(init=False)
 
     def __post_init__(self) -> None:
@@ -183,10 +184,13 @@ class Endpoint:
 
         Args:
             data: the UDP payload.
-            source: where it came from; multicast and unspecified sources are for io to discard.
+            source: where it came from.
             destination: the address of ours that it was sent to.
             now_s: the time in seconds.
         """
+        if not (is_unicast(source) and is_unicast_host(destination[0])):
+            self.drop("a datagram from or to a group, a broadcast address or nobody", "R16 R103")
+            return
         try:
             message = decode_untrusted(data)
         except UnsupportedVersion as error:

@@ -8,14 +8,11 @@ which turns them into network events.
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mpwire.core.address import Address
 from mpwire.core.timers import TimerName
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import JoinReq, Message
 from mpwire.wire.registries import CloseReason, RejectReason
-
-Address: TypeAlias = tuple[str, int]
-"""Text of an IP address, and a UDP port."""
-
 
 # Inputs ---------------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
-from mpwire.core.events import Address
+from mpwire.core.address import Address
 from mpwire.core.membership import Membership
 from mpwire.vocabulary import WsaError
 from mpwire.wire.registries import Role

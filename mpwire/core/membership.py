@@ -12,9 +12,9 @@ from typing import TypeAlias, TypedDict
 
 from msgspec.structs import replace
 
+from mpwire.core.address import Address
 from mpwire.core.entropy import Entropy
 from mpwire.core.events import (
-    Address,
     ClearTimer,
     CloseRequested,
     DataSubmitted,

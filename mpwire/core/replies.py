@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from mpwire.core.events import Address
+from mpwire.core.address import Address
 from mpwire.core.membership import HeaderFields
 from mpwire.wire.errors import Invariant
 from mpwire.wire.messages import (
@@ -34,6 +34,8 @@ from mpwire.wire.registries import AbortReason, CancelResult, RejectReason
 
 BURST: Final = 4
 """Out-of-the-blue replies a source may earn at once; then one per second (R104)."""
+REFUSALS_PPS: Final = 1000.0
+"""REJECT(NOT_LISTENING) and the like that a source may earn per second, without proof (R104)."""
 BUCKETS: Final = 4096
 """Sources remembered by the limiter; the longest silent one is forgotten first."""
 
@@ -126,13 +128,17 @@ OUT_OF_THE_BLUE: Final[dict[type[Message], Callable[[Message], Message]]] = {
 class Limiter:
     """One bucket per source, so that limiting one tells nothing about another (T20)."""
 
+    burst: float = float(BURST)
+    """Replies admitted at once."""
+    rate_pps: float = 1.0
+    """Replies admitted per second after that."""
     buckets: dict[str, tuple[float, float]] = field(default_factory=dict)
     """(tokens, time of the last look in seconds) by source IP address."""
 
     def admits(self, source: Address, now_s: float) -> bool:
         """Tell whether one more reply may go to this source, and count it."""
-        tokens, looked_s = self.buckets.pop(source[0], (float(BURST), now_s))
-        tokens = min(float(BURST), tokens + now_s - looked_s)
+        tokens, looked_s = self.buckets.pop(source[0], (self.burst, now_s))
+        tokens = min(self.burst, tokens + (now_s - looked_s) * self.rate_pps)
         admitted = tokens >= 1
         self.buckets[source[0]] = (tokens - admitted, now_s)
         if len(self.buckets) > BUCKETS:

@@ -4,7 +4,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from mpwire.core.events import Address
+from mpwire.core.address import Address
 from mpwire.core.timers import TimerPlan
 
 FlagName = Literal["C_ROOT", "C_LEAF", "D_ROOT", "D_LEAF"]

@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable
 
 from mpwire.core import Entropy, TimerPlan
-from mpwire.core.events import Address
-from mpwire.io.udp import Arrival, UdpSocket
+from mpwire.core.address import Address
+from mpwire.io.udp import UNREACHABLE, Arrival, UdpSocket
 from mpwire.winsock import Provider
 
 
@@ -108,8 +108,13 @@ class Driver:
         datagrams, self.provider.datagrams = self.provider.datagrams, []
         for datagram in datagrams:
             udp = self._socket_of(datagram.source)
-            if udp is None or not udp.send(datagram):
+            refusal = None if udp is None else udp.send(datagram)
+            if udp is None or refusal is not None:
                 self.unsent_count += 1
+            if udp is not None and refusal is not None and refusal.errno in UNREACHABLE:
+                self.provider.unreachable_untrusted(
+                    udp.local, datagram.data, datagram.destination, self.now_s, port=False
+                )
 
     def _socket_of(self, source: Address) -> UdpSocket | None:
         """Return the socket bound to this address, or to its port on all addresses."""

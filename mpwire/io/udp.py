@@ -11,13 +11,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from mpwire.core.events import Address, SendDatagram
+from mpwire.core.address import Address
+from mpwire.core.events import SendDatagram
 from mpwire.vocabulary import WsaError
 from mpwire.winsock import SocketError
 from mpwire.winsock.transport import WILDCARDS
 
 MAXIMUM_DATAGRAM: Final = 65_535
 ANCILLARY_OCTETS: Final = 512
+SEND_TRIES: Final = 8
+"""More sends than there are likely to be pending errors of earlier ones."""
 RECEIVE_BUFFER_OCTETS: Final = 4 * 1024 * 1024
 
 # Linux constants that the socket module of Python 3.11 does not name.
@@ -115,16 +118,21 @@ class UdpSocket:
             try:
                 data, ancillary, _, source = self.socket.recvmsg(MAXIMUM_DATAGRAM, ANCILLARY_OCTETS)
             except BlockingIOError:
+                # A send may have taken the error that would have announced the queue.
+                yield from self._errors()
                 return
             except OSError:
-                yield from self._errors()
                 continue
-            yield Arrival(data, (source[0], source[1]), self._destination(ancillary))
+            destination = self._destination(ancillary)
+            if destination is not None:
+                yield Arrival(data, (source[0], source[1]), destination)
 
-    def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> Address:
-        """Return the local address a datagram was sent to."""
+    def _destination(self, ancillary: list[tuple[int, int, bytes]]) -> Address | None:
+        """Return the local address a datagram was sent to; None for a broadcast (R103)."""
         for level, kind, data in ancillary:
             if level == socket.IPPROTO_IP and kind == IP_PKTINFO:
+                if data[4:8] != data[8:12]:  # the address that answers is not the one addressed
+                    return None
                 return socket.inet_ntop(socket.AF_INET, data[8:12]), self.local[1]
             if level == socket.IPPROTO_IPV6 and kind == socket.IPV6_PKTINFO:
                 return socket.inet_ntop(socket.AF_INET6, data[:16]), self.local[1]
@@ -149,17 +157,23 @@ class UdpSocket:
                     port = number == errno.ECONNREFUSED
                     yield Unreachable(quote, (peer[0], peer[1]), port)
 
-    def send(self, datagram: SendDatagram) -> bool:
-        """Send a datagram from the address it names; return whether the kernel took it.
+    def send(self, datagram: SendDatagram) -> OSError | None:
+        """Send a datagram from the address it names; return why the kernel did not take it.
 
-        A datagram that the kernel refuses is as good as lost on the way: the protocol repeats it.
+        The kernel reports a pending ICMP error at the next send, whoever that is addressed to, and
+        drops what was to be sent. Such an error is another datagram's: so try again.
         """
-        host, port = datagram.destination
-        try:
-            self.socket.sendmsg([datagram.data], self._source(datagram), 0, (host, port))
-        except OSError:
-            return False
-        return True
+        refusal = None
+        for _ in range(SEND_TRIES):
+            try:
+                self.socket.sendmsg(
+                    [datagram.data], self._source(datagram), 0, datagram.destination
+                )
+            except OSError as error:
+                refusal = error
+            else:
+                return None
+        return refusal
 
     def _source(self, datagram: SendDatagram) -> list[tuple[int, int, bytes]]:
         """Return the ancillary data that fixes the source of a wildcard socket's datagram."""
@@ -178,15 +192,16 @@ class UdpSocket:
         Raises:
             SocketError: WSAENETUNREACH and the like.
         """
-        if self.local[0] not in WILDCARDS.values():
-            return self.local
+        is_bound = self.local[0] not in WILDCARDS.values()
         kind = socket.AF_INET if self.family == 4 else socket.AF_INET6
         with socket.socket(kind, socket.SOCK_DGRAM) as probe:
             try:
+                if is_bound:
+                    probe.bind((self.local[0], 0))
                 probe.connect(peer)
             except OSError as error:
                 raise socket_error(error) from None
-            return probe.getsockname()[0], self.local[1]
+            return self.local if is_bound else (probe.getsockname()[0], self.local[1])
 
     def close(self) -> None:
         """Close the socket."""

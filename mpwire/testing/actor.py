@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from mpwire.core.events import Address
+from mpwire.core.address import Address
 from mpwire.testing.bus import ALL_EVENTS, Bus
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag, WsaError
 from mpwire.winsock import (

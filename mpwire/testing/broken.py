@@ -14,7 +14,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from mpwire.core import Endpoint, Membership, member
-from mpwire.core.events import Address, Input, Joined, Report
+from mpwire.core.address import Address
+from mpwire.core.events import Input, Joined, Report
 from mpwire.core.membership import ACTIONS
 from mpwire.io import agent
 from mpwire.vocabulary import NetworkEvent, WsaError

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mpwire.core import Entropy, TimerPlan
-from mpwire.core.events import Address, SendDatagram
+from mpwire.core.address import Address
+from mpwire.core.events import SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock import Provider, SocketError
 from mpwire.wire.codec import decode_untrusted

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from mpwire.core import Endpoint, Entropy, Membership, Session, SessionFacts, TimerPlan
-from mpwire.core.events import Address, Admitted, Refused, Report
+from mpwire.core.address import Address
+from mpwire.core.events import Admitted, Refused, Report
 from mpwire.core.listener import Listener
 from mpwire.testing.ends import DESCRIPTION, LEAF, ROOT, SESSION_ID, Counterpart, join_request
 from mpwire.wire.codec import decode_untrusted, encode

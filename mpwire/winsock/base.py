@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from mpwire.core import Endpoint, Entropy, Membership, Session, SessionFacts, TimerPlan
-from mpwire.core.events import Address, Dropped, SendDatagram
+from mpwire.core.address import Address
+from mpwire.core.events import Dropped, SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.sockets import Role, Socket

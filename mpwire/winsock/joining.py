@@ -6,7 +6,8 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from mpwire.core import Endpoint, Membership
-from mpwire.core.events import Address, Admitted, Deferred, Refused
+from mpwire.core.address import Address
+from mpwire.core.events import Admitted, Deferred, Refused
 from mpwire.core.listener import Entry, Listener
 from mpwire.core.membership import OFFERED_VERSIONS
 from mpwire.vocabulary import Condition, JoinFlag, SocketFlag, WsaError
@@ -15,7 +16,7 @@ from mpwire.winsock.errors import SocketError
 from mpwire.winsock.reactions import Reactions
 from mpwire.winsock.record import FD_ACCEPT, FD_CONNECT
 from mpwire.winsock.sockets import Role, Socket
-from mpwire.winsock.transport import check_peer
+from mpwire.winsock.transport import canonical_peer
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import JoinReq
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
@@ -116,7 +117,8 @@ class Joining(Reactions):
             SocketError: table 1M of the semantics; never WSAEWOULDBLOCK.
         """
         socket = self.find(handle)
-        flag = self._check_join(socket, address, flags, caller_data)
+        flag = self._check_join(socket, flags, caller_data)
+        address = canonical_peer(address, socket.family)
         endpoint = self.bind_implicitly(socket)
         if self._is_member(endpoint, address):
             raise SocketError(WsaError.WSAEISCONN, f"{address} is a member")
@@ -152,9 +154,7 @@ class Joining(Reactions):
         self.occur(socket, FD_CONNECT, code)
         return joined.handle
 
-    def _check_join(
-        self, socket: Socket, address: Address, flags: int, caller_data: bytes | None
-    ) -> JoinFlag:
+    def _check_join(self, socket: Socket, flags: int, caller_data: bytes | None) -> JoinFlag:
         if socket.role is Role.PLAIN:
             raise SocketError(WsaError.WSAEINVAL, "the socket has no multipoint flags")
         if socket.pending is not None:
@@ -175,7 +175,6 @@ class Joining(Reactions):
             raise SocketError(WsaError.WSAEINVAL, f"{flags} is no JL_ flag") from None
         if socket.role is Role.ROOT and socket.join_flag not in {None, flag}:
             raise SocketError(WsaError.WSAEINVAL, "the first join fixed the direction of R")
-        check_peer(address, socket.family)
         if caller_data is not None and len(caller_data) > MAXIMUM_JOIN_DATA_OCTETS:
             raise SocketError(WsaError.WSAEFAULT, f"{len(caller_data)} octets of caller data")
         return flag

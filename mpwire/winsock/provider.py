@@ -8,13 +8,14 @@ Calls return at once. One that would block a blocking socket returns a `Blocked`
 result; its outcome is a `Completion` with the same token later.
 """
 
-from mpwire.core.events import Address
+from mpwire.core.address import Address
 from mpwire.vocabulary import NetworkEvent, SocketFlag, WsaError
 from mpwire.winsock.ending import Ending
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.joining import Joining
 from mpwire.winsock.sockets import C_FLAGS, D_FLAGS, Role, Socket
 from mpwire.winsock.transfer import Transfer
+from mpwire.winsock.transport import canonical
 
 
 class Provider(Joining, Transfer, Ending):
@@ -49,14 +50,13 @@ class Provider(Joining, Transfer, Ending):
         """Give the socket a local address.
 
         Raises:
-            SocketError: WSAEINVAL bound already; WSAEAFNOSUPPORT; what the transport says.
+            SocketError: WSAEINVAL bound already; WSAEAFNOSUPPORT, WSAEADDRNOTAVAIL, and what
+                the transport says.
         """
         socket = self.find(handle)
         if socket.endpoint is not None:
             raise SocketError(WsaError.WSAEINVAL, "the socket is bound")
-        if (":" in address[0]) is not (socket.family == 6):
-            raise SocketError(WsaError.WSAEAFNOSUPPORT, f"{address[0]} is of another family")
-        self.open_endpoint(socket, address)
+        self.open_endpoint(socket, canonical(address, socket.family))
 
     def set_blocking(self, handle: int, *, blocking: bool) -> None:
         """Choose the mode (FIONBIO).

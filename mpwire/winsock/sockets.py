@@ -4,8 +4,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum
 
+from mpwire.core.address import Address
 from mpwire.core.endpoint import Endpoint
-from mpwire.core.events import Address
 from mpwire.core.membership import Membership
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.record import EventRecord

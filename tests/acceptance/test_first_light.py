@@ -48,6 +48,15 @@ def test_the_reference_endpoint_passes_its_tour(tour: RunFile) -> None:
     assert set(levels) <= {"must", "may"}
 
 
+@pytest.mark.parametrize("testbed", sorted(TESTBEDS.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_reference_endpoint_passes_every_testbed(testbed: Path, tmp_path: Path) -> None:
+    outcome = run_testbed(testbed, tmp_path)
+    assert outcome.failure is None
+    judgement = judge(open_run(outcome.run_file))
+    assert failed(judgement) == set()
+    assert judgement.verdict is Verdict.PASS
+
+
 def blocks(octets: bytes) -> Iterator[tuple[int, bytes]]:
     """Cut a little-endian pcapng file into blocks: type, octets."""
     start = 0

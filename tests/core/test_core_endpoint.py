@@ -292,3 +292,32 @@ def test_a_copied_endpoint_goes_on_exactly_alike(root: Conversation) -> None:
     assert root.reports() == twin.reports()
     assert root.endpoint.by_tag.keys() == twin.endpoint.by_tag.keys()
     assert not set(root.endpoint.by_tag.values()) & set(twin.endpoint.by_tag.values())
+
+
+# Groups, broadcasts, floods -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "source", [("239.1.1.1", 5), ("255.255.255.255", 5), ("0.0.0.0", 5), ("10.0.0.66", 0)]
+)
+def test_nobody_and_groups_get_no_answer(root: Conversation, source: tuple[str, int]) -> None:
+    request = encode(join_request(Role.C_LEAF_TO_ROOT, 0xA))
+    root.endpoint.receive_untrusted(request, source, ROOT, root.now_s)
+    assert root.answers() == []
+    assert root.rules() == ["R16 R103"]
+
+
+def test_what_was_sent_to_a_group_gets_no_answer(root: Conversation) -> None:
+    request = encode(join_request(Role.C_LEAF_TO_ROOT, 0xA))
+    root.endpoint.receive_untrusted(request, ELSEWHERE, ("239.1.1.1", 61717), root.now_s)
+    assert root.answers() == []
+
+
+def test_refusals_without_proof_are_limited_per_source(root: Conversation) -> None:
+    root.endpoint.stop_listening(RejectReason.SESSION_CLOSING, root.now_s)
+    request = encode(join_request(Role.C_LEAF_TO_ROOT, 0xA))
+    for _ in range(1500):
+        root.endpoint.receive_untrusted(request, ELSEWHERE, ROOT, root.now_s)
+    assert len(root.answers()) == 1000
+    root.endpoint.receive_untrusted(request, ("10.0.0.67", 1), ROOT, root.now_s)
+    assert len(root.answers()) == 1

@@ -236,7 +236,7 @@ def test_a_refused_port_fails_the_join(root: AgentProcess, leaf: AgentProcess) -
 def test_a_wildcard_address_answers_from_where_it_was_asked(
     root: AgentProcess, leaf: AgentProcess
 ) -> None:
-    r, address = root.opened("C_ROOT", "D_ROOT", host="0.0.0.0")  # noqa: S104 - what is tested
+    r, address = root.opened("C_ROOT", "D_ROOT", host="0.0.0.0")
     root.call("listen", socket=r)
     s = leaf.call("socket", flags=["C_LEAF", "D_LEAF"])["socket"]
     leaf.call("event_select", socket=s, events=ALL_EVENTS)
@@ -291,6 +291,42 @@ def test_what_is_wrong_with_a_line_is_said(
     answer = root.read()
     assert text in str(answer[key])
     assert root.call("barrier") == {}
+
+
+@pytest.mark.parametrize(
+    ("call", "address", "code"),
+    [
+        ("bind", ["127.0.0.1", 70_000], "WSAEADDRNOTAVAIL"),
+        ("bind", ["127.0.0.1", -1], "WSAEADDRNOTAVAIL"),
+        ("bind", ["nowhere", 1], "WSAEADDRNOTAVAIL"),
+        ("bind", ["::1", 1], "WSAEAFNOSUPPORT"),
+        ("join_leaf", ["127.0.0.1", 99_999], "WSAEADDRNOTAVAIL"),
+        ("join_leaf", ["127.0.0.1", 0], "WSAEADDRNOTAVAIL"),
+        ("join_leaf", ["239.1.1.1", 61_717], "WSAEADDRNOTAVAIL"),
+        ("join_leaf", ["255.255.255.255", 61_717], "WSAEADDRNOTAVAIL"),
+        ("join_leaf", ["0.0.0.0", 61_717], "WSAEADDRNOTAVAIL"),
+    ],
+)
+def test_impossible_addresses_are_refused(
+    root: AgentProcess, call: str, address: list[object], code: str
+) -> None:
+    s = root.call("socket", flags=["C_LEAF", "D_LEAF"])["socket"]
+    assert root.call(call, socket=s, address=address)["error"]["name"] == code
+
+
+def test_any_spelling_of_an_address_will_do(root: AgentProcess, leaf: AgentProcess) -> None:
+    r = root.call("socket", flags=["C_ROOT", "D_ROOT"], family="inet6")["socket"]
+    root.call("bind", socket=r, address=["0:0:0:0:0:0:0:1", 0])
+    root.call("event_select", socket=r, events=ALL_EVENTS)
+    root.call("listen", socket=r)
+    host, port = root.call("getsockname", socket=r)["address"]
+    assert host == "::1"
+    s = leaf.call("socket", flags=["C_LEAF", "D_LEAF"], family="inet6")["socket"]
+    leaf.call("event_select", socket=s, events=ALL_EVENTS)
+    leaf.call("join_leaf", socket=s, address=["0::0:1", port])
+    root.wait_for("FD_ACCEPT", r)
+    root.call("accept", socket=r)
+    assert leaf.wait_for("FD_CONNECT", s)["code"] == 0
 
 
 def test_configure_comes_before_the_first_socket(root: AgentProcess) -> None:
