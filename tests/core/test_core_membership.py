@@ -1,6 +1,7 @@
 """What is common to all states: steps, errors, timers, names, copies."""
 
 import copy
+from collections.abc import Callable
 
 import pytest
 
@@ -12,7 +13,7 @@ from mpwire.core.events import (
     JoinRequested,
     Send,
 )
-from mpwire.core.membership import SessionFacts
+from mpwire.core.membership import Membership, SessionFacts
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.errors import LocalProtocolError
@@ -22,6 +23,7 @@ from mpwire.testing.ends import (
     SESSION_ID,
     asked_root,
     asking_leaf,
+    fork,
     invited_leaf,
     inviting_root,
     joined_leaf,
@@ -112,9 +114,12 @@ def test_messages_carry_the_names_of_both_ends() -> None:
     }
 
 
-def test_a_copy_goes_on_exactly_as_its_original() -> None:
+@pytest.mark.parametrize("copier", [copy.deepcopy, fork])
+def test_a_copy_goes_on_exactly_as_its_original(
+    copier: Callable[[Membership], Membership],
+) -> None:
     _, peer = joined_leaf()
-    twin = copy.deepcopy(peer.end)
+    twin = copier(peer.end)
     for event in (peer.data(), peer.probe(), CloseRequested(CloseReason.LEAVE), peer.close()):
         assert peer.end.handle(event, 1.0) == twin.handle(event, 1.0)
     assert twin.state is State.LINGERING

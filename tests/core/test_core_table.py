@@ -5,7 +5,6 @@ state it finds, until nothing new appears. So every row, with each of its next s
 taken, nothing else is, and what must hold always is checked at every step on the way.
 """
 
-import copy
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,6 +56,7 @@ from mpwire.testing.ends import (
     Counterpart,
     asked_root,
     asking_leaf,
+    fork,
     invited_leaf,
     inviting_root,
 )
@@ -142,9 +142,13 @@ class Node:
             frozenset(self.reports.items()),
         )
 
+    def fork(self) -> "Node":
+        """Return a copy."""
+        return Node(fork(self.end), self.now_s, {**self.timers}, Counter(self.reports))
+
     def after(self, event: Input) -> "Node":
         """Return a copy of this node that has handled the input."""
-        node = copy.deepcopy(self)
+        node = self.fork()
         if isinstance(event, TimerExpired):
             node.now_s = max(node.now_s, node.timers.pop(event.name))
         for effect in node.end.handle(event, node.now_s):
@@ -239,7 +243,7 @@ def steps(node: Node) -> Iterator[tuple[Kind, Node]]:
         event = TimerExpired(name)
         yield kind_of(event), node.after(event)
         if name is TimerName.KEEPALIVE:
-            heard = copy.deepcopy(node)
+            heard = node.fork()
             heard.end.heard_s = heard.timers[name] - 1
             yield kind_of(event), heard.after(event)
 

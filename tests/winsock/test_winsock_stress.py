@@ -43,7 +43,7 @@ def test_whatever_sockets_do_both_ends_agree_in_the_end(network: str, seed: int)
 
 @pytest.mark.parametrize("seed", range(30))
 def test_whatever_peers_say_nothing_is_raised_and_nothing_is_left(seed: int) -> None:
-    world, random = World(Bus(seed, duplication=0.1)), Random(seed)
+    world, random = World(Bus(seed, duplication=0.1), honest=False), Random(seed)
     for _ in range(60):
         world.live(steps=3)
         for _ in range(3 if world.bus.trace else 0):
