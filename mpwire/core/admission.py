@@ -1,4 +1,4 @@
-"""What becomes of a JOIN_REQ: challenged, refused, queued, or answered as before (2.4)."""
+"""What becomes of a JOIN_REQ: challenged, refused, queued, answered as before (protocol.md 9)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROOTED = Planes.CONTROL_ROOTED | Planes.DATA_ROOTED
 
 @dataclass(slots=True)
 class Tombstones:
-    """Remember requests that have ended, so that no late copy brings them back (K6)."""
+    """Remember requests that have ended, so that no late copy brings them back (9.3)."""
 
     life_s: float
     answers: dict[tuple[Address, int], tuple[float, Reject | None]] = field(default_factory=dict)
@@ -108,7 +108,7 @@ class Admission:
     ) -> None:
         """Repeat the answer to an attempt that has ended, unless the session has too (R48)."""
         if answer is None or (self._is_ending and answer.reason != RejectReason.SESSION_CLOSING):
-            self.endpoint.drop("copy of a request that has ended", "K6")
+            self.endpoint.drop("copy of a request that has ended", "9.3")
         else:
             again = replace(answer, attempt=request.attempt)
             self.endpoint.send(again, destination, source)
@@ -131,7 +131,7 @@ class Admission:
         endpoint.call(membership, RequestVerified(request), now_s)
 
     def _invited(self, source: Address) -> bool:
-        """Tell whether an invitation to this very source is outstanding (1.6)."""
+        """Tell whether an invitation to this very source is outstanding (protocol.md 9.6)."""
         session = self.endpoint.session
         return (
             session is not None

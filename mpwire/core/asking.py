@@ -199,7 +199,7 @@ def fail_rejected(end: Membership, event: Input, _now_s: float) -> None:
 
 @action
 def fail_version(end: Membership, event: Input, _now_s: float) -> None:
-    """Give up when the peer speaks no version of ours; ignore a lie about ours (1.11)."""
+    """Give up when the peer speaks no version of ours; ignore a lie about ours (protocol.md 14)."""
     assert isinstance(event, VersionNeg)
     if VERSION in event.versions:
         end.drop("VERSION_NEG lists the version that was used", "R106")

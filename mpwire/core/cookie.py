@@ -1,4 +1,4 @@
-"""Stateless proof that a JOIN_REQ came from where it says (protocol.md 1.5, K6, K7).
+"""Stateless proof that a JOIN_REQ came from where it says (protocol.md 9.2).
 
 Layout: version(8) key generation(8) time in ms(32) HMAC-SHA-256(128): 22 octets. Only its issuer
 ever looks inside. The HMAC covers both addresses, the issue time and everything in the request

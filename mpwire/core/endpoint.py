@@ -135,7 +135,7 @@ class Endpoint:
                     self.reports.append((membership, effect))
 
     def _forget(self, membership: Membership, now_s: float) -> None:
-        """Drop all state but the tombstone that keeps an old request dead (K6)."""
+        """Drop all state but the tombstone that keeps an old request dead (protocol.md 9.3)."""
         identity = membership.identity
         self.by_tag.pop(identity.own_tag, None)
         self.by_peer_tag.pop((membership.peer, identity.peer_tag), None)
@@ -212,7 +212,7 @@ class Endpoint:
             Admission(self).consider(message, source, destination, now_s)
             return
         if unknown_mandatory(message):
-            self.drop("a mandatory TLV that is unknown here", "1.4")
+            self.drop("a mandatory TLV that is unknown here", "6")
             return
         membership = self._addressee(message, source)
         if membership is not None:
@@ -220,7 +220,7 @@ class Endpoint:
             return
         reply = OUT_OF_THE_BLUE.get(type(message))
         if reply is None or message.flags & (HeaderFlag.M | HeaderFlag.R):
-            self.drop(f"{type(message).__name__} that belongs to nothing", "1.10")
+            self.drop(f"{type(message).__name__} that belongs to nothing", "13")
         elif message.destination_tag in self.by_tag:
             self.drop(f"{type(message).__name__} for a member from elsewhere", "R26")
         elif not self.limiter.admits(source, now_s):

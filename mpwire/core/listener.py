@@ -1,4 +1,4 @@
-"""The queue of a listening socket: requests that wait for WSPAccept (protocol.md 2.4)."""
+"""The queue of a listening socket: requests that wait for WSPAccept (protocol.md 9.3)."""
 
 from dataclasses import dataclass, field
 from enum import Enum

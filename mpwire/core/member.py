@@ -36,7 +36,7 @@ def send_data(end: Membership, event: Input, _now_s: float) -> None:
 
 @action
 def deliver_data(end: Membership, event: Input, _now_s: float) -> None:
-    """Hand up a message that is new, from its own origin, in a legal direction (1.8)."""
+    """Hand up a message that is new, from its own origin, in a legal direction (protocol.md 11)."""
     assert isinstance(event, Data)
     assert end.reception is not None
     if not end.may_receive:
@@ -174,9 +174,9 @@ def repeat_close(end: Membership, _event: Input, now_s: float) -> None:
 
 @action
 def finish_closing(end: Membership, event: Input, now_s: float) -> None:
-    """End when the peer acknowledges our CLOSE; first drain what it sent before (K3).
+    """End when the peer acknowledges our CLOSE; first drain what it sent before.
 
-    DEVIATION(K1): without REPAIR nothing can fill a gap, so that DATA_MISSING ends the wait too.
+    DEVIATION(R59): without REPAIR nothing can fill a gap, so that DATA_MISSING ends the wait too.
     """
     assert isinstance(event, CloseAck)
     end.final_seq = event.final_seq
@@ -185,7 +185,7 @@ def finish_closing(end: Membership, event: Input, now_s: float) -> None:
 
 @action
 def cross_close(end: Membership, event: Input, now_s: float) -> None:
-    """Answer a CLOSE that crossed ours; it ends the membership like a CLOSE_ACK (1.9)."""
+    """Answer a CLOSE that crossed ours; it ends the membership like a CLOSE_ACK (12.1)."""
     assert isinstance(event, Close)
     end.final_seq = event.final_seq
     _acknowledge(end, event)

@@ -43,7 +43,7 @@ OFFERED_VERSIONS = (VERSION, 0x2A)
 
 
 class HeaderFields(TypedDict):
-    """The common header fields that a sender chooses (protocol.md 1.2)."""
+    """The common header fields that a sender chooses (protocol.md 4)."""
 
     session_id: int
     destination_tag: int

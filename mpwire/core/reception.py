@@ -6,7 +6,7 @@ from typing import Final
 from mpwire.core.serial import after, plus
 
 WINDOW: Final = 1024
-"""How far ahead of the first missing sequence number a message may be (protocol.md 1.8)."""
+"""How far ahead of the first missing sequence number a message may be (protocol.md 11)."""
 
 
 @dataclass(slots=True)

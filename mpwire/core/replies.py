@@ -1,8 +1,7 @@
 """Answers that need no state: to strangers, to the dead, and to requests not yet proven.
 
 Every answer is at most as long as what caused it, goes back where that came from, and is sent at
-most once per datagram (R33, R101-R104). The table of out-of-the-blue replies is protocol.md 1.10
-as corrected by K15.
+most once per datagram (R33, R101-R104). The table of out-of-the-blue replies is protocol.md 13.
 """
 
 from collections.abc import Callable

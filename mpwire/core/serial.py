@@ -1,4 +1,4 @@
-"""Compare 32-bit sequence numbers that wrap (RFC 1982 arithmetic, protocol.md 1.2)."""
+"""Compare 32-bit sequence numbers that wrap (RFC 1982 arithmetic, protocol.md 4)."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The root's session: one outstanding invitation, its members, and its end (protocol.md 2.1)."""
+"""The root's session: one outstanding invitation, its members, and its end (protocol.md 16.2)."""
 
 from dataclasses import dataclass, field
 from enum import Enum

@@ -13,8 +13,8 @@ column; the end that is asked goes down the right one; from JOINED on they are e
                              GONE   DRAINING <---+---> CLOSING --> LINGERING --> GONE
 
 `TRANSITIONS` is the machine: what is not in it is either declared ignorable below, or a mistake of
-our own caller. Row ids RM and LF are those of protocol.md 2.2 and 2.3, for the root's end and the
-leaf's end. A test proves that rows, ignored and illegal cells partition state x input, and that
+our own caller. Row ids RM number the steps of the root's end, LF those of the leaf's
+end. A test proves that rows, ignored and illegal cells partition state x input, and that
 each row is taken.
 """
 
@@ -114,7 +114,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.ASKING, K.RETRANSMIT): Row("repeat_request", (S.ASKING, S.GONE), "RM4 RM5 LF5 LF6"),
     (S.ASKING, K.LIMIT): Row("time_out_join", (S.GONE,), "RM5 LF6"),
     (S.ASKING, K.WITHDRAW): Row("withdraw_request", (S.GONE,), "RS7 LF9"),
-    (S.ASKING, K.PORT_UNREACHABLE): Row("count_unreachable", (S.ASKING, S.GONE), "K18"),
+    (S.ASKING, K.PORT_UNREACHABLE): Row("count_unreachable", (S.ASKING, S.GONE), "9.5"),
     (S.ASKING, K.NET_UNREACHABLE): Row("note_unreachable", (S.ASKING,), "RM5 LF6"),
     (S.PROVING, K.IN_CHALLENGE): Row("prove_again", (S.PROVING,), "RM2 LF3"),
     (S.PROVING, K.IN_PENDING): Row("await_decision", (S.PENDING,), "RM3 LF4"),
@@ -172,7 +172,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.SUSPECT, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     # Endings.
     (S.CLOSING, K.IN_CLOSE_ACK): Row("finish_closing", (S.LINGERING, S.DRAINING), "RM36 LF30"),
-    (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.LINGERING, S.DRAINING), "RM36 LF30 K3"),
+    (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.LINGERING, S.DRAINING), "RM36 LF30"),
     (S.CLOSING, K.RETRANSMIT): Row("repeat_close", (S.CLOSING, S.GONE), "RM37 LF30"),
     (S.CLOSING, K.IN_DATA): Row("deliver_data", (S.CLOSING,), "RM38"),
     (S.CLOSING, K.IN_ACCEPT): Row("confirm_again", (S.CLOSING,), "R42"),

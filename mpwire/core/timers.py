@@ -1,4 +1,4 @@
-"""The timers of protocol.md 1.7, as announced on the wire, and the queue of running ones."""
+"""The timers of protocol.md 10, as announced on the wire, and the queue of running ones."""
 
 import heapq
 from dataclasses import dataclass, field, fields

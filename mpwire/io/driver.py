@@ -2,7 +2,7 @@
 
 After everything that happens (a call, datagrams, a timer) `settle` puts out what the provider wants
 sent, sets the one timer, and tells whoever listens. Sockets are drained before timers fire, so that
-an answer which has arrived in time always wins over its own time-out (K21).
+an answer which has arrived in time always wins over its own time-out.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""UDP sockets as the provider's transport (protocol.md 1.1).
+"""UDP sockets as the provider's transport (protocol.md 3).
 
 Every socket is nonblocking, never fragments (DF), checks and computes checksums, knows the local
 address of each datagram it receives, and hears ICMP errors that quote its datagrams.

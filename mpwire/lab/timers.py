@@ -34,7 +34,7 @@ def scaled(scale: float) -> dict[str, float]:
 def handshake_budget_s(timers: Mapping[str, float]) -> float:
     """Say when the last of the announced retransmissions must have been given up, at the latest.
 
-    Source: protocol.md 1.7, the k-th interval is min(RTO * 2^(k-1), RTOmax) with 10 % of jitter.
+    Source: protocol.md 10, the k-th interval is min(RTO * 2^(k-1), RTOmax) with 10 % of jitter.
     """
     known = {**DEFAULTS, **timers}
     initial, maximum = known["rto_initial_s"], known["rto_maximum_s"]

@@ -39,7 +39,7 @@ REFUSALS: dict[int, int] = {
     int(RejectReason.ADDRESS_FAMILY): int(WsaError.WSAEAFNOSUPPORT),
     int(RejectReason.EXPIRED): int(WsaError.WSAETIMEDOUT),
 }
-"""Code of FD_CONNECT by REJECT.Reason (protocol.md 1.5)."""
+"""Code of FD_CONNECT by REJECT.Reason (protocol.md 9)."""
 UNANSWERED = (
     WsaError.WSAETIMEDOUT,
     WsaError.WSAENETUNREACH,

@@ -90,7 +90,7 @@ class BitsField(FlagsField):  # type: ignore[misc]  # untyped base
 
 
 class LeafDirField(FlagsField):  # type: ignore[misc]  # untyped base
-    """LeafDir: SEND or RECEIVE or both, and perhaps D_ROOT (R18, K11)."""
+    """LeafDir: SEND or RECEIVE or both, and perhaps D_ROOT (R18)."""
 
     __slots__ = ("domain",)
 

@@ -107,7 +107,7 @@ def test_a_copy_of_what_ended_without_a_word_gets_none(root: Conversation) -> No
     root.say(Counterpart(membership).abort())
     assert membership.state is State.GONE
     assert root.say(replace(proven, attempt=5)) == []
-    assert root.rules()[-1] == "K6"
+    assert root.rules()[-1] == "9.3"
 
 
 def test_a_refusal_for_want_of_room_is_repeated_when_there_is_room(root: Conversation) -> None:
