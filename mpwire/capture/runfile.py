@@ -360,6 +360,9 @@ def _reader_of(stream: BufferedReader, name: str) -> Reader | PcapReader:
         return PcapReader(stream, name)
     if magic and PCAPNG_MAGIC.startswith(magic):
         return Reader(stream, name)
+    whole = Path(name).with_suffix(".pcapng")
+    if journal_of(whole) == Path(name) and whole.exists():
+        raise InputError(f"{name}: the journal of a run; open {whole} instead")
     found = f"it begins with {magic.hex(' ')}" if magic else "it is empty"
     raise InputError(f"{name}: octet 0: neither pcap nor pcapng: {found}")
 

@@ -236,3 +236,14 @@ def test_one_hundred_thousand_frames_are_read_back(
     seen = open_run(new_run.finish())
     assert len(seen.frames) == len(seen.of(Decision)) == 100_000
     assert seen.incomplete == ["0 run records where one is expected"]
+
+
+def test_a_journal_leads_to_its_run_file(tmp_path: Path) -> None:
+    journal, whole = tmp_path / "run.journal", tmp_path / "run.pcapng"
+    journal.write_bytes(b'{"kind": "run"}\n')
+    with pytest.raises(InputError, match="neither pcap nor pcapng"):
+        open_run(journal)
+    whole.touch()
+    with pytest.raises(InputError) as raised:
+        open_run(journal)
+    assert str(raised.value) == f"{journal}: the journal of a run; open {whole} instead"
