@@ -119,7 +119,8 @@ FORMS: Final = (
         steps.Open,
         "Create a multipoint socket, select all events with reports (so it is nonblocking) and"
         " bind it to the host's address, port 61717 unless told otherwise. `without events`"
-        " leaves it blocking.",
+        " leaves it blocking. A socket that was closed keeps its port until it has answered"
+        " stragglers (`linger_s`); another socket of that host needs `on port PORT` until then.",
         "root opens R as c_root/d_root",
     ),
     Form(
