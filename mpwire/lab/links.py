@@ -1,9 +1,10 @@
 """The harness's end of the agent contract (docs/agents.md): one link per agent.
 
 A link writes calls and matches answers; events and questions may come at any moment between. It
-trusts nothing: an agent under test may crash, hang, or print anything. Whatever breaks the
-contract ends the link with a reason that says what was printed, and every open call fails with
-it. Both directions are recorded line by line before anything else happens to them.
+trusts nothing: an agent under test may crash, hang, or print anything without end. Whatever breaks
+the contract ends the link with a reason that says what was printed, every open call fails with it,
+and nothing more is read. Both directions are recorded line by line before anything else happens to
+them.
 """
 
 import asyncio
@@ -17,6 +18,10 @@ from mpwire.lab.pipes import AgentProcess, LinePipes
 from mpwire.lab.steps import EVENTS
 
 CONTRACT: Final = 1
+UNASKED_OCTETS_MAX: Final = 1 << 20
+"""What an agent may add to the record between two answers: some thousand events, and no flood."""
+RECORD_OCTETS: Final = 100
+"""What every line costs in the record, however short it is."""
 
 Decision = Literal["accept", "reject", "defer"]
 Decide = Callable[[Mapping[str, Any]], Decision]
@@ -137,10 +142,16 @@ class AgentLink:
         """Set once the agent can no longer be used."""
         self.leaving = False
         """The agent was told to exit, so its end is no fault."""
+        self.dismissed = False
+        """The agent was ended because nobody waits for it any more, which is no fault of it."""
+        self.silenced = False
+        """The agent broke the contract, so nothing it printed later was read."""
         self._log = log
         self._bell = bell
         self._open: dict[int, _Call] = {}
+        self._left = False
         self._last_id = 0
+        self._unasked_octets = 0
         self._greeted = False
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(_Line).decode
@@ -182,7 +193,7 @@ class AgentLink:
             return await self.answered(answer, name, patience_s)
         except AgentFault as fault:
             if not answer.done() and not blocks:
-                self._give_up(str(fault))
+                self.give_up(str(fault))
             raise
 
     async def answered(
@@ -201,7 +212,7 @@ class AgentLink:
             AgentFault: there is none, or it speaks another contract.
         """
         if not await self._bell.until(lambda: self._greeted or bool(self.fault), patience_s):
-            self._give_up(f"{self.host} did not say hello within {patience_s:.3g} s")
+            self.give_up(f"{self.host} did not say hello within {patience_s:.3g} s")
         if self.fault:
             raise self.fault
 
@@ -221,7 +232,19 @@ class AgentLink:
             self.process.kill()
             status = await self.process.wait()
         self._pipes.finish()
+        self._left = True
         return status
+
+    def holds_up(self) -> bool:
+        """Tell whether the end of the run waits for this agent."""
+        awaited = any(call.name in ("barrier", "exit") for call in self._open.values())
+        return awaited or (self.leaving and not self._left)
+
+    def dismiss(self) -> None:
+        """End the agent at once; whatever it was asked stays unanswered."""
+        self.dismissed = self.dismissed or self.fault is None
+        self.give_up(f"{self.host}'s agent was ended")
+        self.process.kill()
 
     def reported(self, socket: int | None) -> list[Report]:
         """List what the agent has reported of one socket, oldest first."""
@@ -234,18 +257,22 @@ class AgentLink:
 
     def _take_line(self, line: bytes) -> None:
         self._log.agent_line(self.host, "from", line)
-        if self.fault is None:
-            fault = self._take(line)
-            if fault is not None:
-                self._give_up(fault)
+        self._unasked_octets += len(line) + RECORD_OCTETS
+        wrong = self._take(line) if self.fault is None else None
+        if wrong is None and self._unasked_octets > UNASKED_OCTETS_MAX:
+            wrong = self._broken(line, "more than anybody asked for")
+        if wrong is not None:
+            self.silenced = True
+            self._pipes.stop_listening()
+            self.give_up(wrong)
         self._bell.ring()
 
     def _end(self, reason: str) -> None:
         """The agent's output ended; `reason` says why if it was not the agent's doing."""
         if reason:
-            self._give_up(f"{self.host}'s agent {reason}")
+            self.give_up(f"{self.host}'s agent {reason}")
         elif self.leaving:
-            self._give_up(f"{self.host} has exited")
+            self.give_up(f"{self.host} has exited")
         else:
             self._ending = asyncio.create_task(self._find_out())
 
@@ -255,13 +282,14 @@ class AgentLink:
             async with asyncio.timeout(1.0):
                 status = await self.process.wait()
         except TimeoutError:
-            self._give_up(f"{self.host}'s agent closed its output")
+            self.give_up(f"{self.host}'s agent closed its output")
             return
         how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
         last = self.process.stderr().strip().rpartition("\n")[2]
-        self._give_up(f"{self.host}'s agent {how}" + (f" ({last[:200]})" if last else ""))
+        self.give_up(f"{self.host}'s agent {how}" + (f" ({last[:200]})" if last else ""))
 
-    def _give_up(self, reason: str) -> None:
+    def give_up(self, reason: str) -> None:
+        """Use the agent no more: every open call fails with the reason, now."""
         if self.fault is not None:
             return
         self.fault = AgentFault(reason)
@@ -332,6 +360,7 @@ class AgentLink:
         elif line.result is None:
             return self._broken(raw, "an answer has a result, an error, unsupported or invalid")
         del self._open[line.id or 0]
+        self._unasked_octets = 0
         if error is None:
             call.answer.set_result(line.result or {})
         else:

@@ -133,6 +133,12 @@ class LinePipes:
         if not self._ended:  # a grandchild holds the pipe open; nobody waits for it
             self._end("")
 
+    def stop_listening(self) -> None:
+        """Read no more, not even what is there; the process blocks once its pipe is full."""
+        if not self._ended:
+            self._ended = True
+            self._loop.remove_reader(self._stdout.fileno())
+
     def _read(self) -> bool:
         """Read once; True when there was something."""
         chunk = self._stdout.read(CHUNK_OCTETS)
@@ -140,7 +146,7 @@ class LinePipes:
             return False
         if not chunk:
             if self._unread:
-                self._on_line(bytes(self._unread))
+                self._on_line(bytes(self._unread))  # which may stop listening
                 self._unread.clear()
             self._end("")
             return False
@@ -149,6 +155,8 @@ class LinePipes:
             *lines, rest = self._unread.split(b"\n")
             self._unread = rest
             for line in lines:
+                if self._ended:
+                    return False
                 self._on_line(bytes(line.removesuffix(b"\r")))
         if len(self._unread) > LINE_OCTETS_MAX:
             self._end(f"printed a line above {LINE_OCTETS_MAX} octets")
@@ -156,6 +164,5 @@ class LinePipes:
 
     def _end(self, reason: str) -> None:
         if not self._ended:
-            self._ended = True
-            self._loop.remove_reader(self._stdout.fileno())
+            self.stop_listening()
             self._on_end(reason)

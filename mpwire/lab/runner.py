@@ -2,7 +2,8 @@
 
 Whatever goes wrong in the script, the end is always the same: everything settles, the agents
 leave, every host proves once more that its capture works, and the kernel's counters are read. So
-a failed script, a crashed agent or Ctrl-C still leaves a run that can be judged.
+a failed script, a crashed agent or Ctrl-C still leaves a run that can be judged. After Ctrl-C
+nobody waits long: an agent that holds the end up is killed.
 """
 
 import asyncio
@@ -29,6 +30,9 @@ BEGINNING: Final = "the agents say hello and are configured"
 ENDING: Final = "everything settles and the agents leave"
 """What every run does before and after its script; told as steps of line 0."""
 EXIT_PATIENCE_S: Final = 10.0
+HURRY_S: Final = 1.0
+"""How long the end may wait for agents, each time, once somebody has interrupted the run."""
+INTERRUPTED: Final = "interrupted"
 REFERENCE_AGENT: Final = "mpwire.io.agent"
 
 
@@ -92,10 +96,15 @@ class Runner:
         self._stage = Stage(plan, self._links, fabric, self._journal, self._bell)
         self._playing: asyncio.Task[Failure | None] | None = None
         self._interrupted = False
+        self._limit: asyncio.Timeout | None = None
 
     def interrupt(self) -> None:
-        """Stop the script where it is; the run still ends in order."""
+        """Stop the script where it is; the run still ends in order, and soon."""
+        if self._interrupted:
+            return
         self._interrupted = True
+        if self._limit is not None:
+            self._limit.reschedule(asyncio.get_running_loop().time() + HURRY_S)
         if self._playing is not None:
             self._playing.cancel()
 
@@ -156,8 +165,7 @@ class Runner:
             self._playing.cancel()
         await asyncio.wait([self._playing])
         if self._playing.cancelled():
-            reason = "interrupted"
-            return Failure(line=0, text=BEGINNING, reason=reason, kind="interrupted")
+            return Failure(line=0, text=BEGINNING, reason=INTERRUPTED, kind="interrupted")
         return self._playing.result()
 
     async def _play(self) -> Failure | None:
@@ -180,11 +188,13 @@ class Runner:
                 raise fault
             await act()
         except asyncio.CancelledError:
-            kind, reason = "interrupted", "interrupted"
+            kind, reason = "interrupted", INTERRUPTED
         except Unsupported as lacking:
             kind, reason = "unsupported", str(lacking)
         except (StepFailed, AgentFault, MpwireError) as error:
             reason = str(error)
+            if self._interrupted:  # what was cut short shows nothing
+                kind, reason = "interrupted", INTERRUPTED
         else:
             self._journal.step(line, text, "done")
             return None
@@ -220,13 +230,12 @@ class Runner:
     async def _end(self) -> None:
         wrong: list[str] = []
         try:
-            await self._stage.settle()
+            await self._hurried(self._stage.settle)
         except Unsupported:
             pass  # an agent without barrier was unsupported from its first call
         except (StepFailed, AgentFault, MpwireError) as error:
             wrong.append(str(error))
-        for left in await asyncio.gather(*map(self._leave, self._links.values())):
-            wrong += left
+        wrong += await self._dismiss()
         try:
             await self._fabric.settle()
             await gathered([self._fabric.sentinel(host.name, "end") for host in self.plan.hosts])
@@ -237,15 +246,52 @@ class Runner:
         if wrong:
             raise StepFailed("; ".join(dict.fromkeys(wrong)))
 
-    async def _leave(self, link: AgentLink) -> list[str]:
-        fault = link.fault
-        status = await link.leave(EXIT_PATIENCE_S)
-        self._journal.exited(link.host, status, expected=fault is None)
-        self.said[link.host] = link.process.stderr()
-        if fault is not None:
-            return [str(fault)]
-        how = f"status {status}" if status >= 0 else f"signal {-status}"
-        return [f"expected {link.host}'s agent to exit with status 0, seen {how}"] if status else []
+    async def _hurried(self, act: Callable[[], Awaitable[object]]) -> None:
+        """Do something that agents can hold up; after Ctrl-C, end those who do and try again."""
+        while True:
+            try:
+                async with asyncio.timeout(HURRY_S if self._interrupted else None) as self._limit:
+                    await act()
+            except TimeoutError:
+                slow = [link for link in self._links.values() if link.holds_up()]
+                for link in slow:
+                    link.dismiss()
+                if not slow:
+                    raise StepFailed(INTERRUPTED) from None
+            else:
+                return
+            finally:
+                self._limit = None
+
+    async def _dismiss(self) -> list[str]:
+        """Let all agents leave; return what was wrong with them."""
+        faults = {host: link.fault for host, link in self._links.items()}
+        left: dict[str, int] = {}
+
+        async def leave(link: AgentLink) -> None:
+            status = left[link.host] = await link.leave(EXIT_PATIENCE_S)
+            expected = link.dismissed or faults[link.host] is None
+            self._journal.exited(link.host, status, expected=expected)
+            self.said[link.host] = link.process.stderr()
+
+        async def all_leave() -> None:
+            staying = [link for link in self._links.values() if link.host not in left]
+            await gathered([leave(link) for link in staying])
+
+        await self._hurried(all_leave)
+        return [
+            said
+            for host, link in self._links.items()
+            if (said := _farewell(link, faults[host], left[host]))
+        ]
+
+
+def _farewell(link: AgentLink, fault: AgentFault | None, status: int) -> str:
+    """Say what was wrong with an agent that has left, if anything."""
+    if fault is not None:
+        return f"{fault}; what it printed after that was not read" if link.silenced else str(fault)
+    how = f"status {status}" if status >= 0 else f"signal {-status}"
+    return f"expected {link.host}'s agent to exit with status 0, seen {how}" if status else ""
 
 
 async def run(

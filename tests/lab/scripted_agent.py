@@ -4,7 +4,8 @@ Started as `python -I -S scripted_agent.py RULES`. RULES is a JSON object: call 
 turns, one for each time the call is made; a turn is a list of lines to print. In a line, `id` is
 filled in unless it is there; so is `seq` in an event. A line may also be a command for the agent
 itself: {"exit": 3}, {"kill": 9}, {"raw": "text"}, {"stderr": "text"}, {"big": octets},
-{"listen": true} (read the next line before going on). The turn of "hello" is printed first.
+{"listen": true} (read the next line before going on), {"hang": true} (do nothing any more). The
+turn of "hello" is printed first.
 
 Calls without a rule succeed: `socket` and `accept` hand out descriptors 1, 2, 3, ..., `send` counts
 its octets, everything else answers {}.
@@ -12,6 +13,7 @@ its octets, everything else answers {}.
 
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -57,6 +59,8 @@ class Scripted:
         elif "big" in line:
             sys.stdout.write("x" * line["big"] + "\n")
             sys.stdout.flush()
+        elif "hang" in line:
+            signal.pause()
         elif "stderr" in line:
             sys.stderr.write(line["stderr"] + "\n")
         elif "listen" in line:

@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mpwire.lab.links import AgentFault, AgentLink, Bell, Refused, Report, Unsupported
+from mpwire.lab.links import (
+    RECORD_OCTETS,
+    UNASKED_OCTETS_MAX,
+    AgentFault,
+    AgentLink,
+    Bell,
+    Refused,
+    Report,
+    Unsupported,
+)
 
 HELLO = b'{"hello": {"contract": 1, "name": "x", "version": "0", "calls": ["listen"]}}\n'
 
@@ -207,7 +216,57 @@ def test_whatever_is_printed_the_link_only_ever_ends_with_a_reason(lines: list[b
         if one.link.fault is not None:
             assert str(one.link.fault).startswith("leaf1")
             assert answer.done()
-        assert len([1 for direction, _ in one.log.lines if direction == "from"]) == len(lines) + 1
+        heard = [line for direction, line in one.log.lines if direction == "from"][1:]
+        assert len(heard) == len(lines) or (one.link.silenced and heard)
+        printed = [line.replace(b"\n", b" ").removesuffix(b"\r") for line in lines]
+        assert heard == printed[: len(heard)]
         one.pipes.close()
+
+    run(scene())
+
+
+def test_nothing_is_read_after_a_line_that_broke_the_contract() -> None:
+    async def scene() -> None:
+        one = Scene()
+        await one.link.greet(10)
+        one.pipes.print(b"garbage\n" * 1000)
+        await one.turns()
+        assert one.log.lines[1:] == [("from", b"garbage")]
+        one.pipes.print(b"more\n")
+        await one.turns()
+        assert await one.link.leave(10) == 0
+        assert one.log.lines[1:] == [("from", b"garbage")]
+        assert one.link.silenced
+        one.pipes.close()
+
+    run(scene())
+
+
+def test_what_nobody_asked_for_is_bounded_and_an_answer_starts_anew() -> None:
+    event = '{{"event": "FD_READ", "socket": 1, "code": 0, "seq": {}}}\n'
+    share = UNASKED_OCTETS_MAX // (len(event) + RECORD_OCTETS)
+
+    async def scene() -> None:
+        one = Scene()
+        await one.link.greet(10)
+        for seq in range(1, 2 * share):
+            if seq == share:
+                answer = one.link.begin("listen", {})
+                one.pipes.print(b'{"id": 1, "result": {}}\n')
+                await answer
+            one.pipes.print(event.format(seq).encode())
+            await asyncio.sleep(0)
+        await one.turns()
+        assert one.link.fault is None
+        with pytest.raises(AgentFault, match="more than anybody asked for"):
+            await flooded(one)
+        one.pipes.close()
+
+    async def flooded(one: Scene) -> None:
+        for seq in range(2 * share, 3 * share):
+            one.pipes.print(event.format(seq).encode())
+            await one.turns()
+            if one.link.fault is not None:
+                raise one.link.fault
 
     run(scene())

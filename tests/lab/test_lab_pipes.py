@@ -84,6 +84,27 @@ def test_finish_takes_what_is_left_and_does_not_wait_for_more() -> None:
     asyncio.run(scene())
 
 
+def test_who_stops_listening_hears_not_even_what_has_arrived() -> None:
+    async def scene() -> None:
+        ends = Ends()
+        heard = Heard(ends)
+
+        def stop(line: bytes) -> None:
+            heard.lines.append(line)
+            heard.pipes.stop_listening()
+            heard.pipes.stop_listening()
+
+        heard.pipes = LinePipes(ends, stop, heard.end.append)
+        os.write(ends.theirs_out, b"one\ntwo\nthree")
+        os.close(ends.theirs_out)
+        await turns()
+        heard.pipes.finish()
+        assert (heard.lines, heard.end) == ([b"one"], [])
+        ends.close()
+
+    asyncio.run(scene())
+
+
 def test_a_line_without_end_is_not_kept_for_ever() -> None:
     async def scene() -> None:
         ends = Ends()
