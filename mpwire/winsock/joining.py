@@ -19,7 +19,7 @@ from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import canonical_peer
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import JoinReq
-from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
+from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, HeaderFlag
 from mpwire.wire.registries import LeafDirection, Planes, RejectReason
 from mpwire.wire.registries import Role as WireRole
 
@@ -52,6 +52,12 @@ class ConditionArguments:
     """Callee id."""
     caller_data: bytes | None
     callee_capacity: int = MAXIMUM_JOIN_DATA_OCTETS
+
+
+def _grease(dice: bytes) -> tuple[tuple[int, bytes], ...]:
+    """Return a TLV that nobody may mind, of a reserved type 0x?A?A (protocol.md 14)."""
+    code = 0x0A0A | (dice[0] & 0x70) << 8 | dice[1] & 0xF0
+    return ((code, dice[2 : 2 + dice[1] % 16]),)
 
 
 ConditionFunction: TypeAlias = Callable[[ConditionArguments], tuple[Condition, bytes | None]]
@@ -186,7 +192,9 @@ class Joining(Reactions):
         """Build the JOIN_REQ of a new attempt: new InitTag, new Txn."""
         session = endpoint.session
         direction = LEAF_DIRECTION if session is None else MIRRORED
+        dice = self.entropy.octets(20)
         request = JoinReq(
+            flags=HeaderFlag.G if dice[0] & 1 else 0,
             session_id=0 if session is None else session.facts.session_id,
             sender_id=0 if session is None else 1,
             seq=self.entropy.sequence(),
@@ -203,6 +211,7 @@ class Joining(Reactions):
             caps=0,
             versions=OFFERED_VERSIONS,
             caller_data=caller_data or None,
+            extra=_grease(dice[1:]) if dice[0] & 2 else (),
         )
         pad_join_request(request)
         return request
