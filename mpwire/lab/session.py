@@ -77,19 +77,24 @@ def run_testbed(
         watched=on_progress is not None,
     )
     try:
-        with launch(msgspec.to_builtins(order)) as lab:
-            follower = _Follower(on_progress)
-            follower.follow(lab)
-            status = lab.wait()
+        outcome = _carried_out(order, folder, on_progress)
     except MachineError:
         _remove_if_empty(folder)
         raise
+    _point_latest(out, folder)
+    return outcome
+
+
+def _carried_out(order: Order, folder: Path, on_progress: OnProgress | None) -> RunOutcome:
+    """Let a lab carry out an order; raise as `run_testbed` does."""
+    with launch(msgspec.to_builtins(order)) as lab:
+        follower = _Follower(on_progress)
+        follower.follow(lab)
+        status = lab.wait()
     if follower.lacking is not None:
-        _remove_if_empty(folder)
         raise MachineError(follower.lacking)
     if follower.ended is None:
         raise LabError(f"the lab ended with status {status}; what it recorded is in {folder}")
-    _point_latest(out, folder)
     return RunOutcome(folder, folder / "run.pcapng", follower.carrier, follower.ended.failed)
 
 

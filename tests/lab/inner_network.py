@@ -338,10 +338,19 @@ class Hole:
 
 @inner.scenario
 async def refusals(_spec: inner.Spec) -> object:
-    """Ask the kernel for what it refuses and tell what is said about it."""
+    """Ask the kernel and a fabric for what they refuse and tell what is said about it."""
+    said = {**_refused_routes(), **_left_namespace(), **await _refused_hosts()}
+    async with inner.fabric_of({"hosts": 1}, deadline_s=0.05) as (fabric, _):
+        fabric.switch._ports["h1"] = Hole()
+        try:
+            await fabric.settle()
+        except FabricError as error:
+            said["silent"] = str(error)
+    return said | {"slots": SLOT_COUNT}
+
+
+def _refused_routes() -> dict[str, Any]:
     said: dict[str, Any] = {}
-    home = Path("/proc/self/ns/net").readlink()
-    namespace = NetworkNamespace.create()
     with netlink.RouteSocket() as route:
         fine = netlink.link_set(1)
         wrong = netlink.route_add(77, "10.1.0.0/16")
@@ -350,6 +359,14 @@ async def refusals(_spec: inner.Spec) -> object:
         except MachineError as error:
             said["netlink"] = str(error)
         route.apply([fine] * 200)  # the socket is still in step
+    return said
+
+
+def _left_namespace() -> dict[str, Any]:
+    """Leave a namespace by an exception, close it twice, and try to enter it then."""
+    said: dict[str, Any] = {}
+    home = Path("/proc/self/ns/net").readlink()
+    namespace = NetworkNamespace.create()
     try:
         with namespace.entered():
             said["inside"] = Path("/proc/self/ns/net").readlink() != home
@@ -362,29 +379,22 @@ async def refusals(_spec: inner.Spec) -> object:
         namespace.enter()
     except OSError as error:
         said["closed"] = errno.errorcode[error.errno or 0]
+    return said
+
+
+async def _refused_hosts() -> dict[str, Any]:
+    said: dict[str, Any] = {}
     fabric = SwitchFabric(carrier="veth")
-    try:
-        await fabric.start([*inner.specs(1), *inner.specs(1)], inner.Tape())
-    except LocalProtocolError as error:
-        said["twice"] = str(error)
     one, two = inner.specs(2)
-    for name, clash in (
-        ("name", msgspec.structs.replace(two, name="h1")),
-        ("address", msgspec.structs.replace(two, addresses=one.addresses)),
-        ("none", msgspec.structs.replace(two, addresses=())),
+    for name, hosts in (
+        ("twice", [one, one]),
+        ("name", [one, msgspec.structs.replace(two, name="h1")]),
+        ("address", [one, msgspec.structs.replace(two, addresses=one.addresses)]),
+        ("none", [one, msgspec.structs.replace(two, addresses=())]),
+        ("empty", []),
     ):
         try:
-            await fabric.start([one, clash], inner.Tape())
+            await fabric.start(hosts, inner.Tape())
         except LocalProtocolError as error:
             said[name] = str(error)
-    try:
-        await fabric.start([], inner.Tape())
-    except LocalProtocolError as error:
-        said["empty"] = str(error)
-    async with inner.fabric_of({"hosts": 1}, deadline_s=0.05) as (fabric, _):
-        fabric.switch._ports[one.name] = Hole()
-        try:
-            await fabric.settle()
-        except FabricError as error:
-            said["silent"] = str(error)
-    return said | {"slots": SLOT_COUNT}
+    return said
