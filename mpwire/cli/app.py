@@ -53,6 +53,12 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+def _factor(wanted: float | None) -> float | None:
+    if wanted is not None and not 0.001 <= wanted <= 4:  # which no NaN is, either
+        raise typer.BadParameter(f"expected a factor from 0.001 to 4, found {wanted:g}")
+    return wanted
+
+
 @app.callback()
 def root(
     _version_wanted: Annotated[
@@ -95,6 +101,15 @@ def run(
             help="Put this program under test, on one host or on all. May be repeated.",
         ),
     ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "--scale",
+            metavar="FACTOR",
+            callback=_factor,
+            help="Multiply timers by this, 0.001 to 4, in place of the testbeds' own scale.",
+        ),
+    ] = None,
     all_frames: AllFrames = False,
     quiet: Quiet = False,
     json: Json = False,
@@ -118,7 +133,7 @@ def run(
         from mpwire.cli.running import RunOptions  # noqa: PLC0415 - only what a command needs
         from mpwire.cli.running import run as run_testbeds  # noqa: PLC0415
 
-        options = RunOptions(testbeds or [], out, carrier, agent or [], all_frames)
+        options = RunOptions(testbeds or [], out, carrier, agent or [], all_frames, scale)
         return run_testbeds(output, options)
 
     raise _Ended(guarded(output, command))

@@ -34,6 +34,8 @@ class RunOptions:
     carrier: Carrier | None
     agents: Sequence[str]
     all_frames: bool
+    scale: float | None = None
+    """Factor on every timer, in place of that of the testbeds."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -48,7 +50,7 @@ class _Job:
 def run(output: Output, options: RunOptions) -> Status:
     """Run testbeds one after the other and say what came of them."""
     agents = parse_agents(options.agents)
-    jobs = _prepare(options.testbeds or [TOUR], agents)
+    jobs = _prepare(options.testbeds or [TOUR], agents, options.scale)
     results: list[Result] = []
     for job in jobs:
         result = _run_one(output, options, job, alone=len(jobs) == 1)
@@ -64,14 +66,14 @@ def run(output: Output, options: RunOptions) -> Status:
     return worst(result.status for result in results)
 
 
-def _prepare(paths: Sequence[Path], agents: Agents) -> list[_Job]:
+def _prepare(paths: Sequence[Path], agents: Agents, scale: float | None) -> list[_Job]:
     """Check all testbeds before anything is started; tell the mistakes of all of them at once."""
     jobs: list[_Job] = []
     mistakes: list[str] = []
     for path in paths:
         try:
             replaced = for_hosts(agents, testbed.load(path))
-            plan = testbed.load(path, dict(replaced))
+            plan = testbed.load(path, dict(replaced), scale=scale)
             require_programs(plan, replaced)
         except InputError as error:
             mistakes.append(str(error))
@@ -94,6 +96,7 @@ def _run_one(output: Output, options: RunOptions, job: _Job, *, alone: bool) -> 
                 options.out,
                 carrier=options.carrier,
                 agents=job.agents,
+                scale=options.scale,
                 on_progress=watcher,
             )
         except LabError:

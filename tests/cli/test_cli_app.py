@@ -38,7 +38,8 @@ def test_version(mpwire: Mpwire) -> None:
 @pytest.mark.parametrize(
     "arguments",
     [(), ("bogus",), ("run", "--bogus"), ("check",), ("show",), ("show", "a", "b"),
-     ("run", "--carrier", "pigeon"), ("show", "x", "--frame", "one"), ("agent", "x")],
+     ("run", "--carrier", "pigeon"), ("show", "x", "--frame", "one"), ("agent", "x"),
+     ("run", "--scale", "0"), ("run", "--scale", "nan"), ("run", "--scale", "5")],
 )  # fmt: skip
 def test_wrong_usage_is_status_2(mpwire: Mpwire, arguments: Sequence[str]) -> None:
     done = mpwire(*arguments)

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 
 from mpwire.capture import open_run
-from mpwire.capture.records import StoredVerdict
+from mpwire.capture.records import AgentLine, StoredVerdict
 
 Mpwire = Callable[..., subprocess.CompletedProcess[str]]
 HOME = Path(__file__).parents[2]
@@ -61,6 +61,17 @@ def test_a_pipe_gets_the_verdict_and_the_path(mpwire: Mpwire, short: Path, tmp_p
     assert done.stdout.endswith(f"  run file  {tmp_path}/runs/short-1/run.pcapng\n")
     assert "\x1b" not in done.stdout
     assert "⚑" not in done.stdout
+
+
+@pytest.mark.lab
+def test_a_scale_replaces_that_of_the_testbed(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
+    done = mpwire("run", short, "--scale", "0.05", "--out", tmp_path / "runs")
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = [bytes(one.line) for one in open_run(tmp_path / "runs/latest").of(AgentLine)]
+    configured = [line for line in lines if b'"configure"' in line and b'"id"' in line]
+    assert len(configured) == 2
+    for line in configured:
+        assert json.loads(line)["args"]["timers"]["keepalive_s"] == 1.0
 
 
 @pytest.mark.lab
