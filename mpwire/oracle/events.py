@@ -6,7 +6,8 @@ must not be there; an expectation that is due and has no line is an event that w
 
 A record is a set of bits: two occurrences of one event between two enumerations are one line. So
 an occurrence without a line of its own is still reported if a line of the same kind came after
-it, unless the numbers of the agent's event lines have a gap, which no coalescing explains.
+it. That explains nothing where the numbers of the agent's event lines have a gap, nor where the
+line came after the answer to the call that took what the occurrence announced.
 """
 
 from collections import deque
@@ -154,21 +155,24 @@ class EventJudge:
         if one.level is not Level.MUST or not one.owed:
             return
         log = self.case.logs[one.socket.host]
-        due = one.due if one.due is not None else NEVER
+        limit = min(limit for limit in (one.due, one.taken, NEVER) if limit is not None)
         merges = one.event in COALESCING and not log.gaps
-        if merges and any(one.opens < report.position <= due for report in reports):
+        if merges and any(one.opens < report.position <= limit for report in reports):
             self.add(one.rule, PASSED)
             return
         gap = f"; event line {log.gaps[0]} is missing from the record" if log.gaps else ""
+        proof = " and a later barrier was answered" if one.due else ""
+        if one.taken is not None:
+            proof = ", and what it announced was taken by a call that was answered"
         self.add(
             one.rule,
             Outcome(
-                "fail" if one.due is not None else "unsure",
+                "fail" if proof else "unsure",
                 one.frames,
                 one.socket.name,
                 str(one),
-                "no such event" + ("" if one.due else ", and no barrier after its cause"),
-                one.cause + (" and a later barrier was answered" if one.due else "") + gap,
+                "no such event" + ("" if proof else ", and no barrier after its cause"),
+                one.cause + proof + gap,
             ),
         )
 
@@ -247,12 +251,19 @@ _AGAIN = {
 
 
 def _explanation(report: Report, opened: list[Expectation], socket: Socket) -> Expectation | None:
-    """Choose the open expectation that explains a report, if possible one with its code."""
+    """Choose the open expectation that explains a report, if possible one with its code.
+
+    One whose matter was taken before the report leaves it to another that must be reported.
+    """
     if report.position > socket.gone:
         return None
     timely = [one for one in opened if one.due is None or report.position <= one.due]
-    same = [one for one in timely if one.code == report.code]
-    return next(iter(same or timely or opened), None)
+    same = [one for one in timely if one.code == report.code] or timely or opened
+    first = next(iter(same), None)
+    if first is None or first.taken is None or report.position <= first.taken:
+        return first
+    untaken = (one for one in same if one.taken is None or report.position <= one.taken)
+    return next((one for one in untaken if one.level is Level.MUST), first)
 
 
 def _told_itself(socket: Socket) -> bool:

@@ -23,6 +23,9 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
                 break
             before = taken[place - 1] if place else None
             opens = max(item.released, before.asked) if before else item.released
+            taker = taken[place] if place < len(taken) else None
+            if taker and before and taker.asked < before.answered:
+                taker = None  # both were open at once: nothing says which one was served first
             waiting = place < len(taken) and taken[place].asked < item.released
             yield expect(
                 case,
@@ -32,6 +35,7 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
                 opens=opens,
                 level=Level.MUST if item.certain and not waiting else Level.MAY,
                 frames=(item.packet.number,),
+                taker=taker,
                 cause=f"DATA {item.seq} of origin {item.origin} in frame {item.packet.number}"
                 + (f", after {before} had read the one before" if before else ""),
             )

@@ -64,8 +64,11 @@ def accept_expectations(case: Case) -> Iterator[Expectation | None]:
             if place > len(decided):
                 break
             before = decided[place - 1] if place else None
+            taker = entry.taken.call if entry.taken and entry.taken.consumes else None
             if before is not None:
                 opens = max(opens, before.call.asked)
+                if taker and taker.asked < before.call.answered:
+                    taker = None  # both were open at once: nothing says which came first
             yield expect(
                 case,
                 socket,
@@ -74,6 +77,7 @@ def accept_expectations(case: Case) -> Iterator[Expectation | None]:
                 opens=opens,
                 level=_accept_level(entry, opens, before),
                 frames=(entry.arrival.number,),
+                taker=taker,
                 cause=f"a JOIN_REQ with a good cookie in frame {entry.arrival.number}"
                 + (f", after {before.call} had decided the one before" if before else ""),
             )

@@ -3,11 +3,14 @@
 An expectation opens at the position of its cause: an event line before it cannot be explained by
 it. It is due when the agent's first barrier after the cause was answered: if the line is not
 there by then, the endpoint did not report what it had to.
+
+An agent tells of an event before it answers the call that takes what the event announced. So a
+line after that answer is no line of this event: whatever it says happened again.
 """
 
 from dataclasses import dataclass
 
-from mpwire.oracle.calls import Report, error_name
+from mpwire.oracle.calls import Call, Report, error_name
 from mpwire.oracle.case import Case
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.sockets import Socket
@@ -30,6 +33,8 @@ class Expectation:
     """False where the application had closed the socket, or its agent had ended, before."""
     frames: tuple[int, ...]
     cause: str
+    taken: Position | None = None
+    """Where the call that took what it announces was answered: a later line is another event's."""
     report: Report | None = None
     """The event line that was matched to it."""
 
@@ -51,6 +56,7 @@ def expect(
     level: Level = Level.MUST,
     frames: tuple[int, ...] = (),
     settled: Position | None = None,
+    taker: Call | None = None,
 ) -> Expectation | None:
     """Build an expectation; None if the event was not selected or the socket was gone.
 
@@ -66,6 +72,7 @@ def expect(
         frames: the frames that cause it.
         settled: position from which a barrier proves that the cause was worked off; `opens`
             if not given.
+        taker: the call that took what the event announces.
     """
     nominated = socket.nominated(event, opens)
     if nominated is None:
@@ -80,8 +87,16 @@ def expect(
     if due is not None and due > socket.closed:
         due = None
     unproved = due is None and reported and socket.closed == NEVER
-    owed = due is not None or (unproved and from_where < case.life_end(socket.host))
-    return Expectation(socket, event, code, rule, level, begin, due, owed, frames, cause)
+    taken = taker.answered if taker and reported and _told(socket, begin, taker) else None
+    owed = due is not None or taken is not None
+    owed = owed or (unproved and from_where < case.life_end(socket.host))
+    return Expectation(socket, event, code, rule, level, begin, due, owed, frames, cause, taken)
+
+
+def _told(socket: Socket, since: Position, taker: Call) -> bool:
+    """Tell whether a call took what had happened before under a selection that still stood."""
+    reselected = any(since < one.asked < taker.answered for one in socket.selections)
+    return since < taker.asked and taker.answered < socket.closed and not reselected
 
 
 def _enumerated(case: Case, socket: Socket, since: Position) -> Position | None:

@@ -7,7 +7,7 @@ import msgspec
 
 from mpwire.capture import Frame, RunFile, open_run
 from mpwire.capture.recorder import APPLICATION, write_lines
-from mpwire.capture.records import AgentLine, AnyRecord, End
+from mpwire.capture.records import AgentLine, AnyRecord, End, verbatim
 from mpwire.capture.writer import Writer
 
 
@@ -58,3 +58,17 @@ def without_record(run: RunFile, victim: AnyRecord, *, counted: bool) -> list[An
         else record
         for record in kept
     ]
+
+
+def renumbered(records: Iterable[AnyRecord], host: str) -> list[AnyRecord]:
+    """Number the event lines of a host anew, as if it had never said those that are missing."""
+    count = 0
+    made: list[AnyRecord] = []
+    for one in records:
+        if isinstance(one, AgentLine) and one.host == host and b'"event":' in bytes(one.line):
+            count += 1
+            content = {**msgspec.json.decode(bytes(one.line)), "seq": count}
+            made.append(msgspec.structs.replace(one, line=verbatim(msgspec.json.encode(content))))
+        else:
+            made.append(one)
+    return made
