@@ -126,6 +126,8 @@ class AgentLog:
     reports: list[Report] = field(default_factory=list)
     decided: dict[int, Decided] = field(default_factory=dict)
     oddities: list[str] = field(default_factory=list)
+    orphans: list[int] = field(default_factory=list)
+    """Ids of answers to calls that nobody asked, or that were answered before."""
     gaps: list[int] = field(default_factory=list)
     """Numbers of event lines that are missing or out of order."""
     exit: AgentExit | None = None
@@ -206,6 +208,7 @@ def _said(log: AgentLog, item: AgentRecord, line: Line) -> None:
     elif line.id is not None:
         call = log.outstanding.pop(line.id, None)
         if call is None:
+            log.orphans.append(line.id)
             log.oddities.append(f"an answer to call {line.id}, which is not outstanding")
             return
         _answered(log, call, item.position, line)

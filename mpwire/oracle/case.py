@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mpwire.capture import RunFile
 from mpwire.oracle.bind import Bindings, bind
-from mpwire.oracle.calls import AgentLog, read_agents
+from mpwire.oracle.calls import AgentLog, Call, read_agents
 from mpwire.oracle.history import History
 from mpwire.oracle.membership import End, Membership
 from mpwire.oracle.sockets import Kind, Socket, SocketTable
@@ -16,6 +16,9 @@ from mpwire.wire.messages import Message
 if TYPE_CHECKING:
     from mpwire.oracle.events import EventJudge
     from mpwire.oracle.inbox import Deliverable
+
+MAY_BLOCK = frozenset({"join_leaf", "accept", "recv", "send"})
+"""Calls that may stay open on a socket without event selection."""
 
 
 class Case:
@@ -72,6 +75,23 @@ class Case:
         first = self.settled(host, position)
         second = self.settled(host, first) if first is not None else None
         return second if second is not None else NEVER
+
+    def unanswered(self) -> Iterator[Call]:
+        """Yield the calls that must have been answered and were not.
+
+        A call that may block stays open, and so does what an agent was doing when it was killed.
+        """
+        for log in self.logs.values():
+            killed = log.exit is not None and log.exit.expected and log.exit.status != 0
+            for call in log.calls:
+                if call.answered == NEVER and not killed and not self._blocks(call):
+                    yield call
+
+    def _blocks(self, call: Call) -> bool:
+        socket = self.sockets.get(call.host, call.socket or 0)
+        if socket is None or call.name not in MAY_BLOCK:
+            return False
+        return not any(one.mask for one in socket.selections if one.asked < call.asked)
 
     def life_end(self, host: str | None) -> Position:
         """Return where a host's agent ended or was told to end."""

@@ -45,6 +45,8 @@ class EventJudge:
         self.judged: list[JudgedEvent] = []
         self.unexplained: list[tuple[Socket, Report, str]] = []
         """Reports that nothing explains, with the rule that forbids each."""
+        self.missed: list[Expectation] = []
+        """Events that had to be reported and were not."""
         self.expectations: list[Expectation] = [
             one for one in self._expectations() if one is not None
         ]
@@ -164,6 +166,8 @@ class EventJudge:
         proof = " and a later barrier was answered" if one.due else ""
         if one.taken is not None:
             proof = ", and what it announced was taken by a call that was answered"
+        if proof:
+            self.missed.append(one)
         self.add(
             one.rule,
             Outcome(

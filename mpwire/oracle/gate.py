@@ -5,6 +5,7 @@ every frame and every line was recorded. Each reason found here takes that away 
 run; what single frames show stays shown.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from mpwire.capture import RunFile
@@ -19,6 +20,7 @@ from mpwire.capture.records import (
     StoredVerdict,
 )
 from mpwire.capture.runfile import Frame
+from mpwire.oracle.case import Case
 
 UDP_LOSSES = ("InErrors", "RcvbufErrors", "SndbufErrors", "InCsumErrors", "MemErrors")
 
@@ -28,11 +30,11 @@ NO_RECORD = (
 )
 
 
-def gate(run: RunFile) -> list[str]:
+def gate(run: RunFile, case: Case) -> list[str]:
     """Return why the record is incomplete; an empty list for a complete one."""
     if run.run is None:
         return [NO_RECORD, *run.incomplete]
-    reasons = _own_reasons(run)
+    reasons = _own_reasons(run, charged=_charged(case))
     reasons += _sentinels(run)
     reasons += _counters(run)
     reasons += _decisions(run)
@@ -46,16 +48,32 @@ def missing_lines(run: RunFile) -> int:
     return max(0, ends[0].agent_lines - len(run.of(AgentLine))) if ends else 0
 
 
-def _own_reasons(run: RunFile) -> list[str]:
-    """Take what the reader found, except that agent lines are missing.
+def _charged(case: Case) -> int:
+    """Count the lines that are not there and that a rule charges their agents with.
 
-    An event line that is not there must be judged as an event that was not reported: whoever
-    removed it, the record holds no proof of it. All other records must be there.
+    Those are event lines (by a gap in their numbers, or by the event that must have been reported)
+    and answers to calls. An answer to a call that is not on record proves that the harness's own
+    lines are missing, too: then nobody is charged.
+    """
+    logs = case.logs.values()
+    if any(log.orphans for log in logs):
+        return 0
+    missed = Counter(one.socket.host for one in case.events.missed)
+    events = sum(max(len(log.gaps), missed[log.host]) for log in logs)
+    return events + len(list(case.unanswered()))
+
+
+def _own_reasons(run: RunFile, *, charged: int) -> list[str]:
+    """Take what the reader found, except that agent lines are missing which a rule charges.
+
+    An event line that is not there must be judged as an event that was not reported, and an answer
+    as a call that was not answered: whoever removed it, the record holds no proof of it. All other
+    lines and records must be there.
     """
     ends = run.of(End)
     excused: set[str] = set()
     lines = missing_lines(run)
-    if lines and ends:
+    if ends and 0 < lines <= charged:
         others = len([one for one in run.records if not isinstance(one, StoredVerdict)])
         if ends[0].records - (others - 1) == lines:
             found = len(run.of(AgentLine))

@@ -23,7 +23,7 @@ assert _rules.__all__, "importing the package registers the rules"
 def judge(run: RunFile) -> Judgement:
     """Judge a run file or another capture; the stored verdict is never read."""
     case = Case(run)
-    incomplete = gate(run)
+    incomplete = gate(run, case)
     refused = _refused(case)
     results = [_apply(rule, case, refused, complete=not incomplete) for rule in rules_in_order()]
     unsupported = [

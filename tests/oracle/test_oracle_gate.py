@@ -25,6 +25,8 @@ from tests.oracle.oracle_edits import Plotted, setting
 from tests.oracle.oracle_story import Exit, play, record, without
 from tests.oracle.oracle_tales import three, tour
 
+PCAPS = Path(__file__).parents[2] / "pcaps"
+
 
 def failures(judgement: Judgement) -> list[str]:
     """List the findings that fail, in words."""
@@ -67,13 +69,40 @@ def test_a_deleted_line_is_mentioned(tmp_path: Path) -> None:
     assert "event line 1 is missing" in reasons
 
 
-def test_a_deleted_call_is_no_event(tmp_path: Path) -> None:
-    """Treat a missing line as missing whatever it was; the record no longer proves itself."""
+@pytest.mark.parametrize("kind", [b'"hello"', b'"ask"', b'"answer"', b'"call":"'])
+def test_a_line_that_no_rule_charges_is_missing(kind: bytes, tmp_path: Path) -> None:
+    """Miss what the agent need not have said, or what the harness said: nothing is proved."""
+    run = open_run(PCAPS / "rooted-lan.pcapng")
+    lines = [one for one in run.of(AgentLine) if kind in bytes(one.line)]
+    assert lines
+    for victim in lines:
+        if kind == b'"call":"' and victim.direction == "from":
+            continue
+        records = without_record(run, victim, counted=True)
+        judgement = judge(rewritten(run, tmp_path / "deleted.pcapng", records=records))
+        assert failures(judgement) == [], bytes(victim.line)
+        assert judgement.verdict is Verdict.INCONCLUSIVE, bytes(victim.line)
+        assert any("agent lines where" in reason for reason in judgement.incomplete)
+
+
+def test_a_deleted_answer_is_charged(tmp_path: Path) -> None:
+    """Hold an answer that is not there against the agent: it has answered later calls."""
     run = play(tour(), tmp_path)
-    others = [one for one in run.of(AgentLine) if one not in event_lines(run)]
-    records = without_record(run, others[0], counted=True)
+    victim = next(one for one in run.of(AgentLine) if b'"result"' in bytes(one.line))
+    records = without_record(run, victim, counted=True)
     judgement = judge(rewritten(run, tmp_path / "deleted.pcapng", records=records))
-    assert judgement.verdict is not Verdict.PASS
+    assert judgement.rule("CR19").verdict is Verdict.FAIL
+    assert judgement.verdict is Verdict.FAIL
+
+
+def test_one_charge_excuses_one_line(tmp_path: Path) -> None:
+    """Find that more is missing than an agent is charged with."""
+    run = open_run(PCAPS / "rooted-lan.pcapng")
+    hello = next(one for one in run.of(AgentLine) if b'"hello"' in bytes(one.line))
+    records = without_record(run, hello, counted=True)
+    records.remove(event_lines(run)[0])
+    judgement = judge(rewritten(run, tmp_path / "deleted.pcapng", records=records))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
 
 
 def altered_records(run: RunFile, kind: type[AnyRecord], **changes: object) -> list[AnyRecord]:

@@ -7,7 +7,7 @@ rules judge only where that interval leaves no doubt.
 from collections.abc import Iterator
 
 from mpwire.oracle.bind import Join
-from mpwire.oracle.calls import AgentLog, Call, error_name
+from mpwire.oracle.calls import Call, error_name
 from mpwire.oracle.case import Case
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.sockets import Kind, Socket
@@ -18,8 +18,6 @@ from mpwire.wire.messages import Accept, Cancel, Reject, VersionNeg
 LEGAL_PAIRS = (frozenset({"C_ROOT", "C_LEAF"}), frozenset({"D_ROOT", "D_LEAF"}))
 DEAD_CALLS = frozenset({"send", "recv", "shutdown"})
 """Calls that need a usable socket and say ENOTCONN before (D8)."""
-
-MAY_BLOCK = frozenset({"join_leaf", "accept", "recv", "send"})
 
 
 def said(
@@ -325,27 +323,16 @@ def cr10(case: Case) -> Iterator[Outcome]:
 def cr19(case: Case) -> Iterator[Outcome]:
     """Look for calls without an answer; a later answer proves that they were forgotten."""
     for log in case.logs.values():
-        for call in log.calls:
-            if call.answered < NEVER:
-                yield PASSED
-                continue
-            socket = case.sockets.get(call.host, call.socket or 0)
-            blocking = socket is not None and not any(
-                selection.mask for selection in socket.selections if selection.asked < call.asked
-            )
-            if (blocking and call.name in MAY_BLOCK) or _killed(log):
-                continue
-            later = any(one.asked > call.asked and one.answered < NEVER for one in log.calls)
-            yield Outcome(
-                "fail" if later else "unsure",
-                (max(call.asked[0], 1),),
-                socket.name if socket else log.host,
-                f"{call}: an answer",
-                "none",
-                f"{call} was never answered" + (", but later calls were" if later else ""),
-            )
-
-
-def _killed(log: AgentLog) -> bool:
-    """Tell whether the agent was ended on purpose, in the middle of whatever it did."""
-    return log.exit is not None and log.exit.expected and log.exit.status != 0
+        yield from (PASSED for call in log.calls if call.answered < NEVER)
+    for call in case.unanswered():
+        socket = case.sockets.get(call.host, call.socket or 0)
+        calls = case.logs[call.host].calls
+        later = any(one.asked > call.asked and one.answered < NEVER for one in calls)
+        yield Outcome(
+            "fail" if later else "unsure",
+            (max(call.asked[0], 1),),
+            socket.name if socket else call.host,
+            f"{call}: an answer",
+            "none",
+            f"{call} was never answered" + (", but later calls were" if later else ""),
+        )
