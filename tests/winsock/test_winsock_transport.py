@@ -2,7 +2,7 @@
 
 import pytest
 
-from mpwire.core.events import Address
+from mpwire.core.address import Address
 from mpwire.testing.actor import fails
 from mpwire.vocabulary import WsaError
 from mpwire.winsock.transport import WILDCARDS, canonical, canonical_peer
