@@ -241,7 +241,8 @@ def doctor(json: Json = False) -> None:
 
     def command() -> Status:
         from mpwire.cli.diagnosing import diagnose  # noqa: PLC0415 - only what a command needs
+        from mpwire.lab.doctor import examine  # noqa: PLC0415
 
-        return diagnose(output)
+        return diagnose(output, examine())
 
     raise _Ended(guarded(output, command))

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
-import pytest
 
 from mpwire.cli import diagnosing
 from mpwire.cli.output import Output
@@ -22,14 +21,6 @@ def check(name: str, *, ok: bool, required: bool) -> Check:
     return Check(name=name, ok=ok, found="what there is", remedy=remedy, required=required)
 
 
-@pytest.fixture
-def findings(monkeypatch: pytest.MonkeyPatch) -> list[Check]:
-    """Return what the examination finds, to be filled in."""
-    found: list[Check] = []
-    monkeypatch.setattr(diagnosing, "examine", lambda: found)
-    return found
-
-
 def test_this_machine(mpwire: Mpwire) -> None:
     done = mpwire("doctor", "--json")
     document = json.loads(done.stdout)
@@ -41,18 +32,18 @@ def test_this_machine(mpwire: Mpwire) -> None:
         assert one["name"] in told.stdout
 
 
-def test_a_machine_that_can(findings: list[Check], capsys: pytest.CaptureFixture[str]) -> None:
-    findings += [check("a", ok=True, required=True), check("tool", ok=False, required=False)]
-    assert diagnosing.diagnose(Output()) is Status.PASS
+def test_a_machine_that_can(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [check("a", ok=True, required=True), check("tool", ok=False, required=False)]
+    assert diagnosing.diagnose(Output(), findings) is Status.PASS
     said = capsys.readouterr().out
     assert "✓ a     what there is\n" in said
     assert "– tool  what there is\n        do this" in said
     assert "Labs can run here." in said
 
 
-def test_a_machine_that_cannot(findings: list[Check], capsys: pytest.CaptureFixture[str]) -> None:
-    findings += [check("spaces", ok=False, required=True)]
-    assert diagnosing.diagnose(Output()) is Status.MACHINE
+def test_a_machine_that_cannot(capsys: pytest.CaptureFixture[str]) -> None:
+    findings = [check("spaces", ok=False, required=True)]
+    assert diagnosing.diagnose(Output(), findings) is Status.MACHINE
     said = capsys.readouterr().out
     assert "✗ spaces" in said
     assert "Labs cannot run here" in said
