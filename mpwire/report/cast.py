@@ -14,7 +14,7 @@ import msgspec
 
 from mpwire.capture import RunFile
 from mpwire.capture.frames import Datagram, decode_frame
-from mpwire.capture.records import AgentLine, Step
+from mpwire.capture.records import AgentLine, Decision, Step
 from mpwire.wire import is_mpw
 
 Endpoint = tuple[str, int]
@@ -26,6 +26,8 @@ _MAKING: Final = re.compile(
 )
 _JUDGED: Final = re.compile(r"\b(?P<host>[a-z][a-z0-9-]*):[RPLA](?P<socket>\d+)\b")
 """How the judge names a socket: its host, its kind, its descriptor."""
+_FRAME: Final = re.compile(r"\bframe (\d+)\b")
+"""How the judge names a frame."""
 
 
 class _Line(msgspec.Struct):
@@ -86,6 +88,8 @@ class Cast:
     """Lifeline by address, or by "address port" where one address has several."""
     sockets: dict[tuple[str, int], str] = field(default_factory=dict)
     """Names by host and descriptor."""
+    departures: dict[int, int] = field(default_factory=dict)
+    """Number of the copy that its sender sent, by that of the delivered one."""
 
     def lifeline(self, endpoint: Endpoint) -> str | None:
         """Say whose an address is."""
@@ -96,9 +100,15 @@ class Cast:
         """Name a socket as the testbed does, else by its number."""
         return self.sockets.get((host, descriptor), f"socket {descriptor}")
 
+    def frame(self, number: int) -> str:
+        """Name a frame; for a delivery also the copy that left, which is what a ladder shows."""
+        sent = self.departures.get(number)
+        return f"{number}" if sent is None else f"{number} (sent as {sent})"
+
     def retold(self, text: str) -> str:
-        """Replace the judge's names of sockets (host:kind descriptor) by the testbed's."""
-        return _JUDGED.sub(self._testbed_name, text)
+        """Put the testbed's names of sockets for the judge's, and say how frames were sent."""
+        told = _JUDGED.sub(self._testbed_name, text)
+        return _FRAME.sub(lambda found: f"frame {self.frame(int(found[1]))}", told)
 
     def _testbed_name(self, found: re.Match[str]) -> str:
         name = self.sockets.get((found["host"], int(found["socket"])))
@@ -124,6 +134,9 @@ def cast_of(run: RunFile) -> Cast:
         lifelines=[host.name for host in hosts],
         addresses={one.partition("/")[0]: host.name for host in hosts for one in host.addresses},
         sockets=names.known,
+        departures={
+            one.delivered: one.frame for one in run.of(Decision) if one.delivered is not None
+        },
     )
 
 

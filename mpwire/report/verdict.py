@@ -228,7 +228,7 @@ def _violations(assessment: Assessment, width: int, *, ladder: bool) -> Iterator
 
 def _facts(assessment: Assessment, finding: Finding, width: int) -> Iterator[Text]:
     retold = assessment.cast.retold
-    frames = " ".join(str(number) for number in finding.frames)
+    frames = ", ".join(assessment.cast.frame(number) for number in finding.frames)
     facts = {
         "endpoint": finding.endpoint,
         "expected": finding.expected,

@@ -9,7 +9,7 @@ from mpwire.capture import RunFile
 from mpwire.capture.records import Sentinel, Step
 from mpwire.report.assessment import FailedStep, assess
 from mpwire.vocabulary import Verdict
-from tests.oracle.oracle_story import play, without
+from tests.oracle.oracle_story import Exit, play, without
 from tests.oracle.oracle_tales import tour
 
 
@@ -75,6 +75,26 @@ def test_what_the_harness_could_not_prove_is_not_held_against_the_endpoint(good:
     good.records = [one for one in good.records if not isinstance(one, Sentinel)]
     assert assess(with_step(good, "no echo", line=0)).verdict is Verdict.INCONCLUSIVE
     assert assess(with_step(good, "expected it")).verdict is Verdict.FAIL
+
+
+def test_an_agent_that_died_fails_the_run(tmp_path: Path) -> None:
+    """Say FAIL with the reason, although an incomplete record decides no rule."""
+    run = play([*tour(), Exit("died", "leaf1", status=3, expected=False)], tmp_path)
+    assessment = assess(with_step(run, "leaf1's agent ended with status 3", line=0))
+    assert assessment.judgement.verdict is Verdict.INCONCLUSIVE
+    assert assessment.verdict is Verdict.FAIL
+    assert assessment.failed_steps[0].reason == "leaf1's agent ended with status 3"
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "verdict"),
+    [
+        ("unsupported: recv by leaf1", "leaf1's agent ended with status 3", Verdict.FAIL),
+        ("unsupported: recv by leaf1", "interrupted", Verdict.UNSUPPORTED),
+    ],
+)
+def test_what_weighs_more_wins(good: RunFile, first: str, second: str, verdict: Verdict) -> None:
+    assert assess(with_step(with_step(good, first), second, line=0)).verdict is verdict
 
 
 def test_what_the_caller_knows_is_added_once(good: RunFile) -> None:

@@ -53,6 +53,18 @@ def test_a_violation_is_spelled_out(tmp_path: Path) -> None:
     assert "├──── ACCEPT ───►│" in finding
 
 
+def test_a_delivery_is_told_with_the_frame_that_the_ladder_shows(tmp_path: Path) -> None:
+    run = play(without(tour(), "leaf1 FD_CONNECT"), tmp_path)
+    (finding,) = assess(run).judgement.rule("EV3").findings
+    (arrived,) = finding.frames
+    both = f"{arrived} (sent as {arrived - 1})"
+    _, _, text = told(run).partition("  ✗ EV3  ")
+    assert f"frame    {both}\n" in text
+    assert f"ACCEPT arrived in frame {both}" in " ".join(text.split())
+    (row,) = (row for row in text.splitlines() if "─ ACCEPT ─" in row)
+    assert row.split()[0].strip("✗") == f"{arrived - 1}", "the ladder shows the copy that was sent"
+
+
 def test_the_ladder_can_be_left_out(tmp_path: Path) -> None:
     run = play(without(tour(), "leaf1 FD_CONNECT"), tmp_path)
     assert "ACCEPT ─" not in told(run, ladder=False)
