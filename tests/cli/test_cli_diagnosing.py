@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import jsonschema
+import pytest
 
 from mpwire.cli import diagnosing
 from mpwire.cli.output import Output
