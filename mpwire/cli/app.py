@@ -79,6 +79,29 @@ def root(
     """
 
 
+Carrier = Annotated[
+    Literal["tap", "veth"] | None,
+    typer.Option("--carrier", help="How hosts are attached; what works, if not given."),
+]
+Agents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--agent",
+        metavar="[HOST=]COMMAND",
+        help="Put this program under test, on one host or on all. May be repeated.",
+    ),
+]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        "--scale",
+        metavar="FACTOR",
+        callback=_factor,
+        help="Multiply timers by this, 0.001 to 4, in place of the testbeds' own scale.",
+    ),
+]
+
+
 @app.command()
 def run(
     testbeds: Annotated[
@@ -89,27 +112,9 @@ def run(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of run folders.")
     ] = Path("mpwire-runs"),
-    carrier: Annotated[
-        Literal["tap", "veth"] | None,
-        typer.Option("--carrier", help="How hosts are attached; what works, if not given."),
-    ] = None,
-    agent: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--agent",
-            metavar="[HOST=]COMMAND",
-            help="Put this program under test, on one host or on all. May be repeated.",
-        ),
-    ] = None,
-    scale: Annotated[
-        float | None,
-        typer.Option(
-            "--scale",
-            metavar="FACTOR",
-            callback=_factor,
-            help="Multiply timers by this, 0.001 to 4, in place of the testbeds' own scale.",
-        ),
-    ] = None,
+    carrier: Carrier = None,
+    agent: Agents = None,
+    scale: Scale = None,
     all_frames: AllFrames = False,
     quiet: Quiet = False,
     json: Json = False,
