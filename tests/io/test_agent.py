@@ -88,6 +88,7 @@ class AgentProcess:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.close()
+        self.process.stdout.read()  # whatever it still has to say before it notices
         self.process.stdout.close()
         return self.process.wait(10)
 
