@@ -111,14 +111,15 @@ def close_not_acknowledged() -> None:
 
 @patch(rule="EV1")
 def accept_without_cookie() -> None:
-    """FD_ACCEPT is recorded for a JOIN_REQ that has not proven where it comes from."""
+    """FD_ACCEPT is recorded for a JOIN_REQ that has proven nothing, instead of a CHALLENGE."""
     receive_untrusted = Provider.receive_untrusted
 
     def gullible(self: Provider, opened: Address, data: bytes, *others: Any) -> None:  # noqa: ANN401
         listens = self.endpoints[opened].listener is not None
         if listens and _is_unproven_request(data):
             self.occur(self.holders[opened], FD_ACCEPT)
-        receive_untrusted(self, opened, data, *others)
+        else:
+            receive_untrusted(self, opened, data, *others)
 
     _put(Provider, "receive_untrusted", gullible)
 
