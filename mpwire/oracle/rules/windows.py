@@ -51,7 +51,7 @@ _window(
     "EV4",
     "A leaf whose request was folded into the root's invitation gets FD_CONNECT(0) when the "
     "CONFIRM of the invitation arrived.",
-    source="W29, D26",
+    source="protocol.md 9.6",
 )
 _window(
     "EV5",
