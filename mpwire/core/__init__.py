@@ -4,14 +4,15 @@
 - `membership`: the machine that walks the table; `asking`, `answering`, `member`: its actions
 - `session`: the root's books; `listener`: the queue of requests; `admission`: who gets into it
 - `endpoint`: one UDP address, its memberships and timers; `replies`: answers to strangers
-- `events`: inputs, effects, reports
+- `profile`: what an endpoint offers; `events`: inputs, effects, reports
 - `address`, `timers`, `cookie`, `entropy`, `reception`, `serial`: tools
 """
 
 from mpwire.core.endpoint import Endpoint
 from mpwire.core.entropy import Entropy
 from mpwire.core.membership import Membership, SessionFacts
+from mpwire.core.profile import Profile
 from mpwire.core.session import Session
 from mpwire.core.timers import TimerPlan
 
-__all__ = ["Endpoint", "Entropy", "Membership", "Session", "SessionFacts", "TimerPlan"]
+__all__ = ["Endpoint", "Entropy", "Membership", "Profile", "Session", "SessionFacts", "TimerPlan"]

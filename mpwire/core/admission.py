@@ -12,15 +12,12 @@ from mpwire.core.address import Address
 from mpwire.core.events import RequestVerified, Superseded
 from mpwire.core.table import State
 from mpwire.wire.codec import unknown_mandatory
-from mpwire.wire.registries import LeafDirection, Planes, RejectReason
+from mpwire.wire.registries import LeafDirection, RejectReason
 
 if TYPE_CHECKING:
     from mpwire.core.endpoint import Endpoint
     from mpwire.core.membership import Membership
     from mpwire.wire.messages import JoinReq, Reject
-
-ROOTED = Planes.CONTROL_ROOTED | Planes.DATA_ROOTED
-"""The only planes built so far: rooted control, rooted data."""
 
 
 @dataclass(slots=True)
@@ -148,13 +145,15 @@ class Admission:
             return RejectReason.UNSUPPORTED_TLV
         if request.role != endpoint.listener.role:
             return RejectReason.WRONG_ROLE
-        if request.planes != ROOTED:
+        if request.planes != endpoint.profile.planes:
             return RejectReason.WRONG_ROLE
         if session is not None and request.session_id not in {0, session.facts.session_id}:
             return RejectReason.NO_SUCH_SESSION
         if session is None and request.session_id == 0:
             return RejectReason.NO_SUCH_SESSION
         if request.leaf_dir & LeafDirection.D_ROOT:
+            return RejectReason.DIRECTION
+        if endpoint.profile.one_way and request.leaf_dir & LeafDirection.SEND:
             return RejectReason.DIRECTION
         if self._live_member(source):
             return RejectReason.ALREADY_MEMBER

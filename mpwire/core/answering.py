@@ -105,7 +105,7 @@ def accept_request(end: Membership, event: Input, now_s: float) -> None:
             next_data_seq=end.next_data_seq,
             session_desc=session.description if session is not None else None,
             timers=end.plan.announced(),
-            caps=0,
+            caps=end.capabilities,
             callee_data=event.callee_data,
             versions=OFFERED_VERSIONS,
         ),

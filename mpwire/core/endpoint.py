@@ -31,6 +31,7 @@ from mpwire.core.events import (
 )
 from mpwire.core.listener import Listener
 from mpwire.core.membership import Identity, Membership
+from mpwire.core.profile import Profile
 from mpwire.core.replies import OUT_OF_THE_BLUE, REFUSALS_PPS, Limiter, version_negotiation
 from mpwire.core.session import Session
 from mpwire.core.timers import TimerPlan, TimerQueue
@@ -53,6 +54,8 @@ class Endpoint:
     entropy: Entropy
     session: Session | None = None
     """The session of a root; None for a leaf."""
+    profile: Profile = field(default_factory=Profile)
+    """What requests must fit, and what is announced to every peer."""
     listener: Listener | None = None
     datagrams: list[SendDatagram] = field(default_factory=list)
     """What is to be sent, in order; whoever drives the endpoint takes it away."""
@@ -97,6 +100,8 @@ class Endpoint:
             txn=request.seq,
             session=self.session.facts if self.session else None,
             initiator=initiator,
+            capabilities=self.profile.capabilities,
+            max_payload=self.profile.max_payload_octets,
             next_data_seq=request.next_data_seq if initiator else self.entropy.sequence(),
         )
         self.by_tag[own_tag] = membership

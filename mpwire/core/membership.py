@@ -111,6 +111,8 @@ class Membership:
     """The copy that answered the last CHALLENGE; its cookie cannot have aged out yet."""
     max_payload: int = MAX_PAYLOAD_OCTETS
     """Octets of payload that both ends can take (R88)."""
+    capabilities: int = 0
+    """What this end announces in CAPS."""
     deferred: bool = False
     next_data_seq: int = 0
     """Sequence number after the last message this end originated for the peer."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from mpwire.core import Endpoint, Entropy, Membership, Session, SessionFacts, TimerPlan
+from mpwire.core import Endpoint, Entropy, Membership, Profile, Session, SessionFacts, TimerPlan
 from mpwire.core.address import Address
 from mpwire.core.events import Dropped, SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
@@ -12,8 +12,7 @@ from mpwire.winsock.errors import SocketError
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import Transport
 from mpwire.wire.messages import SessionDesc
-from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
-from mpwire.wire.registries import AddressFamily, Planes, RepairMode
+from mpwire.wire.registries import AddressFamily, RepairMode
 
 MAXIMUM_SOCKETS: Final = 65_536
 """Descriptors one provider hands out before WSAEMFILE."""
@@ -117,19 +116,20 @@ class ProviderBase:
     def open_endpoint(self, socket: Socket, address: Address | None) -> None:
         """Bind a socket to a UDP address; a root gets its session with it."""
         local = self.transport.open(address, socket.family)
-        session = self._new_session(local) if socket.role is Role.ROOT else None
-        socket.endpoint = Endpoint(local, self.plan, self.entropy, session)
+        profile = socket.protocol.profile
+        session = self._new_session(local, profile) if socket.role is Role.ROOT else None
+        socket.endpoint = Endpoint(local, self.plan, self.entropy, session, profile)
         self.endpoints[local] = socket.endpoint
         self.holders[local] = socket
 
-    def _new_session(self, local: Address) -> Session:
+    def _new_session(self, local: Address, profile: Profile) -> Session:
         description = SessionDesc(
-            planes=Planes.CONTROL_ROOTED | Planes.DATA_ROOTED,
+            planes=profile.planes,
             family=AddressFamily.NONE,
             data_port=local[1],
             group_tag=self.entropy.tag(),
             max_rate=MAXIMUM_RATE_PPS,
-            max_payload=MAX_PAYLOAD_OCTETS,
+            max_payload=profile.max_payload_octets,
             hop_limit=1,
             repair=RepairMode.OFF,
             group=b"",

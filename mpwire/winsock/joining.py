@@ -19,8 +19,8 @@ from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import canonical_peer
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import JoinReq
-from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, HeaderFlag
-from mpwire.wire.registries import LeafDirection, Planes, RejectReason
+from mpwire.wire.numbers import HeaderFlag
+from mpwire.wire.registries import LeafDirection, RejectReason
 from mpwire.wire.registries import Role as WireRole
 
 MAXIMUM_JOIN_DATA_OCTETS: Final = 512
@@ -72,7 +72,7 @@ class Joining(Reactions):
 
         Raises:
             SocketError: WSAEINVAL unbound, joining, or no listener's role; WSAEISCONN a member
-                (W101); WSAEOPNOTSUPP a data role that is not built.
+                (W101); WSAEOPNOTSUPP connectionless, or a data role that is not built.
         """
         socket = self.find(handle)
         endpoint = self._listening_endpoint(socket)
@@ -84,6 +84,8 @@ class Joining(Reactions):
         self.collect(endpoint, now_s)
 
     def _listening_endpoint(self, socket: Socket) -> Endpoint:
+        if not socket.protocol.control_rooted:
+            raise SocketError(WsaError.WSAEOPNOTSUPP, f"{socket.protocol.name} has no listeners")
         if socket.role not in {Role.ROOT, Role.LEAF}:
             raise SocketError(WsaError.WSAEINVAL, f"a {socket.role.value} socket cannot listen")
         self.check_data_role(socket)
@@ -97,7 +99,9 @@ class Joining(Reactions):
         return socket.endpoint
 
     def check_data_role(self, socket: Socket) -> None:
-        """Raise WSAEOPNOTSUPP for c_root/d_leaf and c_leaf/d_root, which need other planes."""
+        """Raise WSAEOPNOTSUPP for a rooted data plane whose root is not the c_root."""
+        if not socket.protocol.data_rooted:
+            return
         if bool(socket.flags & SocketFlag.C_ROOT) is not bool(socket.flags & SocketFlag.D_ROOT):
             raise SocketError(WsaError.WSAEOPNOTSUPP, "this provider has one d_root: the c_root")
 
@@ -169,6 +173,8 @@ class Joining(Reactions):
             raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
         if socket.role is not Role.ROOT and (socket.membership or socket.ended is not None):
             raise SocketError(WsaError.WSAEISCONN, "the socket is a member of a session")
+        if not socket.protocol.control_rooted:
+            raise SocketError(WsaError.WSAEOPNOTSUPP, "only rooted sessions can be joined")
         self.check_data_role(socket)
         endpoint = socket.endpoint
         if socket.role is Role.LEAF and endpoint is not None and endpoint.listener is not None:
@@ -179,6 +185,7 @@ class Joining(Reactions):
             flag = JoinFlag(flags)
         except ValueError:
             raise SocketError(WsaError.WSAEINVAL, f"{flags} is no JL_ flag") from None
+        flag = socket.protocol.direction(flag, socket.flags)
         if socket.role is Role.ROOT and socket.join_flag not in {None, flag}:
             raise SocketError(WsaError.WSAEINVAL, "the first join fixed the direction of R")
         if caller_data is not None and len(caller_data) > MAXIMUM_JOIN_DATA_OCTETS:
@@ -202,13 +209,13 @@ class Joining(Reactions):
             role=WireRole.C_LEAF_TO_ROOT if session is None else WireRole.C_ROOT,
             jl=flag,
             leaf_dir=direction[flag],
-            planes=Planes.CONTROL_ROOTED | Planes.DATA_ROOTED,
+            planes=endpoint.profile.planes,
             next_data_seq=(
                 self.entropy.sequence() if session is None else session.facts.next_data_seq
             ),
-            max_payload=MAX_PAYLOAD_OCTETS,
+            max_payload=endpoint.profile.max_payload_octets,
             timers=self.plan.announced(),
-            caps=0,
+            caps=endpoint.profile.capabilities,
             versions=OFFERED_VERSIONS,
             caller_data=caller_data or None,
             extra=_grease(dice[1:]) if dice[0] & 2 else (),
@@ -224,6 +231,7 @@ class Joining(Reactions):
             role=role,
             flags=SocketFlag.C_LEAF | SocketFlag.D_LEAF,
             family=parent.family,
+            protocol=parent.protocol,
             record=parent.record.inherited(),
             endpoint=parent.endpoint,
             parent=parent,
@@ -241,13 +249,16 @@ class Joining(Reactions):
         """Decide about the request at the head of the queue; None accepts it.
 
         Raises:
-            SocketError: WSAEINVAL not listening, or no answer of a condition function;
+            SocketError: WSAEOPNOTSUPP connectionless; WSAEINVAL not listening, or no answer of a
+                condition function;
                 WSAEWOULDBLOCK nothing waits; WSAEMFILE; WSAECONNREFUSED the condition function
                 rejected; WSATRY_AGAIN it deferred; WSAECONNRESET, WSAEACCES the request is gone
                 (W42-W48, D17).
         """
         socket = self.find(handle)
         endpoint = socket.endpoint
+        if not socket.protocol.control_rooted:
+            raise SocketError(WsaError.WSAEOPNOTSUPP, f"{socket.protocol.name} has no listeners")
         if socket.parent is not None or endpoint is None or endpoint.listener is None:
             raise SocketError(WsaError.WSAEINVAL, "the socket does not listen")
         accepted = self._accept_head(socket, condition, now_s)

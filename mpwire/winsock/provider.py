@@ -9,11 +9,19 @@ result; its outcome is a `Completion` with the same token later.
 """
 
 from mpwire.core.address import Address
-from mpwire.vocabulary import NetworkEvent, SocketFlag, WsaError
+from mpwire.vocabulary import JoinFlag, NetworkEvent, SocketFlag, WsaError
 from mpwire.winsock.ending import Ending
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.joining import Joining
-from mpwire.winsock.sockets import C_FLAGS, D_FLAGS, Role, Socket
+from mpwire.winsock.protocols import (
+    C_FLAGS,
+    D_FLAGS,
+    ENTRIES,
+    Protocol,
+    ProtocolEntry,
+    entry_of,
+)
+from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transfer import Transfer
 from mpwire.winsock.transport import canonical
 
@@ -23,26 +31,35 @@ class Provider(Joining, Transfer, Ending):
 
     # Life of a socket -------------------------------------------------------------------------
 
-    def socket(self, flags: SocketFlag, family: int = 4) -> int:
+    def enum_protocols(self) -> list[ProtocolEntry]:
+        """Return every protocol that sockets can be created for (WSPEnumProtocols, W1, W2)."""
+        return [*ENTRIES.values()]
+
+    def socket(
+        self, flags: SocketFlag, family: int = 4, protocol: int = Protocol.MPW_ROOTED
+    ) -> int:
         """Create a socket and return its descriptor.
 
         Args:
             flags: exactly one C and one D flag, or neither for an ordinary socket (W3).
             family: 4 or 6.
+            protocol: number of a protocol entry, which says what roots there can be (W4).
 
         Raises:
-            SocketError: WSAEINVAL for any other set of flags (D1); WSAEMFILE.
+            SocketError: WSAEINVAL for any other set of flags (D1); WSAEPROTONOSUPPORT;
+                WSAEAFNOSUPPORT; WSAEMFILE.
         """
         if self.in_condition:
             raise SocketError(WsaError.WSAEINPROGRESS, "a condition function is running")
-        multipoint = flags & (C_FLAGS | D_FLAGS)
-        if multipoint and not all((flags & plane).bit_count() == 1 for plane in (C_FLAGS, D_FLAGS)):
-            raise SocketError(WsaError.WSAEINVAL, f"{flags!r} is not one C and one D flag")
+        entry = entry_of(protocol, family)
+        entry.check_flags(flags)
         self.check_descriptor_free()
         role = Role.PLAIN
-        if multipoint:
+        if flags & (C_FLAGS | D_FLAGS):
             role = Role.ROOT if flags & SocketFlag.C_ROOT else Role.LEAF
-        socket = Socket(self.new_handle(), role, flags, family)
+        socket = Socket(self.new_handle(), role, flags, family, entry)
+        if entry.one_way and role is not Role.PLAIN:
+            socket.join_flag = entry.direction(JoinFlag.BOTH, flags)
         self.sockets[socket.handle] = socket
         return socket.handle
 

@@ -8,10 +8,8 @@ from mpwire.core.address import Address
 from mpwire.core.endpoint import Endpoint
 from mpwire.core.membership import Membership
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
+from mpwire.winsock.protocols import ENTRIES, Protocol, ProtocolEntry
 from mpwire.winsock.record import EventRecord
-
-C_FLAGS = SocketFlag.C_ROOT | SocketFlag.C_LEAF
-D_FLAGS = SocketFlag.D_ROOT | SocketFlag.D_LEAF
 
 
 class Role(Enum):
@@ -38,6 +36,8 @@ class Socket:
     flags: SocketFlag
     family: int
     """4 for IPv4, 6 for IPv6."""
+    protocol: ProtocolEntry = ENTRIES[Protocol.MPW_ROOTED]
+    """Its protocol for life; P and A have that of R and L."""
     record: EventRecord = field(default_factory=EventRecord)
     endpoint: Endpoint | None = None
     """The UDP address; P and A share that of R and L."""
