@@ -153,12 +153,7 @@ class Agent:
         completions, provider.completions = provider.completions, []
         for completion in completions:
             self._complete(completion)
-        if REPORTED not in provider.signalled:
-            return
-        provider.signalled.discard(REPORTED)
-        for handle, socket in [*provider.sockets.items()]:
-            if socket.record.event_object != REPORTED:
-                continue
+        for handle in provider.take_signal(REPORTED):
             for event, code in provider.enum_network_events(handle):
                 self._event_count += 1
                 name: Any = event.name

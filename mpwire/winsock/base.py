@@ -6,6 +6,7 @@ from typing import Final, TypeAlias
 
 from mpwire.core import Endpoint, Entropy, Membership, Profile, Session, SessionFacts, TimerPlan
 from mpwire.core.address import Address
+from mpwire.core.agenda import Agenda
 from mpwire.core.events import Dropped, SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock.errors import SocketError
@@ -77,10 +78,14 @@ class ProviderBase:
         self.datagrams: list[SendDatagram] = []
         self.signalled: set[int] = set()
         """Event objects that are set; whoever waits on one enumerates, which resets it."""
+        self.signallers: dict[int, dict[int, None]] = {}
+        """Per event object, the sockets that have set it and have not been enumerated since."""
         self.completions: list[Completion] = []
         self.dropped: list[Dropped] = []
         self.sockets: dict[int, Socket] = {}
         self.endpoints: dict[Address, Endpoint] = {}
+        self.agenda: Agenda[Address] = Agenda()
+        """When the timers of which endpoint are due."""
         self.holders: dict[Address, Socket] = {}
         """The open R or L that owns an endpoint."""
         self.owners: dict[Membership, Socket] = {}
@@ -150,6 +155,14 @@ class ProviderBase:
         """Set the event object of a socket, if an occurrence asks for it (W86)."""
         if wanted and socket.record.event_object is not None:
             self.signalled.add(socket.record.event_object)
+            self.signallers.setdefault(socket.record.event_object, {})[socket.handle] = None
+
+    def unmark(self, socket: Socket) -> None:
+        """Forget that a socket has set its event object; the object itself stays as it is."""
+        event_object = socket.record.event_object
+        signallers = self.signallers.get(event_object) if event_object is not None else None
+        if signallers is not None:
+            signallers.pop(socket.handle, None)
 
     def occur(self, socket: Socket, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> None:
         """Record that something new happened on an open socket."""

@@ -80,6 +80,7 @@ class Ending(Reactions):
         """
         socket = self.find(handle)
         del self.sockets[handle]
+        self.unmark(socket)
         endpoint = socket.endpoint
         if endpoint is None:
             return

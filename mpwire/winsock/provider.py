@@ -138,6 +138,7 @@ class Provider(Joining, Transfer, Ending):
         if socket.is_unusable_handle:
             raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
         socket.blocking = False
+        self.unmark(socket)
         selected = event_object if events else None
         self.signal(socket, socket.record.select(events, selected))
         if socket.endpoint is not None:
@@ -150,7 +151,13 @@ class Provider(Joining, Transfer, Ending):
         socket = self.find(handle)
         if event_object is not None:
             self.signalled.discard(event_object)
+        self.unmark(socket)
         return socket.record.enumerate()
+
+    def take_signal(self, event_object: int) -> list[int]:
+        """Reset an event object and return the sockets that have set it, to be enumerated."""
+        self.signalled.discard(event_object)
+        return sorted(self.signallers.pop(event_object, ()))
 
     # Being driven -----------------------------------------------------------------------------
 
@@ -174,11 +181,11 @@ class Provider(Joining, Transfer, Ending):
 
     def next_timer_s(self) -> float | None:
         """Return when `expire_timers` has something to do next."""
-        times_s = [endpoint.next_timer_s() for endpoint in self.endpoints.values()]
-        return min((time_s for time_s in times_s if time_s is not None), default=None)
+        return self.agenda.next_s()
 
     def expire_timers(self, now_s: float) -> None:
         """Let every timer expire that is due."""
-        for endpoint in [*self.endpoints.values()]:
+        for local in self.agenda.due(now_s):
+            endpoint = self.endpoints[local]
             endpoint.expire_timers(now_s)
             self.collect(endpoint, now_s)

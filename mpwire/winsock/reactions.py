@@ -32,9 +32,11 @@ class Reactions(ProviderBase):
         endpoint.datagrams = []
         self.dropped += endpoint.dropped
         endpoint.dropped = []
+        self.agenda.note(endpoint.local, endpoint.next_timer_s())
         idle = not endpoint.by_tag and endpoint.local not in self.holders
         if idle and self.endpoints.get(endpoint.local) is endpoint:
             del self.endpoints[endpoint.local]
+            self.agenda.note(endpoint.local, None)
             self.transport.release(endpoint.local)
 
     def _react(
