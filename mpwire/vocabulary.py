@@ -22,6 +22,14 @@ class NetworkEvent(IntFlag):
     """The outstanding join has completed, well or badly; one per WSPJoinLeaf."""
     FD_CLOSE = 0x20
     """The peer, or the session, has ended; at most one per socket."""
+    FD_QOS = 0x40
+    """What the network carries of the flow specification agreed has changed; edge-triggered."""
+    FD_GROUP_QOS = 0x80
+    """Reserved; never recorded by this provider."""
+    FD_ROUTING_INTERFACE_CHANGE = 0x100
+    """Another local address reaches the destination asked about; edge-triggered."""
+    FD_ADDRESS_LIST_CHANGE = 0x200
+    """A local address came or went; edge-triggered."""
 
 
 class WsaError(IntEnum):

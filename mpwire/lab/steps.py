@@ -11,8 +11,12 @@ import msgspec
 from mpwire.vocabulary import NetworkEvent
 
 DEFAULT_PORT: Final = 61717
-EVENTS: Final = tuple(str(event.name) for event in NetworkEvent if event.name != "FD_OOB")
-"""Events that this provider records, in the order an enumeration lists them by bit."""
+EVENTS: Final = tuple(
+    str(event.name)
+    for event in NetworkEvent
+    if event <= NetworkEvent.FD_CLOSE and event is not NetworkEvent.FD_OOB
+)
+"""Events that a session brings about, in the order an enumeration lists them by bit."""
 
 Direction = Literal["BOTH", "SENDER_ONLY", "RECEIVER_ONLY"]
 

@@ -15,7 +15,8 @@ from mpwire.vocabulary import NetworkEvent, WsaError
 
 EVENT_ORDER = ("FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE")
 """Order in which an agent prints the bits of one enumeration."""
-EVENT_NAMES = frozenset(str(event.name) for event in NetworkEvent)
+EVENT_NAMES = frozenset(str(event.name) for event in NetworkEvent if event <= NetworkEvent.FD_CLOSE)
+"""The events of a session; those of the host's network are no matter of the wire."""
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=False):

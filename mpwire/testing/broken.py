@@ -160,8 +160,8 @@ def connect_on_new_socket() -> None:
             root = socket.parent
             assert root is not None
             if membership.initiator:
-                root.record.rearm_connect()
-                self.occur(socket, FD_CONNECT)
+                root.record.called("join_leaf")
+                self.signal(socket, socket.record.occur(FD_CONNECT))
 
     _put(Reactions, "_react", confused)
 

@@ -9,6 +9,7 @@ from mpwire.core.address import Address
 from mpwire.core.agenda import Agenda
 from mpwire.core.events import Dropped, SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
+from mpwire.winsock.contract import CONTRACT
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import Transport
@@ -166,6 +167,7 @@ class ProviderBase:
 
     def occur(self, socket: Socket, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> None:
         """Record that something new happened on an open socket."""
+        assert socket.role in CONTRACT[event].on, (event, socket.role)
         if socket.handle in self.sockets:
             self.signal(socket, socket.record.occur(event, code))
 

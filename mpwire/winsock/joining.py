@@ -14,7 +14,7 @@ from mpwire.vocabulary import Condition, JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.base import Accepted, Blocked
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.reactions import Reactions
-from mpwire.winsock.record import FD_ACCEPT, FD_CONNECT
+from mpwire.winsock.record import FD_CONNECT
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import canonical_peer
 from mpwire.wire.codec import pad_join_request
@@ -140,7 +140,7 @@ class Joining(Reactions):
             if socket.blocking or error.code is not WsaError.WSAENETUNREACH:
                 raise
             return self._fail_at_once(socket, error.code)
-        socket.record.rearm_connect()
+        socket.record.called("join_leaf")
         socket.asked_flag, socket.callee_capacity = flag, callee_capacity
         request = self._request(endpoint, flag, caller_data)
         membership = endpoint.join(local, address, request, now_s)
@@ -157,7 +157,7 @@ class Joining(Reactions):
 
     def _fail_at_once(self, socket: Socket, code: WsaError) -> int:
         """Fail a nonblocking join that no datagram can leave for, by event as ever (W23, W37)."""
-        socket.record.rearm_connect()
+        socket.record.called("join_leaf")
         joined = self._new_leaf(socket) if socket.role is Role.ROOT else socket
         joined.usable = False
         socket.error = code
@@ -287,7 +287,7 @@ class Joining(Reactions):
             raise
         finally:
             if reenables:
-                socket.record.reenable(FD_ACCEPT)
+                socket.record.called("accept")
             self.collect(endpoint, now_s)
 
     def _decide(

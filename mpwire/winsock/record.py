@@ -1,8 +1,7 @@
 """Network-event records: what happened on a socket, and whether its application knows.
 
-The FD_* contract is the table `CONTRACT`: which call re-enables an event, and whether a condition
-that still holds is recorded again (level) or only a new occurrence is (edge). Each event of a
-record is in one of five states (D7):
+What may happen on which socket, and what lets it happen again, is the table `contract.CONTRACT`.
+Each event of a record is in one of five states (D7):
 
     IDLE --occurs--> RECORDED --enumerated--> REPORTED --re-enabling call--> IDLE
                       |    ^                     |
@@ -15,61 +14,31 @@ record is in one of five states (D7):
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final
 
 from mpwire.vocabulary import NetworkEvent, WsaError
-
-FD_READ, FD_WRITE, FD_ACCEPT, FD_CONNECT, FD_CLOSE = (
-    NetworkEvent.FD_READ,
-    NetworkEvent.FD_WRITE,
-    NetworkEvent.FD_ACCEPT,
-    NetworkEvent.FD_CONNECT,
-    NetworkEvent.FD_CLOSE,
+from mpwire.winsock.contract import (
+    CONTRACT,
+    FD_ACCEPT,
+    FD_CLOSE,
+    FD_CONNECT,
+    FD_READ,
+    FD_WRITE,
+    NO_EVENTS,
+    REENABLED,
+    REPORTING_ORDER,
 )
-NO_EVENTS: Final = NetworkEvent(0)
-REPORTING_ORDER: Final = (FD_CONNECT, FD_ACCEPT, FD_READ, FD_WRITE, FD_CLOSE)
-"""FD_CONNECT precedes FD_WRITE (W100); FD_CLOSE comes last (W73)."""
 
-
-class EventContract(NamedTuple):
-    """How one network event behaves (W92-W95)."""
-
-    level: bool
-    """Whether a condition that still holds is recorded again after the re-enabling call."""
-    reenabled_by: tuple[str, ...]
-    """Calls that re-enable the event."""
-    codes: tuple[WsaError, ...]
-    """Error codes the event may carry (W98)."""
-    cite: str
-
-
-E = WsaError
-CONTRACT: Final[dict[NetworkEvent, EventContract]] = {
-    FD_CONNECT: EventContract(
-        level=False,
-        reenabled_by=("join_leaf",),
-        codes=(
-            E.SUCCESS,
-            E.WSAEAFNOSUPPORT,
-            E.WSAECONNREFUSED,
-            E.WSAEISCONN,
-            E.WSAENETUNREACH,
-            E.WSAENOBUFS,
-            E.WSAEOPNOTSUPP,
-            E.WSAETIMEDOUT,
-        ),
-        cite="W27 D6 W98",
-    ),
-    FD_ACCEPT: EventContract(True, ("accept",), (E.SUCCESS, E.WSAENETDOWN), "W92 W94"),
-    FD_READ: EventContract(True, ("recv",), (E.SUCCESS, E.WSAENETDOWN), "W92 W94"),
-    FD_WRITE: EventContract(False, ("send",), (E.SUCCESS, E.WSAENETDOWN), "W95"),
-    FD_CLOSE: EventContract(
-        level=False,
-        reenabled_by=(),
-        codes=(E.SUCCESS, E.WSAECONNABORTED, E.WSAECONNRESET, E.WSAENETDOWN),
-        cite="W77 W92",
-    ),
-}
+__all__ = [
+    "CONTRACT",
+    "FD_ACCEPT",
+    "FD_CLOSE",
+    "FD_CONNECT",
+    "FD_READ",
+    "FD_WRITE",
+    "NO_EVENTS",
+    "REPORTING_ORDER",
+]
 
 
 class Phase(Enum):
@@ -99,7 +68,10 @@ class EventRecord:
     event_object: int | None = None
     """The event object of the selection."""
     phases: dict[NetworkEvent, Phase] = field(
-        default_factory=lambda: dict.fromkeys(CONTRACT, Phase.IDLE)
+        default_factory=lambda: {
+            event: Phase.REPORTED if row.asked_for else Phase.IDLE
+            for event, row in CONTRACT.items()
+        }
     )
     codes: dict[NetworkEvent, WsaError] = field(default_factory=dict)
 
@@ -132,9 +104,13 @@ class EventRecord:
         signalled = self.phases[event] in UNREAD and self.mask & event
         self.phases[event] = Phase.STALE if signalled else Phase.IDLE
 
-    def rearm_connect(self) -> None:
-        """Start a new join: FD_CONNECT can happen again, an unread one is dropped (D6)."""
-        self.phases[FD_CONNECT] = Phase.IDLE
+    def called(self, call: str) -> None:
+        """Re-enable every event whose row of the contract names this call."""
+        for event in REENABLED.get(call, ()):
+            if CONTRACT[event].drops_unread:
+                self.phases[event] = Phase.IDLE
+            else:
+                self.reenable(event)
 
     def select(self, mask: NetworkEvent, event_object: int | None) -> bool:
         """Replace the selection (W91); return whether a nominated event is already recorded."""

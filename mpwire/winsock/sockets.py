@@ -2,29 +2,16 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import Enum
 
 from mpwire.core.address import Address
 from mpwire.core.endpoint import Endpoint
 from mpwire.core.membership import Membership
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
+from mpwire.winsock.contract import Role
 from mpwire.winsock.protocols import ENTRIES, Protocol, ProtocolEntry
 from mpwire.winsock.record import EventRecord
 
-
-class Role(Enum):
-    """Which of the four multipoint sockets this is (semantics 0.3)."""
-
-    PLAIN = "plain"
-    """A socket created without multipoint flags; it exists to be refused (W6)."""
-    ROOT = "R"
-    """The c_root socket; sends and receives the session's data."""
-    ROOT_LEAF = "P"
-    """The root's handle of one leaf; carries control events only (W60)."""
-    LEAF = "L"
-    """A c_leaf socket of a leaf process; joins, or listens for invitations."""
-    INVITED = "A"
-    """What WSPAccept returned in a leaf process; its session socket (D15)."""
+__all__ = ["Role", "Socket"]
 
 
 @dataclass(slots=True, eq=False)

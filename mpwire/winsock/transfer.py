@@ -81,7 +81,7 @@ class Transfer(Reactions):
     def _take(self, socket: Socket, now_s: float) -> bytes | None:
         """Take the oldest message, or None; re-enables FD_READ and lets FD_CLOSE follow (W73)."""
         del now_s
-        socket.record.reenable(FD_READ)
+        socket.record.called("recv")
         if not socket.queue:
             if socket.ended is not None:
                 code = socket.ended or WsaError.WSAEDISCON
