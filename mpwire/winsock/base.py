@@ -1,5 +1,6 @@
 """What every provider call is written with: the sockets, the endpoints, and blocking calls."""
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
@@ -18,6 +19,8 @@ from mpwire.wire.registries import AddressFamily, RepairMode
 
 MAXIMUM_SOCKETS: Final = 65_536
 """Descriptors one provider hands out before WSAEMFILE."""
+NO_SOCKET: Final = 0
+"""The handle of a call that waits on no socket in particular; no socket has it."""
 MAXIMUM_RATE_PPS: Final = 100_000
 """Announced bound on a session's group data (SESSION_DESC.MaxRate)."""
 
@@ -31,7 +34,35 @@ class Accepted:
     caller_data: bytes | None
 
 
-Value: TypeAlias = int | bytes | Accepted
+@dataclass(slots=True, frozen=True)
+class Ready:
+    """What WSPSelect found: the descriptors of each set that are ready, ascending."""
+
+    read: tuple[int, ...] = ()
+    write: tuple[int, ...] = ()
+    exceptional: tuple[int, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Return how many descriptors are ready."""
+        return len(self.read) + len(self.write) + len(self.exceptional)
+
+
+@dataclass(slots=True, frozen=True)
+class WindowMessage:
+    """One message of WSPAsyncSelect: one event of one socket (W100)."""
+
+    window: int
+    message: int
+    socket: int
+    """wParam."""
+    event: NetworkEvent
+    """Low word of lParam."""
+    error: WsaError
+    """High word of lParam."""
+
+
+Value: TypeAlias = int | bytes | Accepted | Ready
 
 
 @dataclass(slots=True)
@@ -43,6 +74,8 @@ class Blocked:
     handle: int
     retry: Callable[[float], Value | None] | None
     """Tries again; returns None if there is still nothing. None: not to be tried (again) now."""
+    give_up: Callable[[], Value] | None = None
+    """What it comes to, or raises, when its time is over."""
 
 
 @dataclass(slots=True)
@@ -81,6 +114,8 @@ class ProviderBase:
         """Event objects that are set; whoever waits on one enumerates, which resets it."""
         self.signallers: dict[int, dict[int, None]] = {}
         """Per event object, the sockets that have set it and have not been enumerated since."""
+        self.messages: dict[int, deque[WindowMessage]] = {}
+        """Per window, the messages that WSPAsyncSelect has posted and nobody has taken."""
         self.completions: list[Completion] = []
         self.dropped: list[Dropped] = []
         self.sockets: dict[int, Socket] = {}
@@ -92,6 +127,10 @@ class ProviderBase:
         self.owners: dict[Membership, Socket] = {}
         """The socket that stands for a membership: P, A, or an L that joins."""
         self.blocked: dict[int, Blocked] = {}
+        self.polls: dict[int, Callable[[], Ready]] = {}
+        """How each waiting WSPSelect looks, by token."""
+        self.deadlines: Agenda[int] = Agenda()
+        """When which waiting call ends for want of anything else, by token."""
         self.in_condition = False
         """Whether a condition function runs; no other call is allowed meanwhile."""
         self._last_handle = 0
@@ -153,10 +192,23 @@ class ProviderBase:
         return self._last_handle
 
     def signal(self, socket: Socket, wanted: bool) -> None:
-        """Set the event object of a socket, if an occurrence asks for it (W86)."""
-        if wanted and socket.record.event_object is not None:
+        """Set the event object of a socket, if an occurrence asks for it (W86), or post (W100)."""
+        if wanted and socket.record.window is not None:
+            to = socket.record.window
+            self.messages.setdefault(to.window, deque()).extend(
+                WindowMessage(to.window, to.message, socket.handle, event, code)
+                for event, code in self.hand_out(socket)
+            )
+        elif wanted and socket.record.event_object is not None:
             self.signalled.add(socket.record.event_object)
             self.signallers.setdefault(socket.record.event_object, {})[socket.handle] = None
+
+    def hand_out(self, socket: Socket) -> list[tuple[NetworkEvent, WsaError]]:
+        """Take the nominated events out of the record of a socket, for its application."""
+        found = socket.record.enumerate()
+        if (NetworkEvent.FD_CONNECT, WsaError.SUCCESS) in found:
+            socket.untold = False
+        return found
 
     def unmark(self, socket: Socket) -> None:
         """Forget that a socket has set its event object; the object itself stays as it is."""
@@ -174,11 +226,15 @@ class ProviderBase:
     # Blocking calls ---------------------------------------------------------------------------
 
     def block(
-        self, call: str, socket: Socket, retry: Callable[[float], Value | None] | None = None
+        self,
+        call: str,
+        socket: Socket | None,
+        retry: Callable[[float], Value | None] | None = None,
     ) -> Blocked:
-        """Note that a call waits."""
+        """Note that a call waits, on a socket or (WSPSelect) on none in particular."""
         self._last_token += 1
-        waiting = Blocked(self._last_token, call, socket.handle, retry)
+        handle = NO_SOCKET if socket is None else socket.handle
+        waiting = Blocked(self._last_token, call, handle, retry)
         self.blocked[waiting.token] = waiting
         return waiting
 
@@ -202,11 +258,28 @@ class ProviderBase:
                     return
                 self.finish(waiting, value)
 
+    def expire_waiting(self, now_s: float) -> None:
+        """End the waiting calls whose time is over."""
+        for token in self.deadlines.due(now_s):
+            waiting = self.blocked[token]
+            assert waiting.give_up is not None
+            try:
+                value = waiting.give_up()
+            except SocketError as error:
+                self.finish(waiting, error=error)
+            else:
+                self.finish(waiting, value)
+
+    def look_again(self) -> None:
+        """Let calls that wait for any of several sockets look at them again."""
+
     def finish(
         self, waiting: Blocked, value: Value | None = None, error: SocketError | None = None
     ) -> None:
         """Complete a waiting call."""
         del self.blocked[waiting.token]
+        self.deadlines.note(waiting.token, None)
+        self.polls.pop(waiting.token, None)
         self.completions.append(Completion(waiting.token, value, error))
 
     def finish_all(self, socket: Socket, call: str | None, outcome: Value | SocketError) -> int:

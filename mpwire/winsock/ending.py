@@ -83,6 +83,7 @@ class Ending(Reactions):
         self.unmark(socket)
         endpoint = socket.endpoint
         if endpoint is None:
+            self.look_again()
             return
         aborted = SocketError(WsaError.WSA_OPERATION_ABORTED, "the socket was closed")
         if socket.pending is not None:
@@ -108,8 +109,8 @@ class Ending(Reactions):
         if waiting is None:
             return
         error = SocketError(WsaError.WSAEINTR, f"{waiting.call} was cancelled")
-        socket = self.sockets[waiting.handle]
-        if socket.pending is not None and waiting.call == "join_leaf":
+        socket = self.sockets.get(waiting.handle)
+        if waiting.call == "join_leaf" and socket is not None:
             endpoint = self.bind_implicitly(socket)
             self._withdraw(socket, endpoint, error, now_s)
             self.collect(endpoint, now_s)

@@ -342,6 +342,7 @@ class Joining(Reactions):
         """Make the P or A that stands for a membership; data given to it waits for CONFIRM."""
         accepted = self._new_leaf(socket)
         accepted.membership = membership
+        socket.untold = False
         if endpoint.session is None:
             accepted.join_flag = FLAG_OF_DIRECTION[membership.leaf_dir]
         self.owners[membership] = accepted

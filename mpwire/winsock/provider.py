@@ -9,10 +9,11 @@ result; its outcome is a `Completion` with the same token later.
 """
 
 from mpwire.core.address import Address
-from mpwire.vocabulary import JoinFlag, NetworkEvent, SocketFlag, WsaError
+from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.ending import Ending
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.joining import Joining
+from mpwire.winsock.polling import Polling
 from mpwire.winsock.protocols import (
     C_FLAGS,
     D_FLAGS,
@@ -21,12 +22,12 @@ from mpwire.winsock.protocols import (
     ProtocolEntry,
     entry_of,
 )
+from mpwire.winsock.selecting import Selecting
 from mpwire.winsock.sockets import Role, Socket
-from mpwire.winsock.transfer import Transfer
 from mpwire.winsock.transport import canonical
 
 
-class Provider(Joining, Transfer, Ending):
+class Provider(Joining, Polling, Ending, Selecting):
     """Hold the sockets of one process and offer every call on them."""
 
     # Life of a socket -------------------------------------------------------------------------
@@ -122,43 +123,6 @@ class Provider(Joining, Transfer, Ending):
         """Return what the acceptor handed back; valid once the join has succeeded (W16)."""
         return self.find(handle).callee_data
 
-    # Network events ---------------------------------------------------------------------------
-
-    def event_select(
-        self, handle: int, event_object: int | None, events: NetworkEvent, now_s: float
-    ) -> None:
-        """Nominate network events and the event object they set; makes the socket nonblocking.
-
-        Replaces the older selection (W91). What is recorded, or true by now, signals at once (W97).
-
-        Raises:
-            SocketError: WSAEINVAL on a socket that awaits completion (D8).
-        """
-        socket = self.find(handle)
-        if socket.is_unusable_handle:
-            raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
-        socket.blocking = False
-        self.unmark(socket)
-        selected = event_object if events else None
-        self.signal(socket, socket.record.select(events, selected))
-        if socket.endpoint is not None:
-            self.collect(socket.endpoint, now_s)
-
-    def enum_network_events(
-        self, handle: int, event_object: int | None = None
-    ) -> list[tuple[NetworkEvent, WsaError]]:
-        """Hand out and clear the record, and reset the event object if one is named (W87)."""
-        socket = self.find(handle)
-        if event_object is not None:
-            self.signalled.discard(event_object)
-        self.unmark(socket)
-        return socket.record.enumerate()
-
-    def take_signal(self, event_object: int) -> list[int]:
-        """Reset an event object and return the sockets that have set it, to be enumerated."""
-        self.signalled.discard(event_object)
-        return sorted(self.signallers.pop(event_object, ()))
-
     # Being driven -----------------------------------------------------------------------------
 
     def receive_untrusted(
@@ -181,7 +145,8 @@ class Provider(Joining, Transfer, Ending):
 
     def next_timer_s(self) -> float | None:
         """Return when `expire_timers` has something to do next."""
-        return self.agenda.next_s()
+        times_s = (self.agenda.next_s(), self.deadlines.next_s())
+        return min((time_s for time_s in times_s if time_s is not None), default=None)
 
     def expire_timers(self, now_s: float) -> None:
         """Let every timer expire that is due."""
@@ -189,3 +154,4 @@ class Provider(Joining, Transfer, Ending):
             endpoint = self.endpoints[local]
             endpoint.expire_timers(now_s)
             self.collect(endpoint, now_s)
+        self.expire_waiting(now_s)

@@ -15,7 +15,7 @@ from mpwire.vocabulary import WsaError
 from mpwire.winsock.base import ProviderBase
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.record import FD_ACCEPT, FD_CLOSE, FD_CONNECT, FD_READ, FD_WRITE
-from mpwire.winsock.sockets import Socket
+from mpwire.winsock.sockets import Role, Socket
 
 
 class Reactions(ProviderBase):
@@ -38,6 +38,7 @@ class Reactions(ProviderBase):
             del self.endpoints[endpoint.local]
             self.agenda.note(endpoint.local, None)
             self.transport.release(endpoint.local)
+        self.look_again()
 
     def _react(
         self, endpoint: Endpoint, membership: Membership, report: Report, now_s: float
@@ -61,6 +62,7 @@ class Reactions(ProviderBase):
     ) -> None:
         """Complete a join at either end: FD_CONNECT on the original, FD_WRITE where data goes."""
         session = endpoint.session
+        is_first = session is not None and not session.members
         if session is not None:
             session.note_joined(membership)
         socket = self.owners.get(membership)
@@ -73,8 +75,10 @@ class Reactions(ProviderBase):
             self._release_join(endpoint, original)
             original.callee_data = callee_data[: original.callee_capacity]
             original.join_flag = original.asked_flag
+            original.untold |= original.role is Role.LEAF or is_first
             self.occur(original, FD_CONNECT)
-            self.finish_all(original, "join_leaf", socket.handle)
+            if self.finish_all(original, "join_leaf", socket.handle):
+                original.untold = False
         carrier = original if session is not None else socket
         if membership.may_send and carrier.may_ever_send:
             self.occur(carrier, FD_WRITE)

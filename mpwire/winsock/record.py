@@ -41,6 +41,16 @@ __all__ = [
 ]
 
 
+@dataclass(slots=True, frozen=True)
+class Window:
+    """Where WSPAsyncSelect sends its messages."""
+
+    window: int
+    """Handle of the window."""
+    message: int
+    """Number of the message (wMsg)."""
+
+
 class Phase(Enum):
     """Where one event of one socket stands."""
 
@@ -67,6 +77,8 @@ class EventRecord:
     """The events nominated by WSPEventSelect."""
     event_object: int | None = None
     """The event object of the selection."""
+    window: Window | None = None
+    """Where messages go instead, if WSPAsyncSelect selected."""
     phases: dict[NetworkEvent, Phase] = field(
         default_factory=lambda: {
             event: Phase.REPORTED if row.asked_for else Phase.IDLE
@@ -77,7 +89,7 @@ class EventRecord:
 
     def inherited(self) -> "EventRecord":
         """Return the record of a socket that inherits this selection (W13, W47)."""
-        return EventRecord(self.mask, self.event_object)
+        return EventRecord(self.mask, self.event_object, self.window)
 
     def occur(self, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> bool:
         """Record that something new happened; return whether the event object is to be set."""
@@ -112,12 +124,18 @@ class EventRecord:
             else:
                 self.reenable(event)
 
-    def select(self, mask: NetworkEvent, event_object: int | None) -> bool:
-        """Replace the selection (W91); return whether a nominated event is already recorded."""
-        self.mask, self.event_object = mask, event_object
+    def select(
+        self, mask: NetworkEvent, event_object: int | None, window: Window | None = None
+    ) -> bool:
+        """Replace the selection (W91); return whether a nominated event is already recorded.
+
+        What was reported and still holds is said again by a message, but not by an event object,
+        which hears of new arrivals only (D7).
+        """
+        self.mask, self.event_object, self.window = mask, event_object, window
         for event, phase in self.phases.items():
-            if phase is Phase.REPORTED and CONTRACT[event].level:
-                self.phases[event] = Phase.AWAITING
+            if phase in {Phase.REPORTED, Phase.AWAITING} and CONTRACT[event].level:
+                self.phases[event] = Phase.IDLE if window else Phase.AWAITING
         return any(mask & event for event in self.recorded())
 
     def recorded(self) -> list[NetworkEvent]:

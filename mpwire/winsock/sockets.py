@@ -45,6 +45,8 @@ class Socket:
     """The socket an outstanding join of this one returned: a P, or L itself."""
     usable: bool = True
     """False while a join is outstanding that returned this socket (W24), and if it failed (D27)."""
+    untold: bool = False
+    """Whether a join has made it sendable and FD_CONNECT has not said so yet (W26)."""
     callee_data: bytes = b""
     queue: deque[bytes] = field(default_factory=deque)
     """Messages that wait for WSPRecv."""

@@ -6,7 +6,6 @@ from pathlib import Path
 SHOWN = re.compile(r"pytest\.mark\.w\(([\d, ]+)\)")
 REQUIRED = {*range(20, 52), *range(66, 70), *range(86, 99)}
 NOT_BUILT = {
-    26: "WSPSelect",
     96: "FD_QOS, FD_ROUTING_INTERFACE_CHANGE and FD_ADDRESS_LIST_CHANGE",
 }
 """Requirements that no test can show, because the call or the event does not exist here."""
