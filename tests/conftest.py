@@ -32,6 +32,21 @@ def carriers() -> dict[str, str]:
     return {name: str(reason) for name, reason in found.items()}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let a requirement be broken on purpose, to see which tests notice."""
+    parser.addoption("--break", action="append", default=[], metavar="W10", dest="broken")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Break the requirements that are named, until the session ends."""
+    for name in config.getoption("broken"):
+        from tests.conformance.patches import break_requirement
+
+        patch = pytest.MonkeyPatch()
+        config.add_cleanup(patch.undo)
+        break_requirement(int(name.removeprefix("W")), patch)
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """Skip what needs a lab where there can be none."""
     if item.get_closest_marker("lab") and (reason := carriers().get("lab")):

@@ -33,18 +33,23 @@ class Ending(Reactions):
             raise SocketError(WsaError.WSAENOPROTOOPT, "linger is off or 0 s here")
         socket.linger_s = linger_s
 
-    def shutdown(self, handle: int, how: ShutdownHow, now_s: float) -> None:
+    def shutdown(self, handle: int, how: int, now_s: float) -> None:
         """End one or both directions; ending the send side tells the peer (W69, W78, W79).
 
         Without half close, which is not negotiated, ending the send side of a member ends its
         membership; of R, its session (D5); of P, its leaf's membership (D40).
 
         Raises:
-            SocketError: WSAEINVAL against the join flags; WSAENOTCONN; WSAEOPNOTSUPP.
+            SocketError: WSAEINVAL no direction, or against the join flags; WSAENOTCONN;
+                WSAEOPNOTSUPP.
         """
         socket = self.find(handle)
         if socket.role is Role.PLAIN:
             raise SocketError(WsaError.WSAEOPNOTSUPP, "the socket has no multipoint flags")
+        try:
+            how = ShutdownHow(how)
+        except ValueError:
+            raise SocketError(WsaError.WSAEINVAL, f"{how} is no SD_ direction") from None
         if how is ShutdownHow.SEND and socket.join_flag is JoinFlag.RECEIVER_ONLY:
             raise SocketError(WsaError.WSAEINVAL, "the socket does not send")
         if how is ShutdownHow.RECEIVE and socket.join_flag is JoinFlag.SENDER_ONLY:

@@ -98,7 +98,7 @@ def test_closes_that_cross_end_once_at_both_ends(bus: Bus, party: Party) -> None
     assert party.events() == {"P1": CLOSED, "L1": CLOSED}
 
 
-@pytest.mark.w(38, 77)
+@pytest.mark.w(72, 77)
 def test_an_accepted_end_that_was_never_confirmed_is_aborted(bus: Bus) -> None:
     root, leaf = root_actor(bus), leaf_actor(bus, 1)
     leaf.join(root)

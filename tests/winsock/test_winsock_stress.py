@@ -28,7 +28,6 @@ def bus_of(network: str, seed: int, plan: TimerPlan | None = None) -> Bus:
     return Bus(seed, loss=loss, duplication=duplication, jitter_s=jitter_s, plan=plan)
 
 
-@pytest.mark.w(27, 29, 32, 37, 57, 58, 60, 77, 98)
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("seed", range(30))
 def test_whatever_sockets_do_both_ends_agree_in_the_end(network: str, seed: int) -> None:
@@ -68,7 +67,6 @@ def test_a_copied_world_goes_on_exactly_alike(seed: int) -> None:
     twin.check_nothing_left()
 
 
-@pytest.mark.w(56, 71, 73)
 @pytest.mark.parametrize("seed", range(20))
 def test_on_a_network_that_loses_nothing_every_message_comes_before_the_close(seed: int) -> None:
     bus = Bus(seed, duplication=0.3, jitter_s=0.5)
@@ -92,7 +90,6 @@ def test_on_a_network_that_loses_nothing_every_message_comes_before_the_close(se
     assert sorted(root.recv_all(), key=int) == sent
 
 
-@pytest.mark.w(37, 72)
 @pytest.mark.parametrize("network", NETWORKS)
 def test_faster_timers_change_nothing_but_the_time(network: str) -> None:
     world = World(bus_of(network, 3, TimerPlan().scaled(0.1)))

@@ -1,0 +1,283 @@
+"""Break W33 to W51: invitations, requests, and both on one socket."""
+
+from copy import copy
+
+from mpwire.core import Endpoint, Membership
+from mpwire.core.admission import Admission
+from mpwire.core.events import JoinFailed
+from mpwire.core.listener import Entry, Listener
+from mpwire.core.membership import ACTIONS
+from mpwire.core.table import State
+from mpwire.vocabulary import WsaError
+from mpwire.winsock import Accepted, Provider, SocketError
+from mpwire.winsock.record import FD_ACCEPT, FD_CONNECT, EventRecord
+from mpwire.winsock.sockets import Role, Socket
+from mpwire.wire.messages import JoinReq, Reject
+from mpwire.wire.registries import RejectReason
+from mpwire.wire.registries import Role as WireRole
+from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+
+BACKLOG = 5
+
+
+# E. The root invites --------------------------------------------------------------------------
+
+
+@breaks(33)
+def leaf_listens_as_soon_as_it_is_bound(patch: MonkeyPatch) -> None:
+    """A bound c_leaf can be invited without having called WSPListen."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> None:
+        original(self, handle, *others)
+        endpoint = self.sockets[handle].endpoint
+        if endpoint is not None and self.sockets[handle].role is Role.LEAF:
+            endpoint.listener = Listener(WireRole.C_ROOT, BACKLOG)
+
+    wrap(patch, Provider, "bind", wrong)
+
+
+def _mute(patch: MonkeyPatch, role: Role) -> None:
+    """Wake blocked calls but record no FD_ACCEPT on listeners of a role."""
+
+    def wrong(original: Original, self: Provider, endpoint: Endpoint, now_s: float) -> None:
+        owner = self.holders.get(endpoint.local)
+        if endpoint.listener is None or owner is None or owner.role is not role:
+            original(self, endpoint, now_s)
+            return
+        endpoint.listener.arrived = False
+        if endpoint.listener.indicates:
+            self.wake("accept", owner, now_s)
+
+    wrap(patch, Provider, "indicate_request", wrong)
+
+
+@breaks(34)
+def invitation_is_not_indicated(patch: MonkeyPatch) -> None:
+    """An invitation waits at L without FD_ACCEPT."""
+    _mute(patch, Role.LEAF)
+
+
+def _connect_at_once(patch: MonkeyPatch, role: Role) -> None:
+    """Record FD_CONNECT(0) as soon as a join of a role has been started."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, *others: object, **named: object
+    ) -> object:
+        value = original(self, handle, *others, **named)
+        socket = self.sockets[handle]
+        if socket.role is role and socket.pending is not None:
+            self.occur(socket, FD_CONNECT)
+        return value
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(35)
+def root_is_told_before_the_leaf_agrees(patch: MonkeyPatch) -> None:
+    """R gets FD_CONNECT(0) when its invitation leaves, not when the leaf has accepted."""
+    _connect_at_once(patch, Role.ROOT)
+
+
+def _mistake_refusal(patch: MonkeyPatch, *, of_invitation: bool) -> None:
+    """Tell a requester that was rejected that nobody answered."""
+    fail_rejected = ACTIONS["fail_rejected"]
+
+    def wrong(end: Membership, event: object, now_s: float) -> None:
+        assert isinstance(event, Reject)
+        if end.is_root is of_invitation and event.reason == RejectReason.APP_REFUSED:
+            end.enter(State.GONE)
+            end.report(JoinFailed(WsaError.WSAETIMEDOUT))
+        else:
+            fail_rejected(end, event, now_s)
+
+    patch.setitem(ACTIONS, "fail_rejected", wrong)
+
+
+@breaks(36)
+def refused_invitation_seems_unanswered(patch: MonkeyPatch) -> None:
+    """R gets FD_CONNECT(ETIMEDOUT) when the leaf's condition function rejects."""
+    _mistake_refusal(patch, of_invitation=True)
+
+
+@breaks(37)
+def unanswered_join_never_ends(patch: MonkeyPatch) -> None:
+    """A join that nobody answers stays outstanding for ever."""
+
+    def wrong(
+        original: Original, self: Provider, endpoint: object, end: Membership, code: WsaError
+    ) -> None:
+        if code is not WsaError.WSAETIMEDOUT:
+            original(self, endpoint, end, code)
+
+    wrap(patch, Provider, "_join_failed", wrong)
+
+
+@breaks(38)
+def listening_leaf_admits_anybody(patch: MonkeyPatch) -> None:
+    """A listening c_leaf queues requests that are no invitations."""
+
+    def wrong(
+        original: Original, self: Admission, request: JoinReq, *others: object
+    ) -> RejectReason | None:
+        reason: RejectReason | None = original(self, request, *others)
+        wrong_role = reason in {RejectReason.WRONG_ROLE, RejectReason.NO_SUCH_SESSION}
+        return None if wrong_role and self.endpoint.session is None else reason
+
+    wrap(patch, Admission, "_objection", wrong)
+
+
+# F. A leaf asks -------------------------------------------------------------------------------
+
+
+@breaks(39)
+def request_is_not_indicated(patch: MonkeyPatch) -> None:
+    """A leaf's request waits at R without FD_ACCEPT."""
+    _mute(patch, Role.ROOT)
+
+
+@breaks(40)
+def admitted_leaf_gives_no_p(patch: MonkeyPatch) -> None:
+    """What WSPAccept returns for R carries data like a leaf's end."""
+
+    def wrong(original: Original, self: Provider, *others: object) -> Accepted:
+        accepted: Accepted = original(self, *others)
+        self.sockets[accepted.socket].role = Role.INVITED
+        return accepted
+
+    wrap(patch, Provider, "_admit", wrong)
+
+
+@breaks(41)
+def leaf_is_told_before_it_is_admitted(patch: MonkeyPatch) -> None:
+    """L gets FD_CONNECT(0) when its request leaves, not when the root has accepted."""
+    _connect_at_once(patch, Role.LEAF)
+
+
+@breaks(42)
+def refused_leaf_seems_unanswered(patch: MonkeyPatch) -> None:
+    """L gets FD_CONNECT(ETIMEDOUT) when the root's condition function rejects."""
+    _mistake_refusal(patch, of_invitation=False)
+
+
+@breaks(43)
+def deferring_loses_the_request(patch: MonkeyPatch) -> None:
+    """A request that was deferred leaves the queue."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, entry: Entry, *others: object
+    ) -> object:
+        try:
+            return original(self, socket, entry, *others)
+        except SocketError as error:
+            if error.code is WsaError.WSATRY_AGAIN:
+                assert socket.endpoint is not None
+                assert socket.endpoint.listener is not None
+                socket.endpoint.listener.take(entry)
+            raise
+
+    wrap(patch, Provider, "_decide", wrong)
+
+
+@breaks(44)
+def deferring_re_enables(patch: MonkeyPatch) -> None:
+    """FD_ACCEPT goes on being indicated while the head of the queue is deferred."""
+
+    def indicates(listener: Listener) -> bool:
+        return any(entry.gone is None and not entry.parked for entry in listener.entries)
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        try:
+            return original(self, socket, *others)
+        except SocketError:
+            socket.record.reenable(FD_ACCEPT)
+            raise
+
+    patch.setattr(Listener, "indicates", property(indicates))
+    wrap(patch, Provider, "_decide", wrong)
+
+
+@breaks(45)
+def dead_request_vanishes(patch: MonkeyPatch) -> None:
+    """A request that ended leaves the queue, so that WSPAccept never learns of it."""
+
+    def wrong(_original: Original, self: Listener, membership: Membership, _code: object) -> None:
+        self.entries = [entry for entry in self.entries if entry.membership is not membership]
+
+    wrap(patch, Listener, "mark_gone", wrong)
+
+
+@breaks(46)
+def condition_sees_the_wrong_caller(patch: MonkeyPatch) -> None:
+    """The condition function gets the local address for the caller's, and the other way round."""
+
+    def wrong(original: Original, self: Provider, entry: Entry, condition: object) -> object:
+        request = copy(entry.membership)
+        request.peer, request.local = request.local, request.peer
+        return original(self, Entry(request), condition)
+
+    wrap(patch, Provider, "_ask", wrong)
+
+
+@breaks(47)
+def selection_is_not_inherited_by_accepting(patch: MonkeyPatch) -> None:
+    """The socket that WSPAccept returns starts without a selection."""
+
+    def wrong(original: Original, self: Provider, *others: object) -> Accepted:
+        accepted: Accepted = original(self, *others)
+        self.sockets[accepted.socket].record = EventRecord()
+        return accepted
+
+    wrap(patch, Provider, "_admit", wrong)
+
+
+@breaks(48)
+def who_does_not_listen_would_block(patch: MonkeyPatch) -> None:
+    """WSPAccept on a socket that does not listen fails with EWOULDBLOCK."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> object:
+        endpoint = self.find(handle).endpoint
+        if endpoint is None or endpoint.listener is None:
+            raise SocketError(WsaError.WSAEWOULDBLOCK, "no request waits")
+        return original(self, handle, *others)
+
+    wrap(patch, Provider, "accept", wrong)
+
+
+# G. Both on one socket ------------------------------------------------------------------------
+
+
+@breaks(49)
+def listening_root_cannot_invite(patch: MonkeyPatch) -> None:
+    """WSPJoinLeaf on a listening R fails with EINVAL, as WSPConnect on a listener does."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        if socket.endpoint is not None and socket.endpoint.listener is not None:
+            raise SocketError(WsaError.WSAEINVAL, "the socket listens")
+        return original(self, socket, *others)
+
+    wrap(patch, Provider, "_check_join", wrong)
+
+
+@breaks(50)
+def listening_root_cannot_send(patch: MonkeyPatch) -> None:
+    """WSPSend on a listening R fails with EOPNOTSUPP."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> object:
+        endpoint = self.find(handle).endpoint
+        if endpoint is not None and endpoint.listener is not None:
+            raise SocketError(WsaError.WSAEOPNOTSUPP, "the socket listens")
+        return original(self, handle, *others)
+
+    wrap(patch, Provider, "send", wrong)
+
+
+@breaks(51)
+def invitation_holds_up_requests(patch: MonkeyPatch) -> None:
+    """WSPAccept on R finds nothing while an invitation of R is outstanding."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> object:
+        if self.find(handle).pending is not None:
+            raise SocketError(WsaError.WSAEWOULDBLOCK, "an invitation is outstanding")
+        return original(self, handle, *others)
+
+    wrap(patch, Provider, "accept", wrong)

@@ -1,0 +1,107 @@
+"""Break W52 to W65: nonrooted control planes and the data planes."""
+
+from dataclasses import replace
+from typing import Any
+
+from mpwire.core import Endpoint, Membership
+from mpwire.core.session import Session
+from mpwire.winsock import Provider, provider
+from mpwire.winsock.protocols import ProtocolEntry
+from mpwire.winsock.record import FD_READ
+from mpwire.winsock.sockets import Role, Socket
+from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+
+# I. Data plane --------------------------------------------------------------------------------
+
+
+@breaks(56)
+def newest_leaf_gets_nothing(patch: MonkeyPatch) -> None:
+    """What R sends goes to every leaf but the one that joined last."""
+
+    def wrong(original: Original, self: Session) -> list[Membership]:
+        found: list[Membership] = original(self)
+        return found[:-1] if len(found) > 1 else found
+
+    wrap(patch, Session, "receivers", wrong)
+
+
+def _on_data_at_the_root(patch: MonkeyPatch, wrong: Original) -> None:
+    """Replace what R does with data of a leaf."""
+
+    def replacement(
+        original: Original, self: Provider, endpoint: Endpoint, end: Membership, *others: object
+    ) -> None:
+        if endpoint.session is None:
+            original(self, endpoint, end, *others)
+        else:
+            wrong(original, self, endpoint, end, *others)
+
+    wrap(patch, Provider, "_data_received", replacement)
+
+
+@breaks(57)
+def root_hears_its_first_leaf_only(patch: MonkeyPatch) -> None:
+    """What any leaf but the first one sends to R is thrown away."""
+
+    def wrong(
+        original: Original, self: Provider, endpoint: Endpoint, end: Membership, *others: object
+    ) -> None:
+        assert endpoint.session is not None
+        if end is next(iter(endpoint.session.members.values())):
+            original(self, endpoint, end, *others)
+
+    _on_data_at_the_root(patch, wrong)
+
+
+@breaks(58)
+def leaves_hear_each_other(patch: MonkeyPatch) -> None:
+    """R passes on what a leaf sends on a rooted data plane to all leaves."""
+
+    def wrong(
+        original: Original,
+        self: Provider,
+        endpoint: Endpoint,
+        end: Membership,
+        *others: Any,  # noqa: ANN401 - payload and time
+    ) -> None:
+        original(self, endpoint, end, *others)
+        payload, now_s = others
+        self.send(self.holders[endpoint.local].handle, payload, now_s)
+
+    _on_data_at_the_root(patch, wrong)
+
+
+@breaks(60)
+def group_data_shows_on_p(patch: MonkeyPatch) -> None:
+    """P gets FD_READ when its leaf sends to the group."""
+
+    def wrong(
+        original: Original, self: Provider, endpoint: Endpoint, end: Membership, *others: object
+    ) -> None:
+        original(self, endpoint, end, *others)
+        if end in self.owners:
+            self.occur(self.owners[end], FD_READ)
+
+    _on_data_at_the_root(patch, wrong)
+
+
+@breaks(62)
+def direction_is_not_enforced(patch: MonkeyPatch) -> None:
+    """A receiver-only socket may send, and a sender-only socket may receive."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> None:
+        if socket.role in {Role.ROOT_LEAF, Role.PLAIN}:
+            original(self, socket, *others)
+
+    wrap(patch, Provider, "_check_direction", wrong)
+
+
+@breaks(64)
+def one_way_is_two_way(patch: MonkeyPatch) -> None:
+    """On a one-way data plane leaves may send as well."""
+
+    def wrong(original: Original, *others: object) -> ProtocolEntry:
+        entry: ProtocolEntry = original(*others)
+        return replace(entry, one_way=False)
+
+    wrap(patch, provider, "entry_of", wrong)

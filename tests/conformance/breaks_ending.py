@@ -1,0 +1,218 @@
+"""Break W66 to W85: leaving, dismantling, aborting."""
+
+from mpwire.vocabulary import ShutdownHow, WsaError
+from mpwire.winsock import Provider, SocketError
+from mpwire.winsock.record import FD_CLOSE, FD_READ, EventRecord, Phase
+from mpwire.winsock.sockets import Role, Socket
+from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+
+GRACEFUL = WsaError.SUCCESS
+
+
+def _on_close_seen(patch: MonkeyPatch, wrong: Original) -> None:
+    """Replace what happens on a socket whose membership has ended."""
+    wrap(patch, Provider, "_close_seen", wrong)
+
+
+@breaks(66)
+def leaving_is_not_told(patch: MonkeyPatch) -> None:
+    """P stays silent when its leaf leaves."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, code: WsaError, now_s: float
+    ) -> None:
+        root_is_there = socket.parent is not None and not socket.parent.send_shut
+        if socket.role is Role.ROOT_LEAF and code is GRACEFUL and root_is_there:
+            socket.ended = code
+        else:
+            original(self, socket, code, now_s)
+
+    _on_close_seen(patch, wrong)
+
+
+@breaks(67)
+def closing_p_expels_nobody(patch: MonkeyPatch) -> None:
+    """Closing the P of a member frees the descriptor and nothing else."""
+
+    def wrong(original: Original, self: Provider, handle: int, now_s: float) -> None:
+        socket = self.find(handle)
+        if socket.role is Role.ROOT_LEAF and socket.is_joined:
+            del self.sockets[handle]
+        else:
+            original(self, handle, now_s)
+
+    wrap(patch, Provider, "close", wrong)
+
+
+@breaks(68)
+def dismantling_forgets_accepted_leaves(patch: MonkeyPatch) -> None:
+    """When R is closed, the P of a leaf that had asked gets no FD_CLOSE."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, code: WsaError, now_s: float
+    ) -> None:
+        root_is_gone = socket.parent is not None and socket.parent.handle not in self.sockets
+        asked = socket.membership is not None and not socket.membership.initiator
+        if socket.role is Role.ROOT_LEAF and root_is_gone and asked:
+            socket.ended = code
+        else:
+            original(self, socket, code, now_s)
+
+    _on_close_seen(patch, wrong)
+
+
+@breaks(69)
+def shutdown_frees_the_root(patch: MonkeyPatch) -> None:
+    """Shutting R down gives its descriptor back."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> None:
+        socket = self.find(handle)
+        original(self, handle, *others)
+        if socket.role is Role.ROOT and socket.send_shut:
+            del self.sockets[handle]
+
+    wrap(patch, Provider, "shutdown", wrong)
+
+
+@breaks(70)
+def leaves_go_on_without_the_root(patch: MonkeyPatch) -> None:
+    """A leaf may go on sending when its session has ended."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, payload: bytes, *others: object
+    ) -> object:
+        if self.find(handle).ended is not None:
+            return len(payload)
+        return original(self, handle, payload, *others)
+
+    wrap(patch, Provider, "send", wrong)
+
+
+@breaks(72)
+def every_end_is_graceful(patch: MonkeyPatch) -> None:
+    """FD_CLOSE carries 0 also after a reset or a time-out."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, _code: WsaError, now_s: float
+    ) -> None:
+        original(self, socket, GRACEFUL, now_s)
+
+    _on_close_seen(patch, wrong)
+
+
+@breaks(73)
+def close_does_not_wait_for_the_reader(patch: MonkeyPatch) -> None:
+    """FD_CLOSE(0) is recorded while received data is unread."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, code: WsaError, now_s: float
+    ) -> None:
+        original(self, socket, code, now_s)
+        self.occur(socket, FD_CLOSE, code)
+
+    _on_close_seen(patch, wrong)
+
+
+@breaks(74)
+def end_looks_like_data(patch: MonkeyPatch) -> None:
+    """Reading the last message before the end records FD_READ once more."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, now_s: float) -> object:
+        message = original(self, socket, now_s)
+        if socket.ended is not None and not socket.queue:
+            self.occur(socket, FD_READ)
+        return message
+
+    wrap(patch, Provider, "_take", wrong)
+
+
+@breaks(75)
+def receive_would_block_for_ever(patch: MonkeyPatch) -> None:
+    """A receive after the end finds nothing yet, as if something could still come."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, now_s: float) -> object:
+        over = socket.ended is not None and not socket.queue
+        return None if over else original(self, socket, now_s)
+
+    wrap(patch, Provider, "_take", wrong)
+
+
+@breaks(76)
+def closed_socket_signals(patch: MonkeyPatch) -> None:
+    """The event object of a socket that was closed is set when its membership ends."""
+
+    def close(original: Original, self: Provider, handle: int, now_s: float) -> None:
+        socket = self.find(handle)
+        original(self, handle, now_s)
+        if socket.membership is not None:
+            self.owners[socket.membership] = socket
+
+    def occur(original: Original, self: Provider, socket: Socket, *others: object) -> None:
+        original(self, socket, *others)
+        self.signal(socket, socket.handle not in self.sockets)
+
+    wrap(patch, Provider, "close", close)
+    wrap(patch, Provider, "occur", occur)
+
+
+@breaks(77)
+def close_is_told_again_and_again(patch: MonkeyPatch) -> None:
+    """FD_CLOSE stays in the record when it is enumerated."""
+
+    def wrong(original: Original, self: EventRecord) -> object:
+        closed = self.phases[FD_CLOSE]
+        found = original(self)
+        if closed is Phase.RECORDED:
+            self.phases[FD_CLOSE] = closed
+        return found
+
+    wrap(patch, EventRecord, "enumerate", wrong)
+
+
+@breaks(78)
+def peer_is_told_of_sd_receive(patch: MonkeyPatch) -> None:
+    """Shutting down the receiving side ends the membership."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, how: ShutdownHow, now_s: float
+    ) -> None:
+        original(self, handle, how, now_s)
+        if how is ShutdownHow.RECEIVE:
+            original(self, handle, ShutdownHow.SEND, now_s)
+
+    wrap(patch, Provider, "shutdown", wrong)
+
+
+@breaks(79)
+def shut_side_looks_unconnected(patch: MonkeyPatch) -> None:
+    """Sending after SD_SEND fails with ENOTCONN."""
+
+    def wrong(original: Original, self: Provider, *others: object) -> object:
+        try:
+            return original(self, *others)
+        except SocketError as error:
+            if error.code is WsaError.WSAESHUTDOWN:
+                raise SocketError(WsaError.WSAENOTCONN, error.reason) from None
+            raise
+
+    wrap(patch, Provider, "send", wrong)
+
+
+@breaks(82)
+def linger_0_is_graceful(patch: MonkeyPatch) -> None:
+    """SO_LINGER with 0 s is accepted and ignored."""
+    wrap(patch, Provider, "set_linger", lambda *_: None)
+
+
+@breaks(83)
+def pending_calls_outlive_the_socket(patch: MonkeyPatch) -> None:
+    """Closing a socket leaves the calls that wait on it waiting."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, call: str | None, outcome: object
+    ) -> object:
+        code = outcome.code if isinstance(outcome, SocketError) else None
+        aborted = code is WsaError.WSA_OPERATION_ABORTED
+        return 0 if aborted else original(self, socket, call, outcome)
+
+    wrap(patch, Provider, "finish_all", wrong)

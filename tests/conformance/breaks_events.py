@@ -1,0 +1,181 @@
+"""Break W86 to W104: the event record, listening, select and errors."""
+
+from typing import Any
+
+from mpwire.vocabulary import NetworkEvent, WsaError
+from mpwire.winsock import Provider, SocketError
+from mpwire.winsock.record import CONTRACT, FD_ACCEPT, FD_CONNECT, FD_WRITE, EventRecord, Phase
+from mpwire.winsock.sockets import Socket
+from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+
+# K. Events ------------------------------------------------------------------------------------
+
+
+@breaks(86)
+def event_object_is_never_set(patch: MonkeyPatch) -> None:
+    """Events are recorded, but nobody is woken."""
+    wrap(patch, Provider, "signal", lambda *_: None)
+
+
+@breaks(87)
+def enumerating_leaves_the_object_set(patch: MonkeyPatch) -> None:
+    """WSPEnumNetworkEvents does not reset the event object that it is given."""
+
+    def wrong(original: Original, self: Provider, handle: int, *_: object) -> object:
+        return original(self, handle)
+
+    wrap(patch, Provider, "enum_network_events", wrong)
+
+
+@breaks(88)
+def enumerating_resets_the_object_unasked(patch: MonkeyPatch) -> None:
+    """WSPEnumNetworkEvents resets the event object of the socket when it is given none."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, event_object: int | None = None
+    ) -> object:
+        return original(self, handle, event_object or self.find(handle).record.event_object)
+
+    wrap(patch, Provider, "enum_network_events", wrong)
+
+
+@breaks(89)
+def every_nominated_event_gets_a_code(patch: MonkeyPatch) -> None:
+    """WSPEnumNetworkEvents writes a code for every event that is nominated."""
+
+    def wrong(original: Original, self: EventRecord) -> object:
+        found = dict(original(self))
+        return [(event, found.get(event, WsaError.SUCCESS)) for event in CONTRACT]
+
+    wrap(patch, EventRecord, "enumerate", wrong)
+
+
+@breaks(90)
+def events_nobody_nominated_are_reported(patch: MonkeyPatch) -> None:
+    """WSPEnumNetworkEvents hands out everything that was recorded."""
+
+    def wrong(original: Original, self: EventRecord) -> object:
+        mask, self.mask = self.mask, NetworkEvent(0b111111)
+        found = original(self)
+        self.mask = mask
+        return found
+
+    wrap(patch, EventRecord, "enumerate", wrong)
+
+
+@breaks(91)
+def selections_add_up(patch: MonkeyPatch) -> None:
+    """A new selection keeps what the older one nominated."""
+
+    def wrong(
+        original: Original, self: EventRecord, mask: NetworkEvent, event_object: int | None
+    ) -> object:
+        return original(self, self.mask | mask, event_object or self.event_object)
+
+    wrap(patch, EventRecord, "select", wrong)
+
+
+@breaks(92)
+def reported_events_do_not_stay_quiet(patch: MonkeyPatch) -> None:
+    """An event that was enumerated is recorded again without its re-enabling call."""
+
+    def wrong(original: Original, self: EventRecord, event: NetworkEvent, *code: object) -> object:
+        if self.phases[event] is Phase.REPORTED:
+            self.phases[event] = Phase.IDLE
+        return original(self, event, *code)
+
+    wrap(patch, EventRecord, "occur", wrong)
+
+
+@breaks(93)
+def rejecting_does_not_re_enable(patch: MonkeyPatch) -> None:
+    """WSPAccept re-enables FD_ACCEPT only when it succeeds."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        phase = socket.record.phases[FD_ACCEPT]
+        try:
+            return original(self, socket, *others)
+        except SocketError:
+            socket.record.phases[FD_ACCEPT] = phase
+            raise
+
+    wrap(patch, Provider, "_accept_head", wrong)
+
+
+@breaks(94)
+def level_is_taken_for_edge(patch: MonkeyPatch) -> None:
+    """What still holds after the re-enabling call is not recorded again."""
+    wrap(patch, EventRecord, "still_holds", lambda *_: False)
+
+
+@breaks(95)
+def every_send_tells_of_room(patch: MonkeyPatch) -> None:
+    """FD_WRITE is recorded after each successful send."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> object:
+        value = original(self, handle, *others)
+        socket = self.sockets[handle]
+        socket.record.reenable(FD_WRITE)
+        self.occur(socket, FD_WRITE)
+        return value
+
+    wrap(patch, Provider, "send", wrong)
+
+
+@breaks(97)
+def selection_waits_for_something_new(patch: MonkeyPatch) -> None:
+    """A selection is not told of what has been recorded already."""
+
+    def wrong(original: Original, self: EventRecord, *others: object) -> bool:
+        original(self, *others)
+        return False
+
+    wrap(patch, EventRecord, "select", wrong)
+
+
+@breaks(98)
+def events_carry_codes_of_calls(patch: MonkeyPatch) -> None:
+    """FD_CONNECT may carry EALREADY."""
+    row = CONTRACT[FD_CONNECT]
+    wider: Any = row._replace(codes=(*row.codes, WsaError.WSAEALREADY))
+    patch.setitem(CONTRACT, FD_CONNECT, wider)
+
+
+# L. Listening, select, errors -----------------------------------------------------------------
+
+
+@breaks(101)
+def listening_binds(patch: MonkeyPatch) -> None:
+    """WSPListen binds a socket that has no name instead of failing with EINVAL."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> None:
+        self.bind_implicitly(self.find(handle))
+        original(self, handle, *others)
+
+    wrap(patch, Provider, "listen", wrong)
+
+
+@breaks(103)
+def caller_data_that_is_too_long_is_a_message(patch: MonkeyPatch) -> None:
+    """WSPJoinLeaf fails with EMSGSIZE, which table 1M does not know, and not with EFAULT."""
+
+    def wrong(original: Original, *others: object, **named: object) -> object:
+        try:
+            return original(*others, **named)
+        except SocketError as error:
+            if error.code is WsaError.WSAEFAULT:
+                raise SocketError(WsaError.WSAEMSGSIZE, error.reason) from None
+            raise
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(104)
+def errors_are_not_kept(patch: MonkeyPatch) -> None:
+    """SO_ERROR is 0 also after a join that failed."""
+
+    def wrong(original: Original, self: Provider, handle: int) -> WsaError:
+        original(self, handle)
+        return WsaError.SUCCESS
+
+    wrap(patch, Provider, "socket_error", wrong)

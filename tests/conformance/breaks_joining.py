@@ -1,0 +1,303 @@
+"""Break W8 to W32: what holds for every join."""
+
+from mpwire.core.admission import Admission
+from mpwire.vocabulary import JoinFlag, NetworkEvent, WsaError
+from mpwire.winsock import Blocked, Provider, SocketError
+from mpwire.winsock.record import FD_CONNECT, EventRecord, Phase
+from mpwire.winsock.sockets import Role, Socket
+from mpwire.wire.messages import JoinReq
+from mpwire.wire.registries import Role as WireRole
+from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+
+RETRY_AFTER = {WsaError.WSAECONNREFUSED, WsaError.WSAENETUNREACH, WsaError.WSAETIMEDOUT}
+
+
+# B. What holds for every join -----------------------------------------------------------------
+
+
+@breaks(8)
+def join_answers_like_connect(patch: MonkeyPatch) -> None:
+    """WSPJoinLeaf returns 0 for success, as WSPConnect does, and not a descriptor."""
+
+    def wrong(original: Original, *others: object, **named: object) -> object:
+        value = original(*others, **named)
+        return value if isinstance(value, Blocked) else 0
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(9)
+def unbound_sockets_cannot_join(patch: MonkeyPatch) -> None:
+    """A join fails with EINVAL because its socket has no name yet."""
+
+    def wrong(original: Original, self: Provider, socket: Socket) -> object:
+        if socket.endpoint is None:
+            raise SocketError(WsaError.WSAEINVAL, "the socket is not bound")
+        return original(self, socket)
+
+    wrap(patch, Provider, "bind_implicitly", wrong)
+
+
+@breaks(10)
+def root_gets_itself_back(patch: MonkeyPatch) -> None:
+    """WSPJoinLeaf on R returns R."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, *others: object, **named: object
+    ) -> object:
+        value = original(self, handle, *others, **named)
+        is_root = self.sockets[handle].role is Role.ROOT
+        return handle if is_root and not isinstance(value, Blocked) else value
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(11)
+def leaf_gets_a_second_descriptor(patch: MonkeyPatch) -> None:
+    """WSPJoinLeaf on L returns another descriptor of the same socket."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, *others: object, **named: object
+    ) -> object:
+        value = original(self, handle, *others, **named)
+        if value == handle:
+            value = self.new_handle()
+            self.sockets[value] = self.sockets[handle]
+        return value
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(12)
+def leaf_admits_to_the_session_of_its_root(patch: MonkeyPatch) -> None:
+    """A c_leaf that listens takes the requests of other leaves, as if it were the root."""
+
+    def wrong(original: Original, self: Admission, request: JoinReq, *others: object) -> object:
+        asks_a_leaf = self.endpoint.session is None and request.role == WireRole.C_LEAF_TO_ROOT
+        return None if asks_a_leaf else original(self, request, *others)
+
+    wrap(patch, Admission, "_objection", wrong)
+
+
+@breaks(13)
+def selection_is_not_inherited_by_joining(patch: MonkeyPatch) -> None:
+    """The P that WSPJoinLeaf returns starts without a selection."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, *others: object, **named: object
+    ) -> object:
+        value = original(self, handle, *others, **named)
+        if isinstance(value, int) and value != handle:
+            self.sockets[value].record.select(NetworkEvent(0), None)
+        return value
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(14)
+def direction_is_always_both(patch: MonkeyPatch) -> None:
+    """JL_SENDER_ONLY and JL_RECEIVER_ONLY are taken for JL_BOTH."""
+
+    def wrong(original: Original, *others: object, flags: int = 4, **named: object) -> object:
+        flags = JoinFlag.BOTH if flags in {*JoinFlag} else flags
+        return original(*others, flags=flags, **named)
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(15)
+def caller_data_stays_at_home(patch: MonkeyPatch) -> None:
+    """Caller data is taken and never sent."""
+
+    def wrong(original: Original, *others: object, **named: object) -> object:
+        return original(*others, **{**named, "caller_data": None})
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(16)
+def callee_data_is_lost(patch: MonkeyPatch) -> None:
+    """What the condition function hands back never reaches the joiner's buffer."""
+    wrap(patch, Provider, "callee_data", lambda original, *others: original(*others)[:0])
+
+
+@breaks(18)
+def failure_spoils_the_socket(patch: MonkeyPatch) -> None:
+    """After a join that was refused or timed out the socket counts as connected."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        if socket.error in RETRY_AFTER:
+            raise SocketError(WsaError.WSAEISCONN, "the socket has tried once")
+        return original(self, socket, *others)
+
+    wrap(patch, Provider, "_check_join", wrong)
+
+
+@breaks(19)
+def broken_socket_joins_again(patch: MonkeyPatch) -> None:
+    """A leaf whose session has ended may join another with the same socket."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        if socket.ended is not None:
+            socket.ended, socket.membership = None, None
+        return original(self, socket, *others)
+
+    wrap(patch, Provider, "_check_join", wrong)
+
+
+# C. Blocking and nonblocking ------------------------------------------------------------------
+
+
+@breaks(20)
+def blocking_join_returns_early(patch: MonkeyPatch) -> None:
+    """A join on a blocking socket returns its descriptor before anybody has answered."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, *others: object, **named: object
+    ) -> object:
+        value = original(self, handle, *others, **named)
+        pending = self.sockets[handle].pending
+        return pending.handle if isinstance(value, Blocked) and pending else value
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(21)
+def started_join_would_block(patch: MonkeyPatch) -> None:
+    """A join that was started on a nonblocking socket fails with EWOULDBLOCK."""
+
+    def wrong(original: Original, *others: object, **named: object) -> object:
+        value = original(*others, **named)
+        if isinstance(value, int):
+            raise SocketError(WsaError.WSAEWOULDBLOCK, "the join has been started")
+        return value
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(22)
+def connect_on_the_new_socket(patch: MonkeyPatch) -> None:
+    """The end of R's join is told by FD_CONNECT on P, and not on R."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, event: NetworkEvent, *others: object
+    ) -> None:
+        children = [one for one in self.sockets.values() if one.parent is socket]
+        target = children[-1] if event is FD_CONNECT and children else socket
+        original(self, target, event, *others)
+
+    wrap(patch, Provider, "occur", wrong)
+
+
+@breaks(23)
+def failure_at_once_is_silent(patch: MonkeyPatch) -> None:
+    """A join that fails before anything was sent records no FD_CONNECT."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        handle = original(self, socket, *others)
+        socket.record.phases[FD_CONNECT] = Phase.IDLE
+        return handle
+
+    wrap(patch, Provider, "_fail_at_once", wrong)
+
+
+@breaks(24)
+def new_socket_is_usable_at_once(patch: MonkeyPatch) -> None:
+    """The P of a join that is outstanding can be used like any other."""
+
+    def wrong(original: Original, self: Provider, *others: object, **named: object) -> object:
+        value = original(self, *others, **named)
+        if isinstance(value, int):
+            self.sockets[value].usable = True
+        return value
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(25)
+def closing_does_not_cancel(patch: MonkeyPatch) -> None:
+    """Closing the P of a join that is outstanding frees the descriptor and nothing else."""
+
+    def wrong(original: Original, self: Provider, handle: int, now_s: float) -> None:
+        socket = self.find(handle)
+        if socket.parent is not None and socket.parent.pending is socket:
+            del self.sockets[handle]
+        else:
+            original(self, handle, now_s)
+
+    wrap(patch, Provider, "close", wrong)
+
+
+@breaks(27)
+def second_join_is_silent(patch: MonkeyPatch) -> None:
+    """FD_CONNECT is recorded for the first join of a socket only."""
+
+    def wrong(original: Original, self: EventRecord, call: str) -> None:
+        if call != "join_leaf":
+            original(self, call)
+
+    wrap(patch, EventRecord, "called", wrong)
+
+
+@breaks(28)
+def blocking_join_cannot_be_cancelled(patch: MonkeyPatch) -> None:
+    """WSPCancelBlockingCall is ignored; the join goes on waiting."""
+    wrap(patch, Provider, "cancel_blocking_call", lambda *_: None)
+
+
+# D. One request at a time ---------------------------------------------------------------------
+
+
+@breaks(29)
+def two_joins_outstanding(patch: MonkeyPatch) -> None:
+    """A second join may be started while the first is outstanding."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        membership = socket.membership
+        if socket.pending is not None:
+            socket.pending = socket.membership = None
+        try:
+            return original(self, socket, *others)
+        finally:
+            socket.membership = membership
+
+    wrap(patch, Provider, "_check_join", wrong)
+
+
+@breaks(30)
+def member_joins_again(patch: MonkeyPatch) -> None:
+    """A c_leaf that is a member may join another session."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        if socket.role is Role.LEAF and socket.pending is None:
+            socket.membership = None
+        return original(self, socket, *others)
+
+    wrap(patch, Provider, "_check_join", wrong)
+
+
+@breaks(31)
+def root_joins_once(patch: MonkeyPatch) -> None:
+    """A c_root with a member counts as connected: another join fails with EISCONN."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
+        session = socket.endpoint.session if socket.endpoint else None
+        if session is not None and session.members and socket.pending is None:
+            raise SocketError(WsaError.WSAEISCONN, "R has a member")
+        return original(self, socket, *others)
+
+    wrap(patch, Provider, "_check_join", wrong)
+
+
+@breaks(32)
+def failure_keeps_the_slot(patch: MonkeyPatch) -> None:
+    """A join that failed counts as outstanding for ever."""
+
+    def wrong(
+        original: Original, self: Provider, endpoint: object, socket: Socket, error: SocketError
+    ) -> None:
+        pending = socket.pending
+        original(self, endpoint, socket, error)
+        socket.pending = pending
+
+    wrap(patch, Provider, "give_up_join", wrong)

@@ -1,0 +1,74 @@
+"""The page of the requirements is right: what it calls verified is, and nothing else."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conformance import page
+from tests.conformance.patches import BREAKS, NOT_APPLICABLE, OPEN
+from tests.conformance.registry import MonkeyPatch, breaks, wrap
+from tests.conformance.requirements import read_requirements
+from tests.conformance.trial import Outcome
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_requirement_is_verified_and_the_page_says_so() -> None:
+    """Run the marked tests as they are and under the patches, and compare the page."""
+    command = [sys.executable, "-m", "tests.conformance", "--check"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_every_requirement_has_a_patch_or_a_reason() -> None:
+    numbers = [one.number for one in read_requirements()]
+    assert numbers == [*range(1, 105)]
+    assert {*BREAKS} | {*NOT_APPLICABLE} | OPEN == {*numbers}
+    assert not {*BREAKS} & {*NOT_APPLICABLE}
+    assert len(NOT_APPLICABLE) < 5
+    names = [one.name for one in BREAKS.values()]
+    assert len(names) == len({*names})
+
+
+def test_statuses_are_of_two_kinds() -> None:
+    """A row without proof is open, and a complaint unless it is declared so."""
+    one = read_requirements()[9]
+    proof = Outcome(tests=["a", "b"], red=["b"])
+    assert page.status_of(one, proof) == "verified"
+    assert page.complaints({10: proof}) == []
+    for outcome in (
+        Outcome(tests=["a"]),
+        Outcome(tests=["a"], red=["a"], failed=["a"]),
+        Outcome(tests=["a"], crashed=["a"]),
+        Outcome(),
+    ):
+        assert page.status_of(one, outcome) == "open"
+        assert len(page.complaints({10: outcome})) == 1
+
+
+def test_a_broken_requirement_is_noticed_from_the_command_line() -> None:
+    """Break one requirement by the option, and only the tests that watch it fail."""
+    command = [sys.executable, "-m", "pytest", "-q", "--break", "W10", "-p", "no:cacheprovider"]
+    tests = "tests/winsock/test_winsock_joining.py"
+    done = subprocess.run([*command, tests], cwd=ROOT, check=False, capture_output=True, text=True)
+    assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
+    assert "failed" in done.stdout
+    assert "error" not in done.stdout.splitlines()[-1]
+
+
+def test_a_requirement_is_broken_once() -> None:
+    with pytest.raises(ValueError, match="W10 is broken twice"):
+        breaks(10)(lambda _: None)
+
+
+def test_a_patch_is_undone() -> None:
+    class Product:
+        def answer(self, number: int) -> int:
+            return number
+
+    with MonkeyPatch.context() as patch:
+        wrap(patch, Product, "answer", lambda original, *others: original(*others) + 1)
+        assert Product().answer(1) == 2
+    assert Product().answer(1) == 1
