@@ -14,7 +14,7 @@ from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import ANY_ADDRESSES, Kind, Socket, SocketTable, endpoint_of
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Accept, Challenge, JoinReq, Message, Pending, Reject
+from mpwire.wire.messages import Abort, Accept, Challenge, JoinReq, Message, Pending, Reject
 from mpwire.wire.numbers import PendingState, RejectReason
 
 OUTCOMES_OF_A_JOIN = frozenset(
@@ -69,7 +69,7 @@ class Entry:
 
     attempt: Attempt
     arrival: Packet
-    """The copy whose cookie was good."""
+    """The copy whose cookie was good, or the end of the older membership that it waited for."""
     certain: bool
     """A PENDING(QUEUED) or ACCEPT proves that it was queued."""
     taken: Acceptance | None = None
@@ -181,28 +181,51 @@ def _queue(socket: Socket, attempts: list[Attempt]) -> Iterator[Entry]:
         if attempt.by_root != (socket.kind is not Kind.ROOT):
             continue
         proof = _proof(attempt)
-        arrival = _admitted(attempt, socket)
+        arrival = _admitted(attempt, socket, attempts)
         if arrival is not None and proof is not None:
             entries.append(Entry(attempt, arrival, proof))
     yield from sorted(entries, key=lambda entry: entry.arrival.number)
 
 
-def _admitted(attempt: Attempt, socket: Socket) -> Packet | None:
-    """Return the copy that was queued: the one that the first PENDING answers, if there is one.
+def _admitted(attempt: Attempt, socket: Socket, attempts: list[Attempt]) -> Packet | None:
+    """Return what queued a request: the copy that the first PENDING answers, if there is one.
 
-    An earlier copy with a good cookie may have met an invitation to the same address (R50).
+    An earlier copy with a good cookie may have met an invitation to the same address (R50). A
+    request that was answered PENDING(VERIFYING) waits for the end of the older membership.
     """
     good = [
         arrival
         for arrival in attempt.shelf.arrived(JoinReq)
         if socket.listens_at(arrival.position) and good_cookie(attempt, arrival, socket.host)
     ]
+    pendings = [read(pending, Pending) for pending in attempt.shelf.sent(Pending)]
+    if good and pendings and pendings[0].state == PendingState.VERIFYING:
+        verified = _older_end(attempt, attempts)
+        if verified is not None:
+            return verified
     for pending in attempt.shelf.sent(Pending):
-        answered = read(pending, Pending).attempt
-        for arrival in good:
-            if read(arrival, JoinReq).attempt == answered and arrival.number < pending.number:
+        message = read(pending, Pending)
+        for arrival in good if message.state != PendingState.VERIFYING else ():
+            if (
+                read(arrival, JoinReq).attempt == message.attempt
+                and arrival.number < pending.number
+            ):
                 return arrival
-    return good[0] if good else None
+    verifying = any(message.state == PendingState.VERIFYING for message in pendings)
+    return good[0] if good and not verifying else None
+
+
+def _older_end(attempt: Attempt, attempts: list[Attempt]) -> Packet | None:
+    """Return what ended an older membership of the same addresses while a request waited for it."""
+    for other in attempts:
+        membership = other.membership
+        if other is attempt or membership is None or other.leaf != attempt.initiator:
+            continue
+        root = membership.root
+        for packet in [*root.arrived(Abort), *root.sent(Abort)]:
+            if root.endpoint == attempt.responder and packet.number > attempt.first.number:
+                return packet
+    return None
 
 
 def _proof(attempt: Attempt) -> bool | None:

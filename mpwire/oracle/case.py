@@ -76,6 +76,14 @@ class Case:
         second = self.settled(host, first) if first is not None else None
         return second if second is not None else NEVER
 
+    def overdue(self, host: str | None, time_ns: float) -> Position:
+        """Return from where on a host has provably let a timer pass that was due at a time.
+
+        Whoever answers a barrier that was asked after that time has run since, and whoever then
+        answers another one has come round to its timers in between.
+        """
+        return self.silent_from(host, self.trace.moment(int(time_ns)))
+
     def unanswered(self) -> Iterator[Call]:
         """Yield the calls that must have been answered and were not.
 

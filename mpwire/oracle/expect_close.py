@@ -5,22 +5,29 @@ from dataclasses import dataclass
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
-from mpwire.oracle.inbox import complete_at, emptied_at
+from mpwire.oracle.inbox import complete_at, emptied_at, relays_complete_at
 from mpwire.oracle.judgement import Level
-from mpwire.oracle.membership import End
+from mpwire.oracle.membership import End, is_full
+from mpwire.oracle.serial import serial_before
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
+from mpwire.oracle.streams import inflows
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Accept, Cancel, Close, CloseAck, Probe
+from mpwire.wire.messages import Abort, Accept, Cancel, Close, CloseAck, Confirm, Probe, Sync
 from mpwire.wire.numbers import AbortReason, CloseAckFlag, CloseReason, HeaderFlag
 
+DRAIN_SHARE = 0.9
+"""T_DRAIN is no shorter than this share of what was announced."""
+DATA_LOST = 9
+"""Reason of the ABORT of a receiver whose missing data nobody can repair any more."""
 GIVING_UP = {
     int(AbortReason.PEER_DEAD): "EV18",
     int(AbortReason.NO_CONFIRM): "EV19",
     int(AbortReason.CLOSE_TIMEOUT): "EV19",
     int(AbortReason.LINGER0): "EV19",
     int(AbortReason.PROTOCOL): "EV19",
+    DATA_LOST: "EV19",
 }
 """Window rule of FD_CLOSE(WSAECONNABORTED) by the reason of the ABORT that left."""
 
@@ -39,15 +46,22 @@ class Ending:
     cause: str
     level: Level = Level.MUST
     settled: Position | None = None
+    """Where this side said itself that it gave up."""
+    done: Position | None = None
+    """From where a barrier proves that the event had to be reported, if later than `opens`."""
 
 
 def close_expectations(case: Case) -> Iterator[Expectation | None]:
     """Expect the FD_CLOSE of every handle whose membership ended, and the optional one of R."""
+    folded = {id(attempt.folded) for attempt in case.history.attempts}
     for end in case.ends():
         socket = case.socket_of(end)
         if socket is None:
             continue
-        for ending in _first(case, end, list(_endings(case, end, socket))):
+        endings = list(_endings(case, end, socket))
+        if not end.is_root and id(end.membership) in folded:
+            endings = _once_joined(end, endings)
+        for ending in _first(case, end, endings):
             if ending.opens == NEVER:
                 break
             yield expect(
@@ -60,11 +74,17 @@ def close_expectations(case: Case) -> Iterator[Expectation | None]:
                 level=ending.level,
                 frames=(ending.packet.number,),
                 cause=ending.cause,
-                settled=ending.settled,
+                settled=ending.settled if ending.done is None else ending.done,
             )
     for socket in case.sockets.all:
         if socket.kind is Kind.ROOT:
             yield _own_shutdown(case, socket)
+
+
+def _once_joined(end: End, endings: list[Ending]) -> list[Ending]:
+    """Leave out what ended a folded join before CONFIRM came: that is FD_CONNECT's matter."""
+    confirms = end.arrived(Confirm)
+    return [one for one in endings if confirms and one.at > confirms[0].position]
 
 
 def _first(case: Case, end: End, endings: list[Ending]) -> list[Ending]:
@@ -123,10 +143,14 @@ def _by_close(case: Case, end: End) -> Iterator[Ending]:
 
 
 def _by_acknowledgement(case: Case, end: End) -> Iterator[Ending]:
-    """A clean CLOSE_ACK for this side's own CLOSE arrived (EV16, EV27)."""
+    """A clean CLOSE_ACK for this side's own CLOSE arrived (EV16, EV27).
+
+    What ends one direction only ends nothing yet (W78).
+    """
+    own = {read(packet, Close).seq for packet in end.sent(Close) if is_full(packet)}
     for arrival in end.arrived(CloseAck):
         ack = read(arrival, CloseAck)
-        if ack.ack_flags & CloseAckFlag.DATA_MISSING:
+        if ack.ack_flags & CloseAckFlag.DATA_MISSING or ack.seq not in own:
             continue
         complete = complete_at(end, ack.final_seq, arrival.position)
         rule = "EV16" if end.is_root and _dismantling(end) else "EV27"
@@ -145,17 +169,41 @@ def _graceful(
     name = "CLOSE" if isinstance(arrival.message, Close) else "CLOSE_ACK"
     cause = f"{name} arrived in frame {arrival.number}"
     if complete is None:
-        lost = int(WsaError.WSAECONNABORTED) if end.membership.repair else 0
-        at = (arrival.number + 1, 0)
-        return Ending(at, arrival.position, lost, rule, arrival, cause, Level.MAY)
+        return _drained(case, end, arrival, rule, cause)
+    relays = relays_complete_at(end, complete)
     emptied = emptied_at(case, end)
-    level = Level.MUST
+    level = Level.MUST if relays is not None else Level.MAY
     if emptied is None:
         socket = case.socket_of(end)
         shutdowns = socket.shutdowns if socket is not None else []
         deaf = any(call.text("how") in ("RECEIVE", "BOTH") for call in shutdowns)
         emptied, level = ((0, 0), Level.MAY) if deaf else (NEVER, Level.MUST)
-    return Ending(complete, max(complete, emptied), 0, rule, arrival, cause, level)
+    opens = max(complete, emptied)
+    settled = max(opens, relays) if relays is not None else None
+    return Ending(complete, opens, 0, rule, arrival, cause, level, done=settled)
+
+
+def _drained(case: Case, end: End, arrival: Packet, rule: str, cause: str) -> Ending:
+    """Build the ending of a side whose data stayed incomplete: T_DRAIN passes first (EV19).
+
+    A session that repairs then says that it failed; one that does not has lost nothing it promised.
+    """
+    drain_ns = end.timers.drain_ms * 1_000_000
+    opens = case.trace.moment(arrival.time_ns + int(DRAIN_SHARE * drain_ns))
+    known = case.settled(end.host, case.trace.moment(arrival.time_ns + 2 * drain_ns))
+    code = 0
+    if end.membership.repair:
+        code, rule = int(WsaError.WSAECONNABORTED), "EV19"
+    return Ending(
+        (arrival.number + 1, 0),
+        max(opens, arrival.position),
+        code,
+        rule,
+        arrival,
+        f"{cause} and data before it never came",
+        Level.MUST if known is not None and code else Level.MAY,
+        done=known,
+    )
 
 
 def _by_reset(end: End, socket: Socket) -> Iterator[Ending]:
@@ -202,6 +250,8 @@ def _by_giving_up(end: End, socket: Socket) -> Iterator[Ending]:
             one.position for one in end.sent(Accept, Close, Probe) if one.number < packet.number
         ]
         opens = sorted(before)[-2:][0] if before else _begun(end)
+        if message.reason == DATA_LOST:
+            opens = min(lost_at(end), default=packet.position)
         if message.reason == AbortReason.LINGER0:
             if socket.parent is None or not socket.parent.closed < packet.position:
                 continue
@@ -216,3 +266,14 @@ def _by_giving_up(end: End, socket: Socket) -> Iterator[Ending]:
             settled=packet.position,
         )
         return
+
+
+def lost_at(end: End) -> list[Position]:
+    """List where this side was told that what it misses can no longer be repaired."""
+    return [
+        packet.position
+        for packet in end.arrived(Sync)
+        for inflow in (inflows(end)[read(packet, Sync).origin],)
+        for expected in (inflow.rcv_next(packet.position),)
+        if expected is not None and serial_before(expected, read(packet, Sync).trail_seq)
+    ]

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
-from mpwire.oracle.inbox import inbox, reads, receivers
+from mpwire.oracle.inbox import Deliverable, own_copies, readers, reads, receivers
 from mpwire.oracle.judgement import Level
+from mpwire.oracle.membership import End
+from mpwire.oracle.sockets import Socket
 
 
 def read_expectations(case: Case) -> Iterator[Expectation | None]:
@@ -15,8 +17,8 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
     application that reads message by message the n-th event is recorded when the n-th message is
     readable and the receive of the one before it was called, whichever comes later.
     """
-    for socket, ends in receivers(case).items():
-        given = inbox(case, ends)
+    group = receivers(case)
+    for socket, given in readers(case):
         taken = reads(socket)
         for place, item in enumerate(given):
             if place > len(taken):
@@ -31,11 +33,29 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
                 case,
                 socket,
                 "FD_READ",
-                rule="EV11",
+                rule="EV13" if item.private else "EV11",
                 opens=opens,
                 level=Level.MUST if item.certain and not waiting else Level.MAY,
-                frames=(item.packet.number,),
+                frames=item.frames,
                 taker=taker,
-                cause=f"DATA {item.seq} of origin {item.origin} in frame {item.packet.number}"
-                + (f", after {before} had read the one before" if before else ""),
+                cause=f"{item}" + (f", after {before} had read the one before" if before else ""),
             )
+        yield from _of_its_own(case, socket, given, group.get(socket, []))
+
+
+def _of_its_own(
+    case: Case, socket: Socket, given: list[Deliverable], ends: list[End]
+) -> Iterator[Expectation | None]:
+    """Allow FD_READ for a copy of its own message that was not read yet (W65)."""
+    if any(item.packet is None for item in given):
+        return
+    for item in own_copies(ends, socket):
+        yield expect(
+            case,
+            socket,
+            "FD_READ",
+            rule="EV11",
+            opens=item.released,
+            level=Level.MAY,
+            cause=f"{item}",
+        )

@@ -184,24 +184,32 @@ def _unanswered(case: Case, join: Join, attempt: Attempt, cancel: Packet) -> Exp
 
 
 def _folded_connect(case: Case, join: Join, membership: Membership) -> Expectation | None:
+    """Find what ended the invitation that a request was folded into, as the leaf saw it."""
     leaf = membership.leaf
-    for packet in sorted(
-        [*leaf.arrived(Confirm), *leaf.arrived(Cancel), *leaf.arrived(Abort)],
-        key=lambda one: one.number,
-    ):
-        good = isinstance(packet.message, Confirm)
-        return expect(
-            case,
-            join.socket,
-            "FD_CONNECT",
-            rule="EV4" if good else "EV5",
-            opens=packet.position,
-            code=0 if good else int(WsaError.WSAECONNREFUSED),
-            frames=(packet.number,),
-            cause=f"{type(packet.message).__name__.upper()} of the invitation that crossed "
-            f"arrived in frame {packet.number}",
-        )
-    return None
+    ends = [*leaf.arrived(Confirm), *leaf.arrived(Cancel), *leaf.arrived(Abort)]
+    ends += [p for p in leaf.sent(Abort) if read(p, Abort).reason == AbortReason.NO_CONFIRM]
+    if not ends:
+        return None
+    packet = min(ends, key=lambda one: one.number)
+    name, arrived = type(packet.message).__name__.upper(), packet.source != leaf.endpoint
+    code, rule, opens = int(WsaError.WSAECONNREFUSED), "EV5", packet.position
+    if isinstance(packet.message, Confirm):
+        code, rule = 0, "EV4"
+    elif not arrived:
+        code, rule = int(WsaError.WSAETIMEDOUT), "EV6"
+        opens = leaf.sent(Accept)[-2:][0].position
+    return expect(
+        case,
+        join.socket,
+        "FD_CONNECT",
+        rule=rule,
+        opens=opens,
+        code=code,
+        frames=(packet.number,),
+        cause=f"{name} of the invitation that crossed "
+        f"{'arrived' if arrived else 'left'} in frame {packet.number}",
+        settled=packet.position,
+    )
 
 
 def write_expectations(case: Case) -> Iterator[Expectation | None]:

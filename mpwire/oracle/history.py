@@ -9,7 +9,8 @@ What finds none is a stray.
 from collections.abc import Iterator
 
 from mpwire.oracle.membership import TO_INIT_TAG, Attempt, Membership
-from mpwire.oracle.trace import Endpoint, Packet, Trace
+from mpwire.oracle.shelf import Shelf
+from mpwire.oracle.trace import Endpoint, Packet, Trace, is_multicast
 from mpwire.wire.messages import (
     Accept,
     Announce,
@@ -35,6 +36,8 @@ class History:
         self.strays: list[Packet] = []
         """Decoded packets that belong to nothing known, in order."""
         self.announcements: list[Packet] = []
+        self.groups: dict[int, Shelf] = {}
+        """What was sent to groups, by Session ID; announcements are not among it."""
         for packet in trace.packets:
             if packet.message is not None:
                 self._sort(packet)
@@ -92,10 +95,14 @@ class History:
 
     def _sort(self, packet: Packet) -> None:
         message = packet.message
+        if message is None:
+            return
         if isinstance(message, JoinReq):
             self._attempt(message.init_tag, packet.source, packet.destination).shelf.put(packet)
         elif isinstance(message, Announce):
             self.announcements.append(packet)
+        elif is_multicast(packet.destination[0]):
+            self.groups.setdefault(message.session_id, Shelf()).put(packet)
         elif isinstance(message, TO_INIT_TAG):
             self._answer(packet, message)
         elif isinstance(message, Cancel):
@@ -154,6 +161,7 @@ class History:
                 membership.shelf.put(packet)
                 return
         membership = Membership(attempt, packet)
+        membership.group = self.groups.setdefault(membership.session_id, Shelf())
         for cancel in attempt.shelf.of(Cancel):
             membership.shelf.put(cancel)
         membership.shelf.put(packet)

@@ -1,5 +1,7 @@
-"""Which group data each socket was given to read, in which order, and what was read of it."""
+"""Which messages each socket was given to read, in which order, and what was read of them."""
 
+from bisect import bisect_left
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from mpwire.oracle.calls import Call
@@ -7,10 +9,11 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
-from mpwire.oracle.sockets import Kind, Socket
-from mpwire.oracle.trace import NEVER, Packet, Position
-from mpwire.wire.messages import Accept, Confirm, Data
-from mpwire.wire.numbers import LeafDirection
+from mpwire.oracle.sockets import Socket
+from mpwire.oracle.streams import Inflow, Limits, acknowledged, acks_of, inflows
+from mpwire.oracle.trace import NEVER, START, Packet, Position
+from mpwire.wire.messages import Accept, Ack, Confirm, Data, DataAck, Side, Sync
+from mpwire.wire.numbers import AckedType, LeafDirection, Planes, SyncFlag
 
 WINDOW_MESSAGES = 1 << 16
 """Further ahead than this a sequence number is no message that could still be waited for."""
@@ -22,12 +25,32 @@ class Deliverable:
 
     released: Position
     """Where the last frame it had to wait for was delivered."""
-    packet: Packet
+    packet: Packet | None
+    """Its first copy; None for what a socket sent itself and is given back."""
     origin: int
     seq: int
     payload: bytes
     certain: bool
     """False where the specification leaves open whether it is delivered."""
+    private: bool = False
+    """It is side chat and not the group's data."""
+
+    @property
+    def queue(self) -> tuple[str, int, bool]:
+        """Name the sequence it belongs to: messages of one sequence are read in order."""
+        return self.packet.source[0] if self.packet else "", self.origin, self.private
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """Name the frame that carried it, if there was one."""
+        return (self.packet.number,) if self.packet else ()
+
+    def __str__(self) -> str:
+        """Name it as findings do."""
+        if self.packet is None:
+            return "a copy of its own message"
+        kind = "SIDE" if self.private else "DATA"
+        return f"{kind} {self.seq} of origin {self.origin} in frame {self.packet.number}"
 
 
 def receivers(case: Case) -> dict[Socket, list[End]]:
@@ -41,6 +64,32 @@ def receivers(case: Case) -> dict[Socket, list[End]]:
     return found
 
 
+def readers(case: Case) -> Iterator[tuple[Socket, list[Deliverable]]]:
+    """Yield every socket that can be given something, with all of it in the order of release."""
+    group = receivers(case)
+    for socket, ends in group.items():
+        items = inbox(case, ends)
+        items += [item for end in ends if not end.is_root for item in private(end)]
+        own = own_copies(ends, socket)
+        yield socket, in_order(items + own if _looped(socket, items, own) else items)
+    for end in case.ends():
+        handle = case.socket_of(end) if end.is_root else None
+        if handle is not None and handle not in group and (items := private(end)):
+            yield handle, in_order(items)
+
+
+def _looped(socket: Socket, items: list[Deliverable], own: list[Deliverable]) -> bool:
+    """Tell whether a socket is given its own messages back, as far as its receives tell."""
+    taken = reads(socket)
+    strange = {item.payload.hex() for item in own} - {item.payload.hex() for item in items}
+    return not taken or any(payload_of(call) in strange for call in taken)
+
+
+def in_order(items: list[Deliverable]) -> list[Deliverable]:
+    """Sort what a socket is given by where it can be read."""
+    return sorted(items, key=lambda item: (item.released, item.frames))
+
+
 def may_receive(end: End) -> bool:
     """Tell whether group data flows towards this side."""
     flag = LeafDirection.SEND if end.is_root else LeafDirection.RECEIVE
@@ -51,40 +100,78 @@ def deliverables(case: Case, end: End) -> list[Deliverable]:
     """List what the peer's data made readable at one side of a membership, in order."""
     found = case.inboxes.get(end)
     if found is None:
-        found = case.inboxes[end] = _deliverables(end, _taking(case, end))
+        taking = _taking(case, end)
+        flows = inflows(end).values() if may_receive(end) else ()
+        found = [item for inflow in flows for item in _readable(inflow, taking)]
+        found = case.inboxes[end] = in_order(found)
     return found
 
 
-def _deliverables(end: End, taking: tuple[Position, Position]) -> list[Deliverable]:
-    """List what the peer's data made readable at one side of a membership, in order.
+def _readable(inflow: Inflow, taking: tuple[Position, Position]) -> Iterator[Deliverable]:
+    """Yield what is readable of one origin, in order.
 
     A session that repairs hands messages out in Seq order, so that a message waits for those
-    before it; without repair each is readable as it arrives.
+    before it; without repair each is readable as it arrives. What came before this side knew
+    where the origin starts, or further ahead than it had offered to take, may have been dropped,
+    unless an acknowledgement shows the contrary; what waits for such a message is as uncertain.
     """
-    start = end.peer.next_data_seq
-    if not may_receive(end) or start is None:
-        return []
-    first_copies: dict[int, Packet] = {}
-    released: list[Deliverable] = []
-    expected = start
-    for packet in end.arrived(Data):
-        message = read(packet, Data)
-        if message.origin != _origin(end) or serial_before(message.seq, start):
+    end, start = inflow.end, inflow.start
+    proofs = acknowledged(end, inflow.origin)
+    limits = Limits(start or 0, acks_of(end.sent(DataAck), inflow.origin))
+    copies: dict[int, Packet] = {}
+    expected, doubt = start, False
+    for packet in inflow.arrivals:
+        seq = read(packet, Data).seq
+        if seq in copies or (start is not None and serial_before(seq, start)):
             continue
-        if message.seq in first_copies:
-            continue
-        first_copies[message.seq] = packet
-        if not end.membership.repair:
-            released.append(_deliverable(packet, packet.position, taking))
-            continue
-        while expected in first_copies:
-            released.append(_deliverable(first_copies[expected], packet.position, taking))
-            expected = serial_next(expected)
-    return released
+        copies[seq] = packet
+        repairs = end.membership.repair and expected is not None
+        ready = _run(copies, expected) if repairs else [seq]
+        for number in ready:
+            copy = copies[number]
+            dropped = copy.position < inflow.begins or (
+                repairs and not serial_before(number, limits.at(copy.position))
+            )
+            doubt = repairs and (doubt or dropped)
+            proved = any(serial_before(number, bound) for _, bound in proofs)
+            certain = proved or (
+                taking[0] < copy.position < taking[1] and not dropped and not doubt
+            )
+            message = read(copy, Data)
+            payload = message.payload or b""
+            yield Deliverable(packet.position, copy, message.origin, number, payload, certain)
+            expected = serial_next(number) if repairs else expected
 
 
-def _origin(end: End) -> int:
-    return end.membership.leaf_id if end.is_root else 1
+def _run(copies: dict[int, Packet], expected: int | None) -> list[int]:
+    """Return the numbers that are there without a gap, from the expected one on."""
+    found = []
+    while expected is not None and expected in copies:
+        found.append(expected)
+        expected = serial_next(expected)
+    return found
+
+
+def private(end: End) -> list[Deliverable]:
+    """List the side chat that was delivered to one side, each message once.
+
+    Side chat has no repair: what is not asked to be acknowledged may be lost or overtaken.
+    """
+    found: dict[int, Deliverable] = {}
+    taken = {read(p, Ack).seq for p in end.sent(Ack) if read(p, Ack).acked_type == AckedType.SIDE}
+    for packet in end.arrived(Side):
+        message = read(packet, Side)
+        item = Deliverable(
+            packet.position,
+            packet,
+            message.sender_id,
+            message.seq,
+            message.payload or b"",
+            certain=message.seq in taken,
+            private=True,
+        )
+        found.setdefault(message.seq, item)
+    return list(found.values())
 
 
 def _taking(case: Case, end: End) -> tuple[Position, Position]:
@@ -99,23 +186,42 @@ def _taking(case: Case, end: End) -> tuple[Position, Position]:
         begin = proofs[0].position if proofs else NEVER
     socket = case.session_socket(end)
     ends = [end.closed(), end.aborted()]
-    ends += [call.asked for call in socket.shutdowns] if socket is not None else []
+    half = end.half_closed() < end.closed()
+    shutdowns = socket.shutdowns if socket is not None else []
+    ends += [call.asked for call in shutdowns if not half or call.text("how") != "SEND"]
     return begin, min(ends)
-
-
-def _deliverable(
-    packet: Packet, released: Position, taking: tuple[Position, Position]
-) -> Deliverable:
-    message = read(packet, Data)
-    certain = taking[0] < packet.position < taking[1]
-    payload = message.payload or b""
-    return Deliverable(released, packet, message.origin, message.seq, payload, certain)
 
 
 def inbox(case: Case, ends: list[End]) -> list[Deliverable]:
     """Merge what all ends of one socket release, in the order of release."""
-    everything = [item for end in ends for item in deliverables(case, end)]
-    return sorted(everything, key=lambda item: (item.released, item.packet.number))
+    return in_order([item for end in ends for item in deliverables(case, end)])
+
+
+def own_copies(ends: list[End], socket: Socket) -> list[Deliverable]:
+    """List what a socket may be given back because it sent it itself (W65).
+
+    That is so in nonrooted data planes, as long as it is not switched off; no frame shows it.
+    """
+    if all(end.membership.planes & Planes.DATA_ROOTED for end in ends):
+        return []
+    return [
+        Deliverable(call.asked, None, 0, place, octets_of(call.text("data")), certain=False)
+        for place, call in enumerate(socket.sends)
+        if call.error is None
+    ]
+
+
+def octets_of(text: str | None) -> bytes:
+    """Return the octets of a hexadecimal argument; nothing for what is none."""
+    try:
+        return bytes.fromhex(text or "")
+    except ValueError:
+        return b""
+
+
+def payload_of(call: Call) -> str:
+    """Return what a receive returned, as lower-case hexadecimal text."""
+    return str((call.result or {}).get("data", "")).lower()
 
 
 def reads(socket: Socket) -> list[Call]:
@@ -133,11 +239,37 @@ def complete_at(end: End, final_seq: int, since: Position) -> Position | None:
         return since
     if wanted > WINDOW_MESSAGES:
         return None
+    return _all_there(inflows(end)[end.peer.member_id], start, wanted, since)
+
+
+def relays_complete_at(end: End, since: Position) -> Position | None:
+    """Return where what the root had announced as the end of other origins had been delivered.
+
+    None: something of it never was, or the record does not show an end of one of them.
+    """
+    latest = since
+    for origin, inflow in inflows(end).items():
+        if origin == end.peer.member_id or not may_receive(end):
+            continue
+        fins = [
+            packet
+            for packet in end.arrived(Sync)
+            if read(packet, Sync).origin == origin and read(packet, Sync).sflags & SyncFlag.FIN
+        ]
+        if not fins or inflow.start is None:
+            return None
+        wanted = serial_distance(inflow.start, read(fins[0], Sync).seq)
+        there = _all_there(inflow, inflow.start, wanted, fins[0].position)
+        if there is None:
+            return None
+        latest = max(latest, there)
+    return latest
+
+
+def _all_there(inflow: Inflow, start: int, wanted: int, since: Position) -> Position | None:
     arrived: dict[int, Position] = {}
-    for packet in end.arrived(Data):
-        message = read(packet, Data)
-        if message.origin == _origin(end):
-            arrived.setdefault(message.seq, packet.position)
+    for packet in inflow.arrivals:
+        arrived.setdefault(read(packet, Data).seq, packet.position)
     latest = since
     number = start
     for _ in range(wanted):
@@ -149,12 +281,23 @@ def complete_at(end: End, final_seq: int, since: Position) -> Position | None:
 
 
 def emptied_at(case: Case, end: End) -> Position | None:
-    """Return where the application had read everything this side was ever given; None: never."""
-    socket = case.session_socket(end)
-    if socket is None or socket.kind is Kind.ROOT:
-        return (0, 0)
-    given = deliverables(case, end)
+    """Return where the application had read everything this side was ever given; None: never.
+
+    What a leaf's handle at the root holds is side chat only: group data waits at R.
+    """
+    socket = case.socket_of(end) if end.is_root else case.session_socket(end)
+    if socket is None:
+        return START
+    given = [item for item in deliverables(case, end) if item.certain and not end.is_root]
     taken = reads(socket)
     if len(taken) < len(given):
         return None
-    return taken[len(given) - 1].asked if given else (0, 0)
+    return taken[len(given) - 1].asked if given else START
+
+
+def surely_unread(case: Case, end: End, position: Position) -> int:
+    """Count the messages of this side that were certainly waiting at a position."""
+    socket = case.session_socket(end)
+    given = [item.released for item in deliverables(case, end) if item.certain]
+    taken = sum(call.asked < position for call in reads(socket)) if socket is not None else 0
+    return bisect_left(given, position) - taken

@@ -1,6 +1,7 @@
 """Hold one join attempt, and one membership with its two ends: packets by what they mean."""
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from mpwire.oracle.shelf import Shelf, read
 from mpwire.oracle.trace import NEVER, Endpoint, Packet, Position
@@ -16,10 +17,14 @@ from mpwire.wire.messages import (
     Message,
     Pending,
     Reject,
+    SessionDesc,
     Timers,
     VersionNeg,
 )
-from mpwire.wire.numbers import CloseFlag, Role
+from mpwire.wire.numbers import ROOT_MEMBER_ID, Capability, CloseFlag, Role
+
+if TYPE_CHECKING:
+    from mpwire.oracle.streams import Flow, Inflow
 
 TO_INIT_TAG = (Challenge, Pending, Accept, Reject, VersionNeg, CancelAck)
 """Messages that the responder sends to the InitTag."""
@@ -99,12 +104,15 @@ class Attempt:
         """Return where the attempt was over as its initiator saw it.
 
         That is the first terminal: ACCEPT, REJECT or VERSION_NEG arrived, CANCEL sent. Where only
-        departures are known, the departure of an answer stands for its arrival.
+        departures are known, the departure of an answer stands for its arrival. A request that was
+        folded is over when the invitation that crossed it was accepted.
         """
         answers = self.shelf.arrived(Accept, Reject, VersionNeg)
         if self.first.direction is None:
             answers = self.shelf.sent(Accept, Reject, VersionNeg)
         ends = [*answers, *self.shelf.sent(Cancel)]
+        if self.folded is not None:
+            ends.append(self.folded.accept)
         return min((packet.position for packet in ends), default=NEVER)
 
 
@@ -122,6 +130,10 @@ class End:
     """What `sent` has found, kept: a history does not change once it is built."""
     arrived_of: dict[tuple[type[Message], ...], list[Packet]] = field(default_factory=dict)
     """What `arrived` has found, kept."""
+    given: "dict[int, Inflow] | None" = None
+    """What `streams.inflows` has found, kept."""
+    flows: "dict[int, Flow] | None" = None
+    """What `streams.flows` has found, kept."""
 
     @property
     def peer(self) -> "End":
@@ -134,6 +146,11 @@ class End:
         """Name it as findings do."""
         where = f"{self.endpoint[0]}:{self.endpoint[1]}"
         return f"{self.host} {where}" if self.host else where
+
+    @property
+    def member_id(self) -> int:
+        """Return the Member ID of this side; 0 if the leaf's was never seen."""
+        return ROOT_MEMBER_ID if self.is_root else self.membership.leaf_id
 
     def sent(self, *kinds: type[Message]) -> list[Packet]:
         """Return what this side sent of some types."""
@@ -152,6 +169,15 @@ class End:
             found = [p for p in packets if p.destination == self.endpoint]
             self.arrived_of[kinds] = found
         return found
+
+    def cast(self, *kinds: type[Message]) -> list[Packet]:
+        """Return what this side sent of some types to the session's group."""
+        return [p for p in self.membership.group.sent(*kinds) if p.source == self.endpoint]
+
+    def caught(self, *kinds: type[Message]) -> list[Packet]:
+        """Return what this side's host was given of some types that others sent to the group."""
+        arrived = self.membership.group.arrived(*kinds)
+        return [p for p in arrived if p.host == self.host and p.source != self.endpoint]
 
     @property
     def next_data_seq(self) -> int | None:
@@ -183,13 +209,12 @@ class End:
     def closed(self) -> Position:
         """Return where this side sent its own CLOSE that is not HALF."""
         return min(
-            (
-                packet.position
-                for packet in self.sent(Close)
-                if not read(packet, Close).cflags & CloseFlag.HALF
-            ),
-            default=NEVER,
+            (packet.position for packet in self.sent(Close) if is_full(packet)), default=NEVER
         )
+
+    def half_closed(self) -> Position:
+        """Return where this side ended its own direction, by any CLOSE."""
+        return min((packet.position for packet in self.sent(Close)), default=NEVER)
 
     def aborted(self) -> Position:
         """Return where an ABORT of this membership was sent by, or delivered to, this side."""
@@ -197,9 +222,19 @@ class End:
         return min((packet.position for packet in packets), default=NEVER)
 
     def ended(self) -> Position:
-        """Return where this side began to end: any CLOSE, ABORT or CANCEL, sent or delivered."""
-        packets = [*self.sent(Close, Abort, Cancel), *self.arrived(Close, Abort, Cancel)]
-        return min((packet.position for packet in packets), default=NEVER)
+        """Return where this side began to end: CLOSE, ABORT or CANCEL, sent or delivered.
+
+        A CLOSE of one direction ends nothing until the other direction is closed, too.
+        """
+        closes = [*self.sent(Close), *self.arrived(Close)]
+        packets = [packet for packet in closes if is_full(packet)]
+        packets += [*self.sent(Abort, Cancel), *self.arrived(Abort, Cancel)]
+        halves = max(self.half_closed(), self.peer_closed())
+        return min((packet.position for packet in packets), default=halves)
+
+    def peer_closed(self) -> Position:
+        """Return where the first CLOSE of any kind was delivered to this side."""
+        return min((packet.position for packet in self.arrived(Close)), default=NEVER)
 
 
 class Membership:
@@ -210,6 +245,8 @@ class Membership:
         self.attempt = attempt
         self.accept = accept
         self.shelf = Shelf()
+        self.group = Shelf()
+        """What was sent to the session's group; all memberships of a session share it."""
         message = read(accept, Accept)
         self.resp_tag = message.resp_tag
         self.session_id = message.session_id
@@ -245,13 +282,26 @@ class Membership:
         return self.attempt.request.caps & read(self.accept, Accept).caps
 
     @property
-    def repair(self) -> bool:
-        """Tell whether the session repairs lost data."""
+    def description(self) -> SessionDesc | None:
+        """Return what the root says of the session, if it was seen."""
         for packet in self.shelf.of(Accept, Confirm):
             description = getattr(packet.message, "session_desc", None)
-            if description is not None:
-                return bool(description.repair)
-        return False
+            if isinstance(description, SessionDesc):
+                return description
+        return None
+
+    @property
+    def repair(self) -> bool:
+        """Tell whether lost data is repaired: the session says so and both sides can."""
+        description = self.description
+        able = bool(self.caps & Capability.REPAIR)
+        return able and description is not None and bool(description.repair)
+
+    @property
+    def planes(self) -> int:
+        """Return the shape of the session, as its root describes it or as was asked for."""
+        description = self.description
+        return description.planes if description is not None else self.attempt.request.planes
 
     @property
     def confirmed(self) -> bool:
@@ -261,3 +311,8 @@ class Membership:
     def end_at(self, endpoint: Endpoint) -> End | None:
         """Return the side with this address."""
         return next((end for end in self.ends if end.endpoint == endpoint), None)
+
+
+def is_full(packet: Packet) -> bool:
+    """Tell whether a CLOSE ends both directions."""
+    return not read(packet, Close).cflags & CloseFlag.HALF

@@ -5,6 +5,7 @@ follow that frame); it compares like the run happened. An agent's line at a posi
 delivery of frame k cannot have been caused by frame k.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -96,6 +97,7 @@ class Trace:
         """Where the last step of the script was over; what is asked later, no script needs."""
         self.times: list[int] = []
         """Time of every frame, for looking up when a position was."""
+        self._moments: list[tuple[int, Position]] = []
         self.host_of: dict[str, str] = {}
         """Host by address, where the run says so."""
         for host in run.run.hosts if run.run else ():
@@ -188,6 +190,18 @@ class Trace:
         for packet in self.packets:
             arrived = packet.direction == "in"
             packet.leads = not arrived or (packet.departure is None and not self.is_run)
+
+    def moment(self, time_ns: int) -> Position:
+        """Return the last position whose frame or line is older than a time."""
+        if not self._moments:
+            everything = [((frame.number, 0), frame.time_ns) for frame in self.run.frames]
+            everything += [(item.position, item.time_ns) for item in self.agent_records]
+            newest = 0
+            for position, at_ns in sorted(everything):
+                newest = max(newest, at_ns)
+                self._moments.append((newest, position))
+        place = bisect_left(self._moments, (time_ns, START))
+        return self._moments[place - 1][1] if place else START
 
     def when(self, position: Position) -> int:
         """Return the time of the newest frame at a position, in nanoseconds."""

@@ -8,7 +8,8 @@ In this order:
     answering  R42-R52        who had to answer, and who had to be silent
     closing    R53-R62        the end of a membership and of a session
     lifetime   R59, R63-R68   what may be said after the end, and giving up
-    copies     R69-R80        probes, copies, their number and their distance
+    copies     R69-R79        probes, copies and their number
+    timing     R71-R80        announced timers, and the distances that they demand
     carrying   R81-R106       group data on the wire, and answers to strangers
     windows    EV1-EV27       which socket events the packets demand, allow and forbid
     calls      CR1-CR10, CR19  return values of joins and in general
@@ -29,6 +30,7 @@ from mpwire.oracle.rules import (
     identity,
     joining,
     lifetime,
+    timing,
     windows,
 )
 
@@ -45,5 +47,6 @@ __all__ = [
     "identity",
     "joining",
     "lifetime",
+    "timing",
     "windows",
 ]

@@ -3,16 +3,19 @@
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
+from mpwire.oracle.membership import is_full
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
-from mpwire.oracle.rules.closing import joined_at, originated
+from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.serial import serial_next
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet
+from mpwire.oracle.streams import originated
+from mpwire.oracle.trace import NEVER, Packet, is_multicast
 from mpwire.wire.errors import UnsupportedVersion
 from mpwire.wire.messages import (
     Abort,
     CancelAck,
     Challenge,
+    Close,
     CloseAck,
     Data,
     Reject,
@@ -24,6 +27,7 @@ from mpwire.wire.numbers import (
     ROOT_MEMBER_ID,
     HeaderFlag,
     LeafDirection,
+    Planes,
 )
 
 
@@ -42,7 +46,7 @@ def r81(case: Case) -> Iterator[Outcome]:
         flag = LeafDirection.RECEIVE if end.is_root else LeafDirection.SEND
         allowed = bool(end.membership.leaf_dir & flag)
         for packet in originated(end):
-            if packet.direction == "out":
+            if packet.direction == "out" and not is_multicast(packet.destination[0]):
                 yield verify(
                     allowed and joined_at(end) < packet.position,
                     packet,
@@ -53,7 +57,8 @@ def r81(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "R82",
-    "A leaf's DATA goes to the root only, and the root sends no DATA whose origin is a leaf.",
+    "In a rooted data plane a leaf's DATA goes to the root only, and the root sends no DATA whose "
+    "origin is a leaf.",
     source="protocol.md 17.6 R82",
     group="data",
     needs="frames",
@@ -62,12 +67,15 @@ def r81(case: Case) -> Iterator[Outcome]:
 def r82(case: Case) -> Iterator[Outcome]:
     """Compare origin and direction of the DATA of every membership."""
     for membership in case.history.memberships:
-        for packet in membership.shelf.sent(Data):
+        if not membership.planes & Planes.DATA_ROOTED:
+            continue
+        root = membership.root.endpoint
+        for packet in [*membership.shelf.sent(Data), *membership.leaf.cast(Data)]:
             origin = read(packet, Data).origin
-            from_root = packet.source == membership.root.endpoint
+            from_root = packet.source == root
             sender = ROOT_MEMBER_ID if from_root else membership.leaf_id or origin
             yield verify(
-                origin == sender and (from_root or packet.destination == membership.root.endpoint),
+                origin == sender and (from_root or packet.destination == root),
                 packet,
                 expected="DATA of the root to a leaf, or of a leaf to its root",
                 seen=f"origin {origin} to {packet.destination[0]}",
@@ -76,20 +84,26 @@ def r82(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "R84",
-    "DATA of one origin has consecutive Seq for each receiver, from its NextDataSeq on.",
+    "First copies of DATA of one origin have consecutive Seq for each receiver, from the sender's "
+    "NextDataSeq on.",
     source="protocol.md 17.6 R84",
     group="data",
     needs="history",
     vantage="S",
 )
 def r84(case: Case) -> Iterator[Outcome]:
-    """Count along the first transmissions."""
+    """Count along the first transmissions; what went to the group may go to one member, too."""
     for end in case.ends():
         expected = end.next_data_seq
+        cast: set[int] = set()
         for packet in originated(end):
             seq = read(packet, Data).seq
+            if seq in cast and not is_multicast(packet.destination[0]):
+                continue
             if expected is not None and packet.direction == "out":
                 yield verify(seq == expected, packet, expected=f"Seq {expected}", seen=f"Seq {seq}")
+            if is_multicast(packet.destination[0]):
+                cast.add(seq)
             expected = serial_next(seq)
 
 
@@ -114,7 +128,7 @@ def r88(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "R94",
-    "DATA goes only to live members.",
+    "New DATA goes only to live members.",
     source="protocol.md 17.6 R94",
     group="data",
     needs="history",
@@ -123,11 +137,20 @@ def r88(case: Case) -> Iterator[Outcome]:
 def r94(case: Case) -> Iterator[Outcome]:
     """Look for DATA after the sender itself had said that the membership is over."""
     for end in case.ends():
-        said = [p.position for p in end.sent(CloseAck, Abort) if p.direction == "out"]
+        full = {read(packet, Close).seq for packet in end.arrived(Close) if is_full(packet)}
+        said = [p.position for p in end.sent(Abort) if p.direction == "out"]
+        said += [
+            packet.position
+            for packet in end.sent(CloseAck)
+            if packet.direction == "out" and read(packet, CloseAck).seq in full
+        ]
         over = min(said, default=NEVER)
-        for packet in originated(end):
+        for packet in end.sent(Data):
             yield verify(
-                packet.position < over, packet, expected="no DATA after the end", seen="DATA"
+                packet.position < over or read(packet, Data).attempt > 1,
+                packet,
+                expected="no new DATA after the end",
+                seen="DATA",
             )
 
 

@@ -8,7 +8,8 @@ from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.serial import MODULUS, serial_before, serial_next
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.streams import originated
+from mpwire.oracle.trace import NEVER, Packet, Position, is_multicast
 from mpwire.wire.messages import (
     Abort,
     Accept,
@@ -34,17 +35,6 @@ from mpwire.wire.numbers import (
 SPREAD_NS = 1_000_000_000
 """First copies of a dismantling may be spread over this, scaled like the timers."""
 SLACK_NS = 2_000_000_000
-
-
-def originated(end: End, before: Packet | None = None) -> list[Packet]:
-    """Return the first transmissions of DATA that this side originated for its peer, in order."""
-    return [
-        packet
-        for packet in end.sent(Data)
-        if read(packet, Data).attempt == 1
-        and read(packet, Data).origin == read(packet, Data).sender_id
-        and (before is None or packet.number < before.number)
-    ]
 
 
 @rule(
@@ -138,7 +128,8 @@ def r55(case: Case) -> Iterator[Outcome]:
         if closed == NEVER:
             continue
         yield PASSED
-        for packet in [*originated(end), *end.sent(Side, Member, Probe)]:
+        data = [packet for packet in originated(end) if not is_multicast(packet.destination[0])]
+        for packet in [*data, *end.sent(Side, Member, Probe)]:
             if packet.position > closed and packet.direction == "out":
                 yield broken(
                     [end.sent(Close)[0], packet],

@@ -6,11 +6,11 @@ from itertools import pairwise
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.obligations import owed
-from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
-from mpwire.oracle.rules.answering import JITTER, too_early
+from mpwire.oracle.registry import PASSED, Outcome, rule, verify
 from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.rules.framing import ANSWERED
-from mpwire.oracle.rules.lifetime import PROBE_COPIES, waits_ms
+from mpwire.oracle.rules.lifetime import PROBE_COPIES
+from mpwire.oracle.rules.timing import same_request
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import NEVER, Packet
 from mpwire.wire.messages import (
@@ -30,9 +30,8 @@ from mpwire.wire.messages import (
     Probe,
     ProbeAck,
     Side,
-    Timers,
 )
-from mpwire.wire.numbers import AbortReason, CloseAckFlag, TimersFlag
+from mpwire.wire.numbers import AbortReason, CloseAckFlag, HeaderFlag
 
 KEEPALIVE_FLOOR_MS = 18_750
 CANCEL_COPIES = 3
@@ -103,60 +102,6 @@ def r70(case: Case) -> Iterator[Outcome]:
 
 
 @rule(
-    "R71",
-    "KeepAlive is at least 18,750 ms outside controlled networks.",
-    source="protocol.md 17.5 R71",
-    group="close",
-    needs="frame",
-    vantage="1",
-)
-def r71(case: Case) -> Iterator[Outcome]:
-    """Look at every TIMERS."""
-    for packet in case.sent_of(JoinReq, Accept):
-        assert isinstance(packet.message, JoinReq | Accept)
-        timers = packet.message.timers
-        controlled = bool(timers.tflags & TimersFlag.CONTROLLED)
-        yield verify(
-            controlled or timers.keepalive_ms >= KEEPALIVE_FLOOR_MS,
-            packet,
-            expected=f"KeepAlive of at least {KEEPALIVE_FLOOR_MS} ms",
-            seen=f"{timers.keepalive_ms} ms",
-        )
-
-
-@rule(
-    "R72",
-    "New PROBEs of one node to one peer are at least 0.8 KeepAlive apart.",
-    source="protocol.md 17.5 R72",
-    group="close",
-    needs="history",
-    vantage="S",
-)
-def r72(case: Case) -> Iterator[Outcome]:
-    """Measure the gaps between first copies."""
-    for end in case.ends():
-        first = [p for p in end.sent(Probe) if read(p, Probe).attempt == 1]
-        for before, after in pairwise(first):
-            yield spaced(before, after, 0.8 * end.timers.keepalive_ms)
-
-
-def spaced(before: Packet, after: Packet, law_ms: float) -> Outcome:
-    """Judge a distance that must not be shorter; a little less is only worth a warning.
-
-    The time of a frame is when the switch handled it, which may be late for the first of two.
-    """
-    gap_ms = (after.time_ns - before.time_ns) / 1e6
-    if before.direction != "out" or gap_ms >= law_ms - GRACE_MS:
-        return PASSED
-    return broken(
-        [before, after],
-        expected=f"at least {law_ms:.0f} ms between them",
-        seen=f"{gap_ms:.0f} ms",
-        kind=too_early(gap_ms, law_ms),
-    )
-
-
-@rule(
     "R74",
     "ABORT(PEER_DEAD) is sent only after four copies of a PROBE, with nothing valid from the peer "
     "in between.",
@@ -201,6 +146,7 @@ def r74(case: Case) -> Iterator[Outcome]:
 def r75(case: Case) -> Iterator[Outcome]:
     """Follow the copies of every request, and count requests and responses per node."""
     newest: dict[tuple[object, ...], Packet] = {}
+    cast: set[tuple[object, ...]] = set()
     arrived: Counter[tuple[object, ...]] = Counter()
     answered: Counter[tuple[object, ...]] = Counter()
     for packet in case.trace.packets:
@@ -215,6 +161,12 @@ def r75(case: Case) -> Iterator[Outcome]:
             before = newest.get(key)
             expected = (before.message.attempt if before and before.message else 0) + 1
             newest[key] = packet
+            if isinstance(message, Data):
+                once = (packet.source, message.session_id, message.origin, message.seq)
+                if before is None and once in cast and message.attempt > 1:
+                    expected = 2  # copy 1 went to the group
+                if message.flags & HeaderFlag.M:
+                    cast.add(once)
             yield verify(
                 message.attempt == expected,
                 [before, packet] if before else packet,
@@ -238,37 +190,8 @@ def _request_key(packet: Packet, message: Message) -> tuple[object, ...]:
     tag = message.destination_tag
     if isinstance(message, JoinReq | Cancel):
         tag = message.init_tag
-    return (type(message), packet.source, packet.destination, tag, message.seq)
-
-
-@rule(
-    "R76",
-    "A copy leaves no earlier than 0.9 of the retransmission law after the one before, except the "
-    "request that answers a CHALLENGE.",
-    source="protocol.md 17.5 R76",
-    group="close",
-    needs="history",
-    vantage="S",
-)
-def r76(case: Case) -> Iterator[Outcome]:
-    """Measure the gaps between copies with the timers that the sender announced."""
-    for end in case.ends():
-        for kind in (Accept, Close, Probe):
-            for before, after in pairwise(end.sent(kind)):
-                if _same_request(before, after) and before.message is not None:
-                    law = waits_ms(end.timers, before.message.attempt)[-1]
-                    yield spaced(before, after, JITTER * law)
-    for attempt in case.history.attempts:
-        answers = attempt.shelf.arrived(Challenge, Pending)
-        for before, after in pairwise(attempt.requests):
-            between = any(before.number < one.number < after.number for one in answers)
-            polled = any(one.number < after.number for one in attempt.shelf.arrived(Pending))
-            if not between and not polled:
-                yield spaced(before, after, JITTER * attempt.request.timers.rto_initial_ms)
-
-
-def _same_request(before: Packet, after: Packet) -> bool:
-    return bool(before.message and after.message and before.message.seq == after.message.seq)
+    origin = message.origin if isinstance(message, Data) else 0
+    return (type(message), packet.source, packet.destination, tag, origin, message.seq)
 
 
 @rule(
@@ -328,7 +251,7 @@ def r78(case: Case) -> Iterator[Outcome]:
                 late = [
                     copy
                     for copy in end.sent(request)
-                    if copy.position > known and _same_request(copy, answer)
+                    if copy.position > known and same_request(copy, answer)
                 ]
                 yield verify(not late, [answer, *late], expected="no copy after it", seen="a copy")
 
@@ -360,38 +283,3 @@ def r79(case: Case) -> Iterator[Outcome]:
                 and before.number < p.number < after.number
             ]
             yield verify(bool(heard), [before, after], expected="one PROBE at a time", seen="two")
-
-
-@rule(
-    "R80",
-    "TIMERS are consistent: RTOinit up to RTOmax, Dead longer than KeepAlive and the waits of a "
-    "PROBE, Linger longer than those of a CLOSE; the same in all copies.",
-    source="protocol.md 17.5 R80",
-    group="close",
-    needs="frames",
-    vantage="1",
-)
-def r80(case: Case) -> Iterator[Outcome]:
-    """Do the sums for every TIMERS."""
-    for attempt in case.history.attempts:
-        for kind in (JoinReq, Accept):
-            said: list[Timers] = []
-            for packet in attempt.shelf.sent(kind):
-                assert isinstance(packet.message, JoinReq | Accept)
-                timers = packet.message.timers
-                said.append(timers)
-                wrong = inconsistency(timers)
-                if not wrong and timers != said[0]:
-                    wrong = "other values than in the first copy"
-                yield verify(not wrong, packet, expected="consistent timers", seen=wrong)
-
-
-def inconsistency(timers: Timers) -> str:
-    """Return what is wrong with announced timers, or nothing."""
-    if timers.rto_initial_ms > timers.rto_maximum_ms:
-        return f"RTOinit {timers.rto_initial_ms} above RTOmax {timers.rto_maximum_ms}"
-    dead = 1.2 * timers.keepalive_ms + sum(waits_ms(timers, PROBE_COPIES))
-    if timers.dead_ms < dead:
-        return f"Dead {timers.dead_ms} below {dead:.0f}"
-    linger = sum(waits_ms(timers, timers.mrc))
-    return f"Linger {timers.linger_ms} below {linger:.0f}" if timers.linger_ms < linger else ""

@@ -5,26 +5,22 @@ from collections.abc import Iterator
 
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
-from mpwire.oracle.inbox import Deliverable, inbox, may_receive, reads, receivers
+from mpwire.oracle.inbox import Deliverable, may_receive, payload_of, readers, reads
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
-from mpwire.oracle.rules.closing import joined_at, originated
+from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
+from mpwire.oracle.streams import originated
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Data
 
 
-def payload_of(call: Call) -> str:
-    """Return what a receive returned, as lower-case hexadecimal text."""
-    return str((call.result or {}).get("data", "")).lower()
-
-
 def _received(case: Case) -> Iterator[tuple[Socket, list[Deliverable], list[Call]]]:
-    for socket, ends in receivers(case).items():
-        yield socket, inbox(case, ends), reads(socket)
+    for socket, given in readers(case):
+        yield socket, given, reads(socket)
 
 
 @rule(
@@ -49,10 +45,10 @@ def dr1(case: Case) -> Iterator[Outcome]:
                 expected="a message delivered to this socket",
                 seen=payload_of(call) or "an empty message",
             )
-    readers = set(receivers(case))
+    given_any = {socket for socket, _ in readers(case)}
     for socket in case.sockets.all:
         for call in reads(socket):
-            if socket not in readers:
+            if socket not in given_any:
                 yield said(False, call, socket, expected="no group data on this socket")
 
 
@@ -67,10 +63,9 @@ def dr1(case: Case) -> Iterator[Outcome]:
 def dr2(case: Case) -> Iterator[Outcome]:
     """Walk through the receives with the queue of every origin at hand."""
     for socket, given, taken in _received(case):
-        queues: dict[tuple[str, int], deque[str]] = {}
+        queues: dict[tuple[str, int, bool], deque[str]] = {}
         for item in given:
-            origin = (item.packet.source[0], item.origin)
-            queues.setdefault(origin, deque()).append(item.payload.hex())
+            queues.setdefault(item.queue, deque()).append(item.payload.hex())
         for call in taken:
             data = payload_of(call)
             heads = [queue for queue in queues.values() if queue and queue[0] == data]
@@ -214,5 +209,5 @@ def dr6(case: Case) -> Iterator[Outcome]:
                 call,
                 socket,
                 expected="the message that was waiting",
-                frames=tuple(item.packet.number for item in given[taken : taken + 1]),
+                frames=tuple(frame for item in given[taken : taken + 1] for frame in item.frames),
             )

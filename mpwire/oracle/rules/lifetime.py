@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.membership import End
+from mpwire.oracle.membership import End, is_full
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.identity import triggers
 from mpwire.oracle.shelf import read
@@ -15,9 +15,11 @@ from mpwire.wire.messages import (
     CloseAck,
     Confirm,
     Data,
+    DataAck,
     JoinReq,
     Member,
     Message,
+    Nack,
     Probe,
     ProbeAck,
     Rekey,
@@ -38,7 +40,7 @@ OF_A_MEMBER: tuple[type[Message], ...] = (
     Side,
     Sync,
 )
-"""What only a member sends; acknowledgements of late data are not among them."""
+"""What only a member sends; what drains late data is not among it."""
 PROBE_COPIES = 4
 SLACK_NS = 5_000_000_000
 
@@ -51,34 +53,47 @@ def waits_ms(timers: Timers, copies: int) -> list[float]:
 @rule(
     "R59",
     "After a clean CLOSE_ACK arrived, or a crossing CLOSE was answered, the closer sends nothing "
-    "in that membership but CLOSE_ACK and ABORT.",
+    "in that membership but CLOSE_ACK, ABORT and what still drains: acknowledgements and repairs.",
     source="protocol.md 17.4 R59",
     group="close",
     needs="history",
     vantage="R+S",
 )
 def r59(case: Case) -> Iterator[Outcome]:
-    """Judge from where the end was provably known."""
+    """Judge from where the end was provably known.
+
+    Who answered a crossing CLOSE may still owe its peer data: SYNC goes on until a clean
+    CLOSE_ACK, and repairs answer what is asked for (R85).
+    """
     for end in case.ends():
-        over = _known_closed(case, end)
-        if over == NEVER:
+        crossed, clean = _crossed(end), _acknowledged(case, end)
+        if min(crossed, clean) == NEVER:
             continue
         yield PASSED
         for packet in end.sent(*OF_A_MEMBER):
-            if packet.position > over and packet.direction == "out":
+            drains = isinstance(packet.message, Data) and packet.message.attempt > 1
+            over = clean if isinstance(packet.message, Sync) else min(crossed, clean)
+            if packet.position > over and packet.direction == "out" and not drains:
                 yield broken(
                     packet, expected="nothing after the end", seen=type(packet.message).__name__
                 )
 
 
-def _known_closed(case: Case, end: End) -> Position:
-    if end.closed() == NEVER:
-        return NEVER
-    known = [packet.position for packet in end.sent(CloseAck) if packet.position > end.closed()]
-    known += [
+def _crossed(end: End) -> Position:
+    """Return where this side answered a CLOSE after its own."""
+    closed = end.closed()
+    answers = [packet.position for packet in end.sent(CloseAck) if packet.position > closed]
+    return min(answers, default=NEVER)
+
+
+def _acknowledged(case: Case, end: End) -> Position:
+    """Return where this side provably knew that its own CLOSE was acknowledged."""
+    own = {read(packet, Close).seq for packet in end.sent(Close) if is_full(packet)}
+    known = [
         case.silent_from(end.host, arrival.position)
         for arrival in end.arrived(CloseAck)
-        if not read(arrival, CloseAck).ack_flags & CloseAckFlag.DATA_MISSING
+        if read(arrival, CloseAck).seq in own
+        and not read(arrival, CloseAck).ack_flags & CloseAckFlag.DATA_MISSING
     ]
     return min(known, default=NEVER)
 
@@ -182,7 +197,7 @@ def r67(case: Case) -> Iterator[Outcome]:
         if over == NEVER:
             continue
         yield PASSED
-        for packet in end.sent(*OF_A_MEMBER, CloseAck):
+        for packet in end.sent(*OF_A_MEMBER, CloseAck, DataAck, Nack):
             if packet.position > over:
                 yield broken(
                     packet, expected="nothing after ABORT", seen=type(packet.message).__name__

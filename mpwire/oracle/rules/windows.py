@@ -7,7 +7,7 @@ their order, their number, the completeness of a dismantling and the silence of 
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.inbox import inbox, receivers
+from mpwire.oracle.inbox import readers
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.closing import dismantlings, members_at, waited
@@ -167,9 +167,9 @@ def ev7(case: Case) -> Iterator[Outcome]:
 def ev12(case: Case) -> Iterator[Outcome]:
     """Count per socket; each surplus line was found while matching."""
     yield from case.events.outcomes.get("EV12", ())
-    for socket, ends in receivers(case).items():
+    for socket, given in readers(case):
         reported = len(case.events.reports_of(socket, "FD_READ"))
-        if 0 < reported <= len(inbox(case, ends)):
+        if 0 < reported <= len(given):
             yield PASSED
 
 
