@@ -3,6 +3,7 @@
 - `udp`: UDP sockets as the provider's transport, and the ICMP errors that come back to them
 - `driver`: an asyncio loop that carries datagrams and timers between the two
 - `aio`: multipoint sockets to await, over `host` (a provider on a loop) and `observed` (one socket)
+- `blocking`: the same sockets with plain calls, over `background` (a loop in a thread)
 - `errors`: what the facades raise: the standard library's errors with Winsock codes
 - `calls`: the calls of the agent contract as typed values, and their JSON Schema
 - `lines`: lines from a descriptor
