@@ -157,9 +157,18 @@ class Admission:
             return RejectReason.DIRECTION
         if self._live_member(source):
             return RejectReason.ALREADY_MEMBER
+        if self._asks_too_much(request):
+            return RejectReason.QOS_UNAVAILABLE
         if endpoint.listener.is_full:
             return RejectReason.BACKLOG_FULL
         return None
+
+    def _asks_too_much(self, request: JoinReq) -> bool:
+        """Tell whether the flow specification is beyond what our network carries (W17)."""
+        capacity = self.endpoint.capacity_octets_per_s
+        if request.qos is None or capacity is None:
+            return False
+        return max(request.qos.sending_octets_per_s, request.qos.receiving_octets_per_s) > capacity
 
     def _live_member(self, source: Address) -> bool:
         """Tell whether this source already has a live membership here (R52)."""

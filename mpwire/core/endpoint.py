@@ -56,6 +56,8 @@ class Endpoint:
     """The session of a root; None for a leaf."""
     profile: Profile = field(default_factory=Profile)
     """What requests must fit, and what is announced to every peer."""
+    capacity_octets_per_s: int | None = None
+    """What the network carries each way for one membership; None: as much as anybody asks for."""
     listener: Listener | None = None
     datagrams: list[SendDatagram] = field(default_factory=list)
     """What is to be sent, in order; whoever drives the endpoint takes it away."""

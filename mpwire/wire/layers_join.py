@@ -89,7 +89,14 @@ class MPWJoinReq(Body):
     message_type, message_class = MessageType.JOIN_REQ, REQUEST
     struct_name, direction = "JoinReq", "initiator to responder"
     required = (TlvType.TIMERS, TlvType.CAPS, TlvType.VERSIONS)
-    optional = (TlvType.COOKIE, TlvType.CALLER_DATA, TlvType.QOS, TlvType.SEALED, TlvType.PAD)
+    optional = (
+        TlvType.COOKIE,
+        TlvType.CALLER_DATA,
+        TlvType.QOS,
+        TlvType.CALLEE_ROOM,
+        TlvType.SEALED,
+        TlvType.PAD,
+    )
     fields_desc = fields(
         TagField("init_tag"),
         ChoiceField("role", 2, Role),
@@ -172,7 +179,7 @@ class MPWAccept(Body):
     message_type, message_class = MessageType.ACCEPT, REQUEST
     struct_name, direction = "Accept", "responder to initiator"
     required = (TlvType.TIMERS, TlvType.CAPS, TlvType.VERSIONS)
-    optional = (TlvType.SESSION_DESC, TlvType.CALLEE_DATA, TlvType.QOS, TlvType.SEALED)
+    optional = (TlvType.SESSION_DESC, TlvType.CALLEE_DATA, TlvType.SEALED)
     answered_types = JOIN_ANSWERED
     fields_desc = fields(
         TagField("resp_tag"),

@@ -17,6 +17,7 @@ from mpwire.wire.layers_tlv_mandatory import (
     MPWSessionDesc,
 )
 from mpwire.wire.layers_tlv_optional import (
+    MPWCalleeRoom,
     MPWCaps,
     MPWDiscData,
     MPWEventEcho,
@@ -60,6 +61,7 @@ TLV_LAYERS: dict[int, type[Tlv]] = {
         MPWReasonText,
         MPWEventEcho,
         MPWUnknownTlvs,
+        MPWCalleeRoom,
         MPWCookie,
         MPWSessionDesc,
         MPWCallerData,

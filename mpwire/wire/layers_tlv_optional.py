@@ -143,13 +143,39 @@ class MPWVersions(Tlv):
 
 
 class MPWQos(Tlv):
-    """QOS: an opaque flow specification of 1 to 128 octets."""
+    """QOS: the flow specification that the asking socket wants, 0 for no demand.
+
+    Rates are in octets of payload per second, as seen from the socket that asks.
+    ```
+    +---------------------------------------------------------------+
+    |                       SendingRate (32)                        |
+    +---------------------------------------------------------------+
+    |                      ReceivingRate (32)                       |
+    +---------------------------------------------------------------+
+    ```
+    """
 
     name = "MPW QOS"
     tlv_type = TlvType.QOS
     attribute = "qos"
-    lowest_octets, highest_octets = 1, 128
-    fields_desc = tlv_fields(tlv_type, OpaqueField("value"))
+    value_name = "Qos"
+    lowest_octets, highest_octets = 8, 8
+    fields_desc = tlv_fields(
+        tlv_type, IntField("sending_octets_per_s", 0), IntField("receiving_octets_per_s", 0)
+    )
+
+
+class MPWCalleeRoom(Tlv):
+    """CALLEE_ROOM: how many octets of CALLEE_DATA the asking socket has room for.
+
+    Without it there is room for as many as CALLEE_DATA can hold.
+    """
+
+    name = "MPW CALLEE_ROOM"
+    tlv_type = TlvType.CALLEE_ROOM
+    attribute = "callee_room"
+    lowest_octets, highest_octets = 4, 4
+    fields_desc = tlv_fields(tlv_type, IntField("octets", 0))
 
 
 class MPWReasonText(Tlv):

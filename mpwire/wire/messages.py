@@ -33,6 +33,13 @@ class Report(msgspec.Struct, kw_only=True):
     jitter_us: int
 
 
+class Qos(msgspec.Struct, kw_only=True):
+    """The flow specification that the asking socket wants, 0 for no demand."""
+
+    sending_octets_per_s: int
+    receiving_octets_per_s: int
+
+
 class EventEcho(msgspec.Struct, kw_only=True):
     """1 to 8 records of 8 octets; test builds only."""
 
@@ -109,7 +116,8 @@ class JoinReq(MessageBase, kw_only=True):
     timers: Timers
     caps: int
     versions: tuple[int, ...]
-    qos: bytes | None = None
+    qos: Qos | None = None
+    callee_room: int | None = None
     cookie: bytes | None = None
     caller_data: bytes | None = None
     sealed: bytes | None = None
@@ -146,7 +154,6 @@ class Accept(MessageBase, kw_only=True):
     timers: Timers
     caps: int
     versions: tuple[int, ...]
-    qos: bytes | None = None
     session_desc: SessionDesc | None = None
     callee_data: bytes | None = None
     sealed: bytes | None = None

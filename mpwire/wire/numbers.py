@@ -160,13 +160,15 @@ class TlvType(IntEnum):
     VERSIONS = 0x000C
     """Versions offered; in ACCEPT the responder's list, first the chosen one."""
     QOS = 0x000D
-    """Opaque flow specification."""
+    """Flow specification that the asking socket wants."""
     REASON_TEXT = 0x000E
     """Diagnostic text for people."""
     EVENT_ECHO = 0x000F
     """Counts of reported socket events; test builds only."""
     UNKNOWN_TLVS = 0x0012
     """Mandatory TLV types the refusing side does not know."""
+    CALLEE_ROOM = 0x0015
+    """Octets of user data that the asking socket takes with the acceptance."""
     COOKIE = 0x8002
     """Opaque proof of return routability."""
     SESSION_DESC = 0x8003

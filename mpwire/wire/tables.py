@@ -40,7 +40,14 @@ TLV_FORMATS: dict[int, TlvFormat] = {
         make=messages.Report,
     ),
     0x000C: TlvFormat(0x000C, "VERSIONS", "versions", "numbers", 2, 16, 1),
-    0x000D: TlvFormat(0x000D, "QOS", "qos", "octets", 1, 128, 1),
+    0x000D: TlvFormat(
+        *(0x000D, "QOS", "qos", "record", 8, 8),
+        record=Record(
+            Struct("!II"),
+            "sending_octets_per_s receiving_octets_per_s",
+        ),
+        make=messages.Qos,
+    ),
     0x000E: TlvFormat(0x000E, "REASON_TEXT", "reason_text", "text", 1, 128, 1),
     0x000F: TlvFormat(
         *(0x000F, "EVENT_ECHO", "event_echo", "records", 8, 64),
@@ -52,6 +59,7 @@ TLV_FORMATS: dict[int, TlvFormat] = {
         make=messages.EventEcho,
     ),
     0x0012: TlvFormat(0x0012, "UNKNOWN_TLVS", "unknown_tlvs", "numbers", 2, 32, 2),
+    0x0015: TlvFormat(0x0015, "CALLEE_ROOM", "callee_room", "number", 4, 4, 4),
     0x8002: TlvFormat(0x8002, "COOKIE", "cookie", "octets", 8, 40, 1),
     0x8003: TlvFormat(
         *(0x8003, "SESSION_DESC", "session_desc", "address", 20, 36),
@@ -128,7 +136,7 @@ MESSAGE_FORMATS: dict[int, MessageFormat] = {
             ((18, 2),),
         ),
         required=(0x0004, 0x0005, 0x000C),
-        optional=(0x0001, 0x000D, 0x8002, 0x8006, 0x8010, 0x8011),
+        optional=(0x0001, 0x000D, 0x0015, 0x8002, 0x8006, 0x8010, 0x8011),
     ),
     0x02: MessageFormat(
         *(0x02, "CHALLENGE", messages.Challenge),
@@ -165,7 +173,7 @@ MESSAGE_FORMATS: dict[int, MessageFormat] = {
             ((13, 1),),
         ),
         required=(0x0004, 0x0005, 0x000C),
-        optional=(0x000D, 0x8003, 0x8007, 0x8010, 0x8011),
+        optional=(0x8003, 0x8007, 0x8010, 0x8011),
     ),
     0x05: MessageFormat(
         *(0x05, "CONFIRM", messages.Confirm),

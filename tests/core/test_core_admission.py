@@ -10,7 +10,7 @@ from mpwire.core.table import State
 from mpwire.testing.conversation import Conversation
 from mpwire.testing.ends import LEAF, ROOT, SESSION_ID, Counterpart, join_request
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Challenge, JoinReq, Message, Pending, Reject
+from mpwire.wire.messages import Challenge, JoinReq, Message, Pending, Qos, Reject
 from mpwire.wire.registries import LeafDirection, PendingState, Planes, RejectReason, Role
 
 OTHER = ("10.0.0.3", 61000)
@@ -266,3 +266,29 @@ def test_tombstones_stand_for_their_time() -> None:
     assert graves.find(LEAF, one, 40.0) is None
     assert graves.find(LEAF, two, 40.0) == (None,)
     assert len(graves.answers) == 1
+
+
+# Flow specifications --------------------------------------------------------------------------
+
+
+@pytest.mark.w(17)
+@pytest.mark.parametrize(
+    ("capacity", "sending", "receiving", "fits"),
+    [
+        (None, 4_000_000_000, 4_000_000_000, True),
+        (1000, 1000, 1000, True),
+        (1000, 1001, 0, False),
+        (1000, 0, 1001, False),
+        (0, 0, 0, True),
+    ],
+)
+def test_nobody_asks_for_more_than_the_network_carries(
+    root: Conversation, capacity: int | None, sending: int, receiving: int, *, fits: bool
+) -> None:
+    root.endpoint.capacity_octets_per_s = capacity
+    qos = Qos(sending_octets_per_s=sending, receiving_octets_per_s=receiving)
+    answers = root.say(root.prove(replace(root.request(), qos=qos)))
+    if fits:
+        assert [type(answer) for answer in answers] == [Pending]
+    else:
+        assert reason_of(answers) is RejectReason.QOS_UNAVAILABLE

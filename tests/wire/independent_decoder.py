@@ -35,7 +35,6 @@ BODIES = {
 
 OCTETS = {
     0x0008: "disc_data",
-    0x000D: "qos",
     0x000E: "reason_text",
     0x8002: "cookie",
     0x8006: "caller_data",
@@ -108,10 +107,14 @@ def tlv(kind: int, value: bytes) -> list[object]:
         return ["report", list(struct.unpack("!IIII", value))]
     if kind == 0x000C:
         return ["versions", list(value)]
+    if kind == 0x000D:
+        return ["qos", list(struct.unpack("!II", value))]
     if kind == 0x000F:
         return ["event_echo", [list(one) for one in struct.iter_unpack("!BBHI", value)]]
     if kind == 0x0012:
         return ["unknown_tlvs", [code for (code,) in struct.iter_unpack("!H", value)]]
+    if kind == 0x0015:
+        return ["callee_room", int.from_bytes(value, "big")]
     if kind == 0x8003:
         planes, family, port, group_tag, *rest = struct.unpack("!BBHQIHBB", value[:20])
         return ["session_desc", [planes, family, port, f"{group_tag:x}", *rest, value[20:].hex()]]
