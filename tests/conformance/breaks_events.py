@@ -1,9 +1,12 @@
 """Break W86 to W104: the event record, listening, select and errors."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock import Provider, SocketError
+from mpwire.winsock.base import WindowMessage
 from mpwire.winsock.record import CONTRACT, FD_ACCEPT, FD_CONNECT, FD_WRITE, EventRecord, Phase
 from mpwire.winsock.sockets import Socket
 from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
@@ -141,6 +144,20 @@ def events_carry_codes_of_calls(patch: MonkeyPatch) -> None:
     patch.setitem(CONTRACT, FD_CONNECT, wider)
 
 
+@breaks(100)
+def messages_are_merged(patch: MonkeyPatch) -> None:
+    """Events of one socket that wait for the window come as one message with several bits."""
+
+    def wrong(original: Original, self: Provider, window: int) -> WindowMessage | None:
+        message: WindowMessage | None = original(self, window)
+        queue = self.messages.get(window)
+        while message is not None and queue and queue[0].socket == message.socket:
+            message = replace(message, event=message.event | queue.popleft().event)
+        return message
+
+    wrap(patch, Provider, "get_message", wrong)
+
+
 # L. Listening, select, errors -----------------------------------------------------------------
 
 
@@ -153,6 +170,21 @@ def listening_binds(patch: MonkeyPatch) -> None:
         original(self, handle, *others)
 
     wrap(patch, Provider, "listen", wrong)
+
+
+@breaks(102)
+def select_reads_the_record(patch: MonkeyPatch) -> None:
+    """WSPSelect takes the events of the sockets that it is asked about."""
+
+    def wrong(
+        original: Original, self: Provider, read: Iterable[int], *others: object, **named: object
+    ) -> object:
+        found = original(self, read, *others, **named)
+        for handle in read:
+            self.enum_network_events(handle)
+        return found
+
+    wrap(patch, Provider, "select", wrong)
 
 
 @breaks(103)

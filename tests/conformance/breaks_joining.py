@@ -228,6 +228,17 @@ def closing_does_not_cancel(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "close", wrong)
 
 
+@breaks(26)
+def select_tells_of_the_join(patch: MonkeyPatch) -> None:
+    """A join that succeeded makes the socket writable before FD_CONNECT has told of it."""
+
+    def wrong(original: Original, self: Provider, socket: Socket) -> object:
+        (socket.parent or socket).untold = False
+        return original(self, socket)
+
+    wrap(patch, Provider, "is_writable", wrong)
+
+
 @breaks(27)
 def second_join_is_silent(patch: MonkeyPatch) -> None:
     """FD_CONNECT is recorded for the first join of a socket only."""
