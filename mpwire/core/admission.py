@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from mpwire.core import replies
+from mpwire.core import crossing, replies
 from mpwire.core.address import Address
 from mpwire.core.events import RequestVerified, Superseded
 from mpwire.core.table import State
 from mpwire.wire.codec import unknown_mandatory
-from mpwire.wire.registries import LeafDirection, RejectReason
+from mpwire.wire.registries import LeafDirection, RejectReason, Role
 
 if TYPE_CHECKING:
     from mpwire.core.endpoint import Endpoint
@@ -59,23 +59,28 @@ class Admission:
         """Take the request through every check, from the cheapest to the one that keeps state.
 
         An attempt that was heard of before gets no answer but its own, whether anybody still
-        listens or not (R38).
+        listens or not (R38). Neither does it take a listener to cross a request (9.6).
         """
         endpoint = self.endpoint
         known = self._known(request, source)
         grave = endpoint.tombstones.find(source, request, now_s)
-        if endpoint.listener is None and known is None and grave is None:
+        invited = crossing.is_invited(endpoint, request, source)
+        crossed = crossing.crossed_request(endpoint, request, source, destination)
+        heard_of = known is not None or grave is not None
+        if endpoint.listener is None and not (heard_of or invited or crossed is not None):
             self._refuse_unproven(request, source, destination, now_s)
         elif not endpoint.cookies.proves(request, source, destination, now_s):
             cookie = endpoint.cookies.issue(request, source, destination, now_s)
             answer = replies.challenge(request, cookie, endpoint.cookies.life_s)
             endpoint.send(answer, destination, source)
-        elif self._invited(source):
+        elif invited:
             endpoint.drop("JOIN_REQ from a leaf that is being invited", "RM10 RM16")
         elif known is not None:
             endpoint.call(known, request, now_s)
         elif grave is not None:
             self._answer_again(request, grave[0], source, destination)
+        elif crossed is not None:
+            self._fold(crossed, request, source, destination, now_s)
         else:
             self._consider_new(request, source, destination, now_s)
 
@@ -127,25 +132,40 @@ class Admission:
         endpoint.listener.add(membership)
         endpoint.call(membership, RequestVerified(request), now_s)
 
-    def _invited(self, source: Address) -> bool:
-        """Tell whether an invitation to this very source is outstanding (protocol.md 9.6)."""
-        session = self.endpoint.session
-        return (
-            session is not None
-            and session.invitation is not None
-            and session.invitation.peer == source
-        )
+    def _fold(
+        self,
+        crossed: Membership,
+        request: JoinReq,
+        source: Address,
+        destination: Address,
+        now_s: float,
+    ) -> None:
+        """Let an invitation prevail over our own request, unless it is one to refuse (LF10)."""
+        reason = self._misfit(request, Role.C_ROOT)
+        if reason is None:
+            crossing.fold(self.endpoint, crossed, request, now_s)
+        else:
+            self._refuse(request, reason, source, destination, now_s)
 
     def _objection(self, request: JoinReq, source: Address) -> RejectReason | None:
         """Return why a proven request is refused at once, or None."""
         endpoint = self.endpoint
         assert endpoint.listener is not None
-        session = endpoint.session
+        reason = self._misfit(request, endpoint.listener.role)
+        if reason is not None:
+            return reason
+        if self._live_member(source):
+            return RejectReason.ALREADY_MEMBER
+        if endpoint.listener.is_full:
+            return RejectReason.BACKLOG_FULL
+        return None
+
+    def _misfit(self, request: JoinReq, role: Role) -> RejectReason | None:
+        """Return what in a request does not fit this endpoint and this role, or None."""
+        session = self.endpoint.session
         if unknown_mandatory(request):
             return RejectReason.UNSUPPORTED_TLV
-        if request.role != endpoint.listener.role:
-            return RejectReason.WRONG_ROLE
-        if request.planes != endpoint.profile.planes:
+        if request.role != role or request.planes != self.endpoint.profile.planes:
             return RejectReason.WRONG_ROLE
         if session is not None and request.session_id not in {0, session.facts.session_id}:
             return RejectReason.NO_SUCH_SESSION
@@ -153,14 +173,10 @@ class Admission:
             return RejectReason.NO_SUCH_SESSION
         if request.leaf_dir & LeafDirection.D_ROOT:
             return RejectReason.DIRECTION
-        if endpoint.profile.one_way and request.leaf_dir & LeafDirection.SEND:
+        if self.endpoint.profile.one_way and request.leaf_dir & LeafDirection.SEND:
             return RejectReason.DIRECTION
-        if self._live_member(source):
-            return RejectReason.ALREADY_MEMBER
         if self._asks_too_much(request):
             return RejectReason.QOS_UNAVAILABLE
-        if endpoint.listener.is_full:
-            return RejectReason.BACKLOG_FULL
         return None
 
     def _asks_too_much(self, request: JoinReq) -> bool:

@@ -86,6 +86,18 @@ def defer_request(end: Membership, _event: Input, _now_s: float) -> None:
 def accept_request(end: Membership, event: Input, now_s: float) -> None:
     """Admit the peer: send ACCEPT until CONFIRM arrives."""
     assert isinstance(event, Admitted)
+    accept(end, now_s, State.ACCEPTING, callee_data=event.callee_data)
+
+
+def accept(
+    end: Membership,
+    now_s: float,
+    state: State,
+    *,
+    flags: int = 0,
+    callee_data: bytes | None = None,
+) -> None:
+    """Enter the state in which ACCEPT is repeated until CONFIRM arrives."""
     own, session = end.identity, end.session
     if session is not None:
         own.session_id, own.own_id = session.session_id, ROOT_ID
@@ -94,10 +106,11 @@ def accept_request(end: Membership, event: Input, now_s: float) -> None:
     else:
         own.session_id, own.peer_id = end.request.session_id, ROOT_ID
     end.max_payload = min(end.max_payload, end.request.max_payload)
-    end.enter(State.ACCEPTING)
+    end.enter(state)
     end.send_request(
         Accept(
             **end.header(end.request.seq),
+            flags=flags,
             resp_tag=own.own_tag,
             assigned_id=own.peer_id if session is not None else 0,
             leaf_dir=end.request.leaf_dir,
@@ -106,7 +119,7 @@ def accept_request(end: Membership, event: Input, now_s: float) -> None:
             session_desc=session.description if session is not None else None,
             timers=end.plan.announced(),
             caps=end.capabilities,
-            callee_data=event.callee_data,
+            callee_data=callee_data,
             versions=OFFERED_VERSIONS,
         ),
         now_s,
@@ -116,30 +129,42 @@ def accept_request(end: Membership, event: Input, now_s: float) -> None:
 @action
 def repeat_accept(end: Membership, _event: Input, now_s: float) -> None:
     """Repeat ACCEPT by the RTO law; after MRC copies nobody is there (RM24)."""
+    if not repeat_until_confirmed(end, now_s):
+        end.report(Ended(WsaError.WSAECONNABORTED))
+
+
+def repeat_until_confirmed(end: Membership, now_s: float) -> bool:
+    """Repeat ACCEPT, or say that nobody has confirmed; return whether there is still hope."""
     last = end.outstanding
     assert isinstance(last, Accept)
-    if last.attempt >= end.plan.retransmissions:
-        end.send_abort(AbortReason.NO_CONFIRM, last.seq)
-        end.enter(State.GONE)
-        end.report(Ended(WsaError.WSAECONNABORTED))
-        return
-    end.send_copy(now_s)
+    if last.attempt < end.plan.retransmissions:
+        end.send_copy(now_s)
+        return True
+    end.send_abort(AbortReason.NO_CONFIRM, last.seq)
+    end.enter(State.GONE)
+    return False
 
 
 @action
 def settle_join(end: Membership, event: Input, now_s: float) -> None:
     """Become a member: the peer has confirmed."""
     assert isinstance(event, Confirm)
+    if not settle_by_confirm(end, event, now_s):
+        end.report(Ended(WsaError.WSAECONNABORTED))
+
+
+def settle_by_confirm(end: Membership, event: Confirm, now_s: float) -> bool:
+    """Become a member, unless the CONFIRM is unacceptable; return whether it was good."""
     fault = _fault_of(end, event)
     if fault:
         end.drop(fault, "R39 R40 R41")
         end.send_abort(AbortReason.PROTOCOL, event.seq)
         end.enter(State.GONE)
-        end.report(Ended(WsaError.WSAECONNABORTED))
-        return
+        return False
     if not end.is_root:
         end.identity.own_id = event.assigned_id
     _settle(end, event.next_data_seq, now_s)
+    return True
 
 
 def _fault_of(end: Membership, confirm: Confirm) -> str:
@@ -196,18 +221,20 @@ def settle_by_probe(end: Membership, event: Input, now_s: float) -> None:
 def settle_by_close(end: Membership, event: Input, now_s: float) -> None:
     """Let CLOSE stand for a lost CONFIRM, at either end: it ends what it proves.
 
-    Of a closing member nothing more is wanted.
+    Of a closing member nothing more is wanted. A join that was crossed succeeds by it, if only to
+    end, because the root closes nothing that is not joined at its side (R53).
     """
     assert isinstance(event, Close)
+    crossed = end.state is State.CROSSED and end.pending_close is None
     end.pending_close = None
     if end.is_root:
         _settle(end, end.request.next_data_seq, now_s)
     else:
-        _settle_unconfirmed(end, event, now_s)
+        _settle_unconfirmed(end, event, now_s, tells=crossed)
     end.step(event, now_s)
 
 
-def _settle_unconfirmed(end: Membership, close: Close, now_s: float) -> None:
+def _settle_unconfirmed(end: Membership, close: Close, now_s: float, *, tells: bool) -> None:
     """Take what a leaf got of a session that ended before its CONFIRM came.
 
     The root's data starts with the oldest message that has come, or after the last: nobody said.
@@ -220,6 +247,8 @@ def _settle_unconfirmed(end: Membership, close: Close, now_s: float) -> None:
         end.next_data_seq = end.held[0].seq
     end.held = []
     end.enter(State.JOINED)
+    if tells:
+        end.report(Joined())
     for data in early:
         end.step(data, now_s)
 
@@ -246,7 +275,7 @@ def undo_acceptance(end: Membership, event: Input, _now_s: float) -> None:
     if end.initiator:
         end.drop("CANCEL to the end that asked", "RM25")
         return
-    _acknowledge_cancel(end, event, CancelResult.WAS_JOINED)
+    confirm_cancel(end, event, CancelResult.WAS_JOINED)
     end.enter(State.GONE)
     end.report(Ended(WsaError.WSAECONNRESET))
 
@@ -255,19 +284,20 @@ def undo_acceptance(end: Membership, event: Input, _now_s: float) -> None:
 def acknowledge_cancel(end: Membership, event: Input, _now_s: float) -> None:
     """Answer a CANCEL of what is over already (R47)."""
     assert isinstance(event, Cancel)
-    _acknowledge_cancel(end, event, CancelResult.WAS_JOINED)
+    confirm_cancel(end, event, CancelResult.WAS_JOINED)
 
 
 @action
 def drop_cancelled(end: Membership, event: Input, _now_s: float) -> None:
     """Take a withdrawn request out of the queue; WSPAccept of it says ECONNRESET (D17)."""
     assert isinstance(event, Cancel)
-    _acknowledge_cancel(end, event, CancelResult.DONE)
+    confirm_cancel(end, event, CancelResult.DONE)
     end.enter(State.GONE)
     end.report(RequestGone(WsaError.WSAECONNRESET))
 
 
-def _acknowledge_cancel(end: Membership, cancel: Cancel, result: CancelResult) -> None:
+def confirm_cancel(end: Membership, cancel: Cancel, result: CancelResult) -> None:
+    """Answer a CANCEL."""
     end.send(
         CancelAck(
             **end.header(cancel.seq, cancel.attempt),

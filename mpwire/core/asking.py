@@ -265,7 +265,7 @@ def repeat_cancel(end: Membership, _event: Input, now_s: float) -> None:
 
 @action
 def abort_acceptance(end: Membership, event: Input, _now_s: float) -> None:
-    """Tear down an acceptance that crossed our CANCEL (RM13)."""
+    """Tear down an acceptance of what is not asked for any more (RM13, LF13)."""
     assert isinstance(event, Accept)
     _abort_acceptance(end, event, AbortReason.NO_CONFIRM)
 

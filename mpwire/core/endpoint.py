@@ -9,7 +9,7 @@ and the time, and collects `datagrams` to send and `reports` to act on.
 from dataclasses import dataclass, field
 from typing import Final
 
-from mpwire.core import answering, asking, member  # the actions of the membership machine
+from mpwire.core import answering, asking, crossing, member  # the membership's actions
 from mpwire.core.address import Address, is_unicast, is_unicast_host
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.cookie import CookieJar
@@ -41,7 +41,7 @@ from mpwire.wire.messages import Abort, Cancel, CloseAck, JoinReq, Message
 from mpwire.wire.numbers import HEADER_OCTETS, JOIN_REQ_MIN_OCTETS, HeaderFlag, MessageType
 from mpwire.wire.registries import RejectReason
 
-ACTION_MODULES: Final = (asking, answering, member)
+ACTION_MODULES: Final = (asking, answering, crossing, member)
 """Importing them registers the actions that the state table names."""
 
 

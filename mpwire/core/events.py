@@ -6,13 +6,16 @@ which turns them into network events.
 """
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from mpwire.core.address import Address
 from mpwire.core.timers import TimerName
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import JoinReq, Message
 from mpwire.wire.registries import CloseReason, RejectReason
+
+if TYPE_CHECKING:
+    from mpwire.core.membership import Membership
 
 # Inputs ---------------------------------------------------------------------------------------
 
@@ -25,6 +28,13 @@ class JoinRequested:
 @dataclass(slots=True)
 class RequestVerified:
     """A JOIN_REQ whose cookie proves its source was put into the listener's queue."""
+
+    request: JoinReq
+
+
+@dataclass(slots=True)
+class RequestCrossed:
+    """An invitation whose cookie proves its source crossed our own request to that root."""
 
     request: JoinReq
 
@@ -98,6 +108,7 @@ class TimerExpired:
 Input: TypeAlias = (
     JoinRequested
     | RequestVerified
+    | RequestCrossed
     | Withdrawn
     | Admitted
     | Deferred
@@ -131,6 +142,13 @@ class JoinFailed:
 
 
 @dataclass(slots=True)
+class RequestFolded:
+    """This invitation takes over the join that `request` had asked for (protocol.md 9.6)."""
+
+    request: "Membership"
+
+
+@dataclass(slots=True)
 class RequestGone:
     """A queued request ended before WSPAccept decided it (W45, D17)."""
 
@@ -152,7 +170,7 @@ class Ended:
     code: WsaError
 
 
-Report: TypeAlias = Joined | JoinFailed | RequestGone | DataReceived | Ended
+Report: TypeAlias = Joined | JoinFailed | RequestFolded | RequestGone | DataReceived | Ended
 
 
 # Effects --------------------------------------------------------------------------------------

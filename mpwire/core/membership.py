@@ -260,7 +260,8 @@ class Membership:
 
 
 REQUESTING = frozenset({State.ASKING, State.PROVING, State.PENDING})
-LIVE = frozenset({State.ACCEPTING, State.JOINED, State.SUSPECT, State.CLOSING, State.DRAINING})
+JOINED_OR_ABOUT_TO = frozenset({State.ACCEPTING, State.CROSSED, State.JOINED, State.SUSPECT})
+LIVE = JOINED_OR_ABOUT_TO | {State.CLOSING, State.DRAINING}
 
 Action: TypeAlias = Callable[[Membership, Input, float], None]
 ACTIONS: dict[str, Action] = {}

@@ -12,6 +12,9 @@ column; the end that is asked goes down the right one; from JOINED on they are e
                                v      CLOSE in   |   CLOSE out
                              GONE   DRAINING <---+---> CLOSING --> LINGERING --> GONE
 
+Crossed joins leave the columns: the leaf's own request is FOLDED, and the root's invitation goes
+from NEW to CROSSED, which is ACCEPTING in the name of the folded join (`crossing`).
+
 `TRANSITIONS` is the machine: what is not in it is either declared ignorable below, or a mistake of
 our own caller. Row ids RM number the steps of the root's end, LF those of the leaf's
 end. A test proves that rows, ignored and illegal cells partition state x input, and that
@@ -39,10 +42,14 @@ class State(Enum):
     """The peer has queued the request; it is polled (INVITE3, REQ3)."""
     CANCELLING = "CANCELLING"
     """CANCEL is out, its answer awaited."""
+    FOLDED = "FOLDED"
+    """Our JOIN_REQ has given way to an invitation of the root it went to, for good."""
     QUEUED = "QUEUED"
     """The peer's request waits for WSPAccept (QUEUED, INVITED)."""
     ACCEPTING = "ACCEPTING"
     """ACCEPT is out, CONFIRM awaited (ACCEPT_SENT, ACC_SENT)."""
+    CROSSED = "CROSSED"
+    """ACCEPT with flag X is out: the root's invitation completes the join that was folded."""
     JOINED = "JOINED"
     """Both ends are members."""
     SUSPECT = "SUSPECT"
@@ -62,6 +69,7 @@ class Kind(Enum):
 
     JOIN = "api: join"
     VERIFIED = "in: JOIN_REQ verified"
+    CROSSING = "in: JOIN_REQ verified, crossing ours"
     WITHDRAW = "api: withdraw"
     ADMIT = "api: accept"
     DEFER = "api: defer"
@@ -135,6 +143,21 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.CANCELLING, K.IN_CANCEL_ACK): Row("forget", (S.GONE,), "RM12"),
     (S.CANCELLING, K.RETRANSMIT): Row("repeat_cancel", (S.CANCELLING, S.GONE), "RM12"),
     (S.CANCELLING, K.IN_ACCEPT): Row("abort_acceptance", (S.CANCELLING,), "RM13"),
+    # Crossed joins: the request of the leaf, then the invitation that it gave way to.
+    (S.ASKING, K.CROSSING): Row("fold_request", (S.FOLDED,), "LF10 R51"),
+    (S.PROVING, K.CROSSING): Row("fold_request", (S.FOLDED,), "LF10 R51"),
+    (S.PENDING, K.CROSSING): Row("fold_request", (S.FOLDED,), "LF10 R51"),
+    (S.FOLDED, K.IN_ACCEPT): Row("abort_acceptance", (S.FOLDED,), "LF13"),
+    (S.FOLDED, K.LIMIT): Row("forget", (S.GONE,), "LF13"),
+    (S.NEW, K.CROSSING): Row("accept_crossing", (S.CROSSED,), "LF10"),
+    (S.CROSSED, K.IN_CONFIRM): Row("settle_crossed", (S.JOINED, S.CLOSING, S.GONE), "LF11"),
+    (S.CROSSED, K.IN_DATA): Row("settle_by_data", (S.CROSSED,), "LF11"),
+    (S.CROSSED, K.IN_PROBE): Row("settle_by_probe", (S.CROSSED,), "LF11"),
+    (S.CROSSED, K.IN_CLOSE): Row("settle_by_close", (S.LINGERING, S.DRAINING), "R53 R56"),
+    (S.CROSSED, K.RETRANSMIT): Row("repeat_crossed", (S.CROSSED, S.GONE), "LF12"),
+    (S.CROSSED, K.IN_CANCEL): Row("undo_crossed", (S.GONE,), "LF12"),
+    (S.CROSSED, K.IN_ABORT): Row("refuse_crossed", (S.GONE,), "LF12"),
+    (S.CROSSED, K.WITHDRAW): Row("leave_when_settled", (S.CROSSED,), "W25 R53"),
     # The end that is asked.
     (S.QUEUED, K.IN_JOIN_REQ): Row("answer_poll", (S.QUEUED,), "RM15"),
     (S.QUEUED, K.IN_CANCEL): Row("drop_cancelled", (S.GONE,), "RM17"),
@@ -200,6 +223,7 @@ CALLS: Final = frozenset(
     {
         K.JOIN,
         K.VERIFIED,
+        K.CROSSING,
         K.WITHDRAW,
         K.ADMIT,
         K.DEFER,
@@ -256,6 +280,7 @@ KIND_OF: Final[dict[type, Kind]] = {
     messages.Data: K.IN_DATA,
     events.JoinRequested: K.JOIN,
     events.RequestVerified: K.VERIFIED,
+    events.RequestCrossed: K.CROSSING,
     events.Withdrawn: K.WITHDRAW,
     events.Admitted: K.ADMIT,
     events.Deferred: K.DEFER,

@@ -16,6 +16,7 @@ from mpwire.wire.messages import (
     Abort,
     Accept,
     Cancel,
+    Close,
     Confirm,
     Data,
     Probe,
@@ -186,14 +187,14 @@ def _unanswered(case: Case, join: Join, attempt: Attempt, cancel: Packet) -> Exp
 def _folded_connect(case: Case, join: Join, membership: Membership) -> Expectation | None:
     """Find what ended the invitation that a request was folded into, as the leaf saw it."""
     leaf = membership.leaf
-    ends = [*leaf.arrived(Confirm), *leaf.arrived(Cancel), *leaf.arrived(Abort)]
+    ends = [*leaf.arrived(Confirm, Close, Cancel, Abort)]
     ends += [p for p in leaf.sent(Abort) if read(p, Abort).reason == AbortReason.NO_CONFIRM]
     if not ends:
         return None
     packet = min(ends, key=lambda one: one.number)
     name, arrived = type(packet.message).__name__.upper(), packet.source != leaf.endpoint
     code, rule, opens = int(WsaError.WSAECONNREFUSED), "EV5", packet.position
-    if isinstance(packet.message, Confirm):
+    if isinstance(packet.message, Confirm | Close):
         code, rule = 0, "EV4"
     elif not arrived:
         code, rule = int(WsaError.WSAETIMEDOUT), "EV6"

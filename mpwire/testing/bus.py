@@ -125,8 +125,8 @@ class Bus:
         self.places: dict[Address, Provider] = {}
         self.unreachable: set[str] = set()
         self.trace: list[Transit] = []
-        self.judge: Callable[[Transit], bool] | None = None
-        """Decides instead of `loss` whether a datagram arrives."""
+        self.judge: Callable[[Transit], int] | None = None
+        """Decides instead of `loss` whether a datagram arrives, or how often."""
         self._flying: list[tuple[float, int, Transit]] = []
         self._count = 0
 

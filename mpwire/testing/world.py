@@ -80,6 +80,8 @@ class World:
         self.lives: list[Life] = []
         self.accepted: set[tuple[Address, Address]] = set()
         """(acceptor, requester) of every successful accept."""
+        self.asked: set[tuple[Address, Address]] = set()
+        """(target, requester) of every join that was begun."""
         self.message_count = 0
         self.askers, self.waiters = askers, waiters
         self.leaf_count = 0
@@ -157,11 +159,23 @@ class World:
         targets = [one.actor.address for one in waiting] * 3 + [NOBODY]
         if life.role is not Role.ROOT:
             targets += [self.root_address] * 12
+        else:
+            targets += [one.actor.address for one in self.lives if self._is_asking(one)] * 3
         flags = self.random.choice([JoinFlag.BOTH] * 5 + [*JoinFlag])
-        joined = life.actor.join(self.random.choice(targets), flags)
+        target = self.random.choice(targets)
+        joined = life.actor.join(target, flags)
+        self.asked.add((target, life.actor.address))
         life.joins += 1
         if joined.handle != life.actor.handle:
             self._add(joined, f"P{joined.handle}")
+
+    def _is_asking(self, life: Life) -> bool:
+        """Tell whether a leaf has a join outstanding, which an invitation may cross."""
+        return (
+            life.role is Role.LEAF
+            and life.is_open
+            and life.actor.provider.sockets[life.actor.handle].pending is not None
+        )
 
     @property
     def root_address(self) -> Address:
@@ -209,11 +223,13 @@ class World:
         assert life.role in {Role.ROOT, Role.LEAF}, f"{self.bus!r}: {life.name}"
         if not self.honest:
             return
+        crossed = {pair for pair in self.asked if pair[::-1] in self.asked}
+        agreed = self.accepted | crossed
         if life.role is Role.LEAF:
             pair = (life.actor.provider.sockets[life.actor.handle].peer, life.actor.address)
-            assert pair in self.accepted, f"{self.bus!r}: {pair}"
+            assert pair in agreed, f"{self.bus!r}: {pair}"
         else:
-            assert any(asker == life.actor.address for _, asker in self.accepted)
+            assert any(asker == life.actor.address for _, asker in agreed)
 
     def settle(self, *, close_all: bool = False) -> None:
         """Let a network that has become reliable come to rest."""

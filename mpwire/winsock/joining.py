@@ -15,7 +15,7 @@ from mpwire.winsock.base import Accepted, Blocked
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.reactions import Reactions
 from mpwire.winsock.record import FD_CONNECT
-from mpwire.winsock.sockets import Role, Socket
+from mpwire.winsock.sockets import FLAG_OF_DIRECTION, LEAF_DIRECTION, Role, Socket
 from mpwire.winsock.transport import canonical_peer
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import JoinReq
@@ -26,14 +26,6 @@ from mpwire.wire.registries import Role as WireRole
 MAXIMUM_JOIN_DATA_OCTETS: Final = 512
 """Caller or callee data one request or acceptance carries."""
 
-LEAF_DIRECTION: Final = {
-    JoinFlag.SENDER_ONLY: LeafDirection.SEND,
-    JoinFlag.RECEIVER_ONLY: LeafDirection.RECEIVE,
-    JoinFlag.BOTH: LeafDirection.SEND | LeafDirection.RECEIVE,
-}
-"""What dwFlags of a joining leaf allow the leaf."""
-FLAG_OF_DIRECTION: Final = {direction: flag for flag, direction in LEAF_DIRECTION.items()}
-"""In which directions a leaf acts that was invited: the invitation says it."""
 MIRRORED: Final = {
     JoinFlag.SENDER_ONLY: LeafDirection.RECEIVE,
     JoinFlag.RECEIVER_ONLY: LeafDirection.SEND,

@@ -6,6 +6,7 @@ from mpwire.core.events import (
     Joined,
     JoinFailed,
     Report,
+    RequestFolded,
     RequestGone,
     Superseded,
 )
@@ -15,7 +16,7 @@ from mpwire.vocabulary import WsaError
 from mpwire.winsock.base import ProviderBase
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.record import FD_ACCEPT, FD_CLOSE, FD_CONNECT, FD_READ, FD_WRITE
-from mpwire.winsock.sockets import Role, Socket
+from mpwire.winsock.sockets import FLAG_OF_DIRECTION, Role, Socket
 
 
 class Reactions(ProviderBase):
@@ -48,6 +49,8 @@ class Reactions(ProviderBase):
                 self._joined(endpoint, membership, callee_data or b"", now_s)
             case JoinFailed(code):
                 self._join_failed(endpoint, membership, code)
+            case RequestFolded(request):
+                self._request_folded(membership, request)
             case RequestGone(code):
                 self._request_gone(endpoint, membership, code)
             case DataReceived(_, payload):
@@ -69,12 +72,14 @@ class Reactions(ProviderBase):
         if socket is None:
             return
         original = socket.parent or socket
-        if membership.initiator:
+        if original.pending is socket:
             socket.usable = True
             self._drop_parked(endpoint, now_s)
             self._release_join(endpoint, original)
             original.callee_data = callee_data[: original.callee_capacity]
             original.join_flag = original.asked_flag
+            if not membership.initiator:
+                original.join_flag = FLAG_OF_DIRECTION[membership.leaf_dir]
             original.untold |= original.role is Role.LEAF or is_first
             self.occur(original, FD_CONNECT)
             if self.finish_all(original, "join_leaf", socket.handle):
@@ -82,6 +87,12 @@ class Reactions(ProviderBase):
         carrier = original if session is not None else socket
         if membership.may_send and carrier.may_ever_send:
             self.occur(carrier, FD_WRITE)
+
+    def _request_folded(self, invitation: Membership, request: Membership) -> None:
+        """Let the invitation that crossed a leaf's request stand for its join (LF10)."""
+        socket = self.owners.pop(request)
+        socket.membership = invitation
+        self.owners[invitation] = socket
 
     def _drop_parked(self, endpoint: Endpoint, now_s: float) -> None:
         """Let go of the requests of a leaf that has come by our invitation (RM7)."""

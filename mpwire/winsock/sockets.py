@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import Final
 
 from mpwire.core.address import Address
 from mpwire.core.endpoint import Endpoint
@@ -10,8 +11,18 @@ from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.contract import Role
 from mpwire.winsock.protocols import ENTRIES, Protocol, ProtocolEntry
 from mpwire.winsock.record import EventRecord
+from mpwire.wire.registries import LeafDirection
 
-__all__ = ["Role", "Socket"]
+__all__ = ["FLAG_OF_DIRECTION", "LEAF_DIRECTION", "Role", "Socket"]
+
+LEAF_DIRECTION: Final = {
+    JoinFlag.SENDER_ONLY: LeafDirection.SEND,
+    JoinFlag.RECEIVER_ONLY: LeafDirection.RECEIVE,
+    JoinFlag.BOTH: LeafDirection.SEND | LeafDirection.RECEIVE,
+}
+"""What dwFlags of a joining leaf allow the leaf."""
+FLAG_OF_DIRECTION: Final = {direction: flag for flag, direction in LEAF_DIRECTION.items()}
+"""In which directions a leaf acts that was invited: the invitation says it."""
 
 
 @dataclass(slots=True, eq=False)

@@ -10,7 +10,7 @@ from mpwire.core.table import State
 from mpwire.testing.conversation import Conversation
 from mpwire.testing.ends import LEAF, ROOT, SESSION_ID, Counterpart, join_request
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Challenge, JoinReq, Message, Pending, Qos, Reject
+from mpwire.wire.messages import Accept, Challenge, JoinReq, Message, Pending, Qos, Reject
 from mpwire.wire.registries import LeafDirection, PendingState, Planes, RejectReason, Role
 
 OTHER = ("10.0.0.3", 61000)
@@ -250,7 +250,7 @@ def test_an_attempt_of_ours_is_no_attempt_of_the_peer(leaf: Conversation) -> Non
     leaf.answers()
     leaf.endpoint.by_peer_tag[ROOT, 0x11] = membership
     (answer,) = leaf.say(leaf.prove(leaf.request(0x11)))
-    assert isinstance(answer, Pending)
+    assert isinstance(answer, Accept)
 
 
 # Tombstones -----------------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from mpwire.core.events import (
     NetworkUnreachable,
     PortUnreachable,
     Refused,
+    RequestCrossed,
     RequestGone,
     RequestVerified,
     SetTimer,
@@ -186,6 +187,8 @@ def calls(end: Membership) -> Iterator[Input]:
         yield JoinRequested()
     if not end.initiator or end.state is not State.NEW:
         yield RequestVerified(end.request)
+    if not end.is_root and not (end.initiator and end.state is State.NEW):
+        yield RequestCrossed(end.request)
     yield Withdrawn()
     yield Admitted(None)
     yield Deferred()
@@ -219,6 +222,7 @@ def arrivals(end: Membership) -> Iterator[Input]:
     yield peer.probe_ack(nonce=0)
     yield peer.abort()
     yield Ack(**end.header(1), acked_type=0x11)
+    yield peer.close(final_seq=PEER_SEQ + 1)
     for count in (0, 1):
         yield peer.close(final_seq=PEER_SEQ - 1 + count)
         yield peer.close_ack(final_seq=PEER_SEQ - 1 + count)

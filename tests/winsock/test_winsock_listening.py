@@ -142,9 +142,9 @@ def test_a_root_that_invites_who_already_waits_does_not_hear_of_him(bus: Bus) ->
         root.accept()
     bus.run(0.1)
     assert root.events() == []
+    bus.run(40)
     bus.judge = None
-    bus.run(2)
-    assert root.events() == ["FD_CONNECT WSAECONNREFUSED", "FD_ACCEPT"]
+    assert root.events() == ["FD_CONNECT WSAETIMEDOUT", "FD_ACCEPT"]
     root.accept()
     bus.run(0.1)
     assert leaf.events() == ["FD_CONNECT", "FD_WRITE"]

@@ -50,7 +50,7 @@ _window(
 _window(
     "EV4",
     "A leaf whose request was folded into the root's invitation gets FD_CONNECT(0) when the "
-    "CONFIRM of the invitation arrived.",
+    "CONFIRM of the invitation arrived, or the CLOSE that stands for it.",
     source="protocol.md 9.6",
 )
 _window(
