@@ -11,12 +11,13 @@ is repeated by its seed. Nothing ever waits: time jumps to the next delivery or 
 
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
 from mpwire.core import Entropy, TimerPlan
 from mpwire.core.address import Address
+from mpwire.core.agenda import Agenda
 from mpwire.core.events import SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock import Provider, SocketError
@@ -104,6 +105,7 @@ class Bus:
         delay_s: float = 0.001,
         jitter_s: float = 0.0,
         plan: TimerPlan | None = None,
+        traced: bool = True,
     ) -> None:
         """Start an empty network.
 
@@ -114,6 +116,7 @@ class Bus:
             delay_s: seconds every datagram takes at least.
             jitter_s: seconds it may take more, drawn evenly; reorders.
             plan: timers of the providers.
+            traced: whether to keep every datagram in `trace`.
         """
         self.random = random.Random(seed)  # noqa: S311 - faults, not secrets
         self.seed = seed
@@ -125,9 +128,11 @@ class Bus:
         self.places: dict[Address, Provider] = {}
         self.unreachable: set[str] = set()
         self.trace: list[Transit] = []
+        self.traced = traced
         self.judge: Callable[[Transit], int] | None = None
         """Decides instead of `loss` whether a datagram arrives, or how often."""
         self._flying: list[tuple[float, int, Transit]] = []
+        self._agenda: Agenda[Provider] = Agenda()
         self._count = 0
 
     def __repr__(self) -> str:
@@ -141,12 +146,24 @@ class Bus:
         self.providers[host] = Provider(transport, entropy, self.plan)
         return self.providers[host]
 
+    def remove(self, host: str) -> None:
+        """Take a host off the network, as if its process had been killed (D38)."""
+        gone = self.providers.pop(host)
+        self.places = {place: one for place, one in self.places.items() if one is not gone}
+        self._agenda = Agenda()
+        self.flush()
+
     def flush(self) -> None:
         """Put what the providers want to send on the wire."""
         for provider in self.providers.values():
-            datagrams, provider.datagrams = provider.datagrams, []
-            for datagram in datagrams:
-                self.inject(datagram)
+            self._settle(provider)
+
+    def _settle(self, provider: Provider) -> None:
+        """Take from one provider what it wants sent, and note when its timers are due."""
+        datagrams, provider.datagrams = provider.datagrams, []
+        for datagram in datagrams:
+            self.inject(datagram)
+        self._agenda.note(provider, provider.next_timer_s())
 
     def inject(self, datagram: SendDatagram) -> None:
         """Put a datagram on the wire, whoever it is from."""
@@ -159,7 +176,8 @@ class Bus:
             transit.copies = 0
         elif self.random.random() < self.duplication:
             transit.copies = 2
-        self.trace.append(transit)
+        if self.traced:
+            self.trace.append(transit)
         for _ in range(transit.copies):
             self._count += 1
             at_s = self.now_s + self.delay_s + self.jitter_s * self.random.random()
@@ -167,40 +185,46 @@ class Bus:
 
     def next_s(self) -> float | None:
         """Return when something happens next: a delivery or a timer."""
-        times_s = [provider.next_timer_s() for provider in self.providers.values()]
-        if self._flying:
-            times_s.append(self._flying[0][0])
-        return min((time_s for time_s in times_s if time_s is not None), default=None)
+        timer_s = self._agenda.next_s()
+        flight_s = self._flying[0][0] if self._flying else None
+        return min((at_s for at_s in (flight_s, timer_s) if at_s is not None), default=None)
 
-    def run(self, for_s: float) -> None:
-        """Let everything happen that happens within the next `for_s` seconds."""
+    def run(self, for_s: float, called: Iterable[Provider] | None = None) -> None:
+        """Let everything happen that happens within the next `for_s` seconds.
+
+        Args:
+            for_s: how long, in seconds of the bus.
+            called: the only providers that were called since the last run, if that is known; with
+                thousands of hosts it takes long to look at each.
+        """
         end_s = self.now_s + for_s
-        self.flush()
+        for provider in self.providers.values() if called is None else called:
+            self._settle(provider)
         for _ in range(MAXIMUM_STEPS):
             next_s = self.next_s()
             if next_s is None or next_s > end_s:
                 self.now_s = end_s
                 return
             self.now_s = max(self.now_s, next_s)
-            self._step()
-            self.flush()
+            for provider in self._step():
+                self._settle(provider)
         raise AssertionError(f"{self!r}: no end after {MAXIMUM_STEPS} steps")
 
-    def _step(self) -> None:
+    def _step(self) -> list[Provider]:
+        """Deliver a datagram, or let the timers expire that are due; return who was concerned."""
         if self._flying and self._flying[0][0] <= self.now_s:
             _, _, transit = heapq.heappop(self._flying)
             provider = self.places.get(transit.destination)
-            if provider is not None:
-                provider.receive_untrusted(
-                    transit.destination,
-                    transit.data,
-                    transit.source,
-                    transit.destination,
-                    self.now_s,
-                )
-            return
-        for provider in self.providers.values():
+            if provider is None:
+                return []
+            provider.receive_untrusted(
+                transit.destination, transit.data, transit.source, transit.destination, self.now_s
+            )
+            return [provider]
+        due = [*self._agenda.due(self.now_s)]
+        for provider in due:
             provider.expire_timers(self.now_s)
+        return due
 
     def names(self) -> list[str]:
         """Return the message names on the wire so far, in order."""

@@ -1,0 +1,76 @@
+"""Measure what a leaf costs in a session of many: core and winsock, in memory and virtual time.
+
+    python tests/benchmarks/bench_leaves.py [LEAVES...]
+
+n leaves join a root, get one message, and the session is dismantled; every leaf sees exactly its
+events. Time and memory per leaf have to stay the same from 100 to 10,000 leaves. Memory is taken
+in a pass of its own, because tracing it takes time: what the root keeps per member, and what a
+whole leaf process keeps.
+"""
+
+import gc
+import sys
+import time
+import tracemalloc
+
+from mpwire.testing.bus import Bus
+from mpwire.testing.crowd import Crowd
+
+SIZES = (100, 1_000, 10_000)
+REPEATS = {100: 20, 1_000: 3}
+PHASES = ("join", "tell", "dismantle", "forget")
+KIB = 1024
+
+
+def times_us(leaf_count: int) -> dict[str, float]:
+    """Return the best processor microseconds per leaf of every phase."""
+    best: dict[str, float] = {}
+    for _ in range(REPEATS.get(leaf_count, 1)):
+        crowd = Crowd(Bus(seed=1, traced=False), leaf_count)
+        gc.collect()
+        for phase in PHASES:
+            started_s = time.process_time()
+            getattr(crowd, phase)()
+            taken_us = (time.process_time() - started_s) * 1e6 / leaf_count
+            best[phase] = min(best.get(phase, taken_us), taken_us)
+    return best
+
+
+def memory_kib(leaf_count: int) -> tuple[float, float]:
+    """Return the KiB per leaf that the root keeps, and that the leaf keeps, while joined."""
+    gc.collect()
+    tracemalloc.start()
+    crowd = Crowd(Bus(seed=1, traced=False), leaf_count)
+    crowd.join()
+    crowd.tell()
+    gc.collect()
+    both, _ = tracemalloc.get_traced_memory()
+    crowd.lose_root()
+    gc.collect()
+    leaves, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    return (both - leaves) / leaf_count / KIB, leaves / leaf_count / KIB
+
+
+def main() -> None:
+    """Measure and print."""
+    sizes = tuple(int(size) for size in sys.argv[1:]) or SIZES
+    totals: list[float] = []
+    memory: list[tuple[float, float]] = []
+    for size in sizes:
+        phases = times_us(size)
+        memory.append(memory_kib(size))
+        totals.append(sum(phases.values()))
+        told = ", ".join(f"{name} {taken_us:.0f}" for name, taken_us in phases.items())
+        root_kib, leaf_kib = memory[-1]
+        print(f"{size:6} leaves: {totals[-1]:.0f} us per leaf ({told}),", end=" ")
+        print(f"{root_kib:.2f} KiB at the root, {leaf_kib:.2f} KiB at the leaf", flush=True)
+    first, last = memory[0], memory[-1]
+    print(
+        f"{sizes[-1]} against {sizes[0]}: time {totals[-1] / totals[0]:.2f} x,"
+        f" memory {last[0] / first[0]:.2f} x at the root, {last[1] / first[1]:.2f} x at the leaf"
+    )
+
+
+if __name__ == "__main__":
+    main()
