@@ -66,7 +66,7 @@ class JoinLeaf(Arguments):
     address: Address
     flags: Literal["BOTH", "SENDER_ONLY", "RECEIVER_ONLY"] = "BOTH"
     caller_data: str | None = None
-    callee_capacity: int = 0
+    callee_capacity: int = 512
 
 
 class Accept(Arguments):

@@ -7,8 +7,8 @@
 """
 
 from mpwire.winsock.base import Accepted, Blocked, Completion
+from mpwire.winsock.condition import ConditionArguments, ConditionFunction
 from mpwire.winsock.errors import SocketError
-from mpwire.winsock.joining import ConditionArguments, ConditionFunction
 from mpwire.winsock.provider import Provider
 from mpwire.winsock.transport import Transport
 

@@ -12,6 +12,7 @@ from mpwire.core.events import Dropped, SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock.contract import CONTRACT
 from mpwire.winsock.errors import SocketError
+from mpwire.winsock.protocols import ProtocolEntry
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import Transport
 from mpwire.wire.messages import SessionDesc
@@ -126,6 +127,8 @@ class ProviderBase:
         """The open R or L that owns an endpoint."""
         self.owners: dict[Membership, Socket] = {}
         """The socket that stands for a membership: P, A, or an L that joins."""
+        self.capacities: dict[str, int] = {}
+        """What the network carries each way at a local address, where that is known."""
         self.blocked: dict[int, Blocked] = {}
         self.polls: dict[int, Callable[[], Ready]] = {}
         """How each waiting WSPSelect looks, by token."""
@@ -163,7 +166,8 @@ class ProviderBase:
         local = self.transport.open(address, socket.family)
         profile = socket.protocol.profile
         session = self._new_session(local, profile) if socket.role is Role.ROOT else None
-        socket.endpoint = Endpoint(local, self.plan, self.entropy, session, profile)
+        capacity = self.capacity_at(local[0], socket.protocol)
+        socket.endpoint = Endpoint(local, self.plan, self.entropy, session, profile, capacity)
         self.endpoints[local] = socket.endpoint
         self.holders[local] = socket
 
@@ -180,6 +184,15 @@ class ProviderBase:
             group=b"",
         )
         return Session(SessionFacts(self.entropy.tag(), description, self.entropy.sequence()))
+
+    def capacity_at(self, host: str, protocol: ProtocolEntry) -> int:
+        """Return what a protocol can carry each way at a local address, octets per second."""
+        capacity = self.capacities.get(host, protocol.capacity_octets_per_s)
+        return min(capacity, protocol.capacity_octets_per_s)
+
+    def open_sockets(self) -> list[Socket]:
+        """Return every socket that has a descriptor, once each."""
+        return [*dict.fromkeys(self.sockets.values())]
 
     def check_descriptor_free(self) -> None:
         """Raise WSAEMFILE when no descriptor is left."""

@@ -1,9 +1,8 @@
 """WSPListen, WSPJoinLeaf and WSPAccept."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Final, TypeAlias
+from typing import Final
 
 from mpwire.core import Endpoint, Membership
 from mpwire.core.address import Address
@@ -12,19 +11,24 @@ from mpwire.core.listener import Entry, Listener
 from mpwire.core.membership import OFFERED_VERSIONS
 from mpwire.vocabulary import Condition, JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.base import Accepted, Blocked
+from mpwire.winsock.condition import ConditionFunction, Conditions
 from mpwire.winsock.errors import SocketError
-from mpwire.winsock.reactions import Reactions
+from mpwire.winsock.parameters import (
+    MAXIMUM_JOIN_DATA_OCTETS,
+    check_address_room,
+    check_callee_capacity,
+    check_caller_data,
+    check_name,
+)
+from mpwire.winsock.quality import Quality, mirrored
 from mpwire.winsock.record import FD_CONNECT
 from mpwire.winsock.sockets import FLAG_OF_DIRECTION, LEAF_DIRECTION, Role, Socket
 from mpwire.winsock.transport import canonical_peer
 from mpwire.wire.codec import pad_join_request
-from mpwire.wire.messages import JoinReq
+from mpwire.wire.messages import JoinReq, Qos
 from mpwire.wire.numbers import HeaderFlag
 from mpwire.wire.registries import LeafDirection, RejectReason
 from mpwire.wire.registries import Role as WireRole
-
-MAXIMUM_JOIN_DATA_OCTETS: Final = 512
-"""Caller or callee data one request or acceptance carries."""
 
 MIRRORED: Final = {
     JoinFlag.SENDER_ONLY: LeafDirection.RECEIVE,
@@ -34,29 +38,13 @@ MIRRORED: Final = {
 """What dwFlags of an inviting root, which speak of the root (D14), allow the leaf."""
 
 
-@dataclass(slots=True)
-class ConditionArguments:
-    """What a condition function is told of a waiting request (W46)."""
-
-    address: Address
-    """Caller id."""
-    local: Address
-    """Callee id."""
-    caller_data: bytes | None
-    callee_capacity: int = MAXIMUM_JOIN_DATA_OCTETS
-
-
 def _grease(dice: bytes) -> tuple[tuple[int, bytes], ...]:
     """Return a TLV that nobody may mind, of a reserved type 0x?A?A (protocol.md 14)."""
     code = 0x0A0A | (dice[0] & 0x70) << 8 | dice[1] & 0xF0
     return ((code, dice[2 : 2 + dice[1] % 16]),)
 
 
-ConditionFunction: TypeAlias = Callable[[ConditionArguments], tuple[Condition, bytes | None]]
-"""Decides about a request; may hand back callee data."""
-
-
-class Joining(Reactions):
+class Joining(Conditions, Quality):
     """Become a listener, ask for a membership, or admit one."""
 
     def listen(self, handle: int, backlog: int, now_s: float) -> None:
@@ -108,8 +96,18 @@ class Joining(Reactions):
         flags: int = JoinFlag.BOTH,
         caller_data: bytes | None = None,
         callee_capacity: int = 0,
+        sqos: Qos | None = None,
     ) -> int | Blocked:
         """Invite a leaf (R) or join a session at its root (L).
+
+        Args:
+            handle: R or L.
+            address: of one leaf, or of the root.
+            now_s: the time in seconds.
+            flags: dwFlags, one of `JoinFlag` (W14).
+            caller_data: for the condition function of whoever is asked (W15).
+            callee_capacity: octets of callee data there is room for (W16).
+            sqos: flow specification of this socket; overrides SIO_SET_QOS (W17).
 
         Returns:
             a new descriptor for R, the same one for L (W10, W11); at once when nonblocking, with
@@ -119,8 +117,11 @@ class Joining(Reactions):
             SocketError: table 1M of the semantics; never WSAEWOULDBLOCK.
         """
         socket = self.find(handle)
-        flag = self._check_join(socket, flags, caller_data)
-        address = canonical_peer(address, socket.family)
+        flag = self._check_join(socket, flags)
+        caller_data = check_caller_data(caller_data, socket.protocol)
+        room = check_callee_capacity(callee_capacity)
+        address = canonical_peer(check_name(address), socket.family)
+        qos = self.wanted_qos(socket, sqos, flag)
         endpoint = self.bind_implicitly(socket)
         if self._is_member(endpoint, address):
             raise SocketError(WsaError.WSAEISCONN, f"{address} is a member")
@@ -133,8 +134,10 @@ class Joining(Reactions):
                 raise
             return self._fail_at_once(socket, error.code)
         socket.record.called("join_leaf")
-        socket.asked_flag, socket.callee_capacity = flag, callee_capacity
+        socket.asked_flag, socket.callee_capacity = flag, room
+        socket.sqos = socket.carried = qos
         request = self._request(endpoint, flag, caller_data)
+        self._ask_for(request, qos, room)
         membership = endpoint.join(local, address, request, now_s)
         joined = self._new_leaf(socket) if socket.role is Role.ROOT else socket
         joined.membership, joined.usable = membership, False
@@ -156,7 +159,7 @@ class Joining(Reactions):
         self.occur(socket, FD_CONNECT, code)
         return joined.handle
 
-    def _check_join(self, socket: Socket, flags: int, caller_data: bytes | None) -> JoinFlag:
+    def _check_join(self, socket: Socket, flags: int) -> JoinFlag:
         if socket.role is Role.PLAIN:
             raise SocketError(WsaError.WSAEINVAL, "the socket has no multipoint flags")
         if socket.pending is not None:
@@ -180,8 +183,6 @@ class Joining(Reactions):
         flag = socket.protocol.direction(flag, socket.flags)
         if socket.role is Role.ROOT and socket.join_flag not in {None, flag}:
             raise SocketError(WsaError.WSAEINVAL, "the first join fixed the direction of R")
-        if caller_data is not None and len(caller_data) > MAXIMUM_JOIN_DATA_OCTETS:
-            raise SocketError(WsaError.WSAEFAULT, f"{len(caller_data)} octets of caller data")
         return flag
 
     def _is_member(self, endpoint: Endpoint, address: Address) -> bool:
@@ -192,7 +193,7 @@ class Joining(Reactions):
         session = endpoint.session
         direction = LEAF_DIRECTION if session is None else MIRRORED
         dice = self.entropy.octets(20)
-        request = JoinReq(
+        return JoinReq(
             flags=HeaderFlag.G if dice[0] & 1 else 0,
             session_id=0 if session is None else session.facts.session_id,
             sender_id=0 if session is None else 1,
@@ -209,11 +210,16 @@ class Joining(Reactions):
             timers=self.plan.announced(),
             caps=endpoint.profile.capabilities,
             versions=OFFERED_VERSIONS,
-            caller_data=caller_data or None,
+            caller_data=caller_data,
             extra=_grease(dice[1:]) if dice[0] & 2 else (),
         )
+
+    def _ask_for(self, request: JoinReq, qos: Qos | None, room: int) -> None:
+        """Say what flow specification and how much callee data a request wants, and pad it."""
+        request.qos = qos
+        if room < MAXIMUM_JOIN_DATA_OCTETS:
+            request.callee_room = room
         pad_join_request(request)
-        return request
 
     def _new_leaf(self, parent: Socket) -> Socket:
         """Make the P of R, or the A of L: it inherits the selection and the mode (W13, W47)."""
@@ -236,13 +242,26 @@ class Joining(Reactions):
     # WSPAccept --------------------------------------------------------------------------------
 
     def accept(
-        self, handle: int, condition: ConditionFunction | None, now_s: float
+        self,
+        handle: int,
+        condition: ConditionFunction | None,
+        now_s: float,
+        *,
+        context: object = None,
+        address_octets: int | None = None,
     ) -> Accepted | Blocked:
-        """Decide about the request at the head of the queue; None accepts it.
+        """Decide about the request at the head of the queue.
+
+        Args:
+            handle: a listening R or L.
+            condition: decides; None accepts.
+            now_s: the time in seconds.
+            context: handed to the condition function (dwCallbackData).
+            address_octets: size of the buffer for the address, if the caller has one (addrlen).
 
         Raises:
             SocketError: WSAEOPNOTSUPP connectionless; WSAEINVAL not listening, or no answer of a
-                condition function;
+                condition function; WSAEFAULT no room for the address;
                 WSAEWOULDBLOCK nothing waits; WSAEMFILE; WSAECONNREFUSED the condition function
                 rejected; WSATRY_AGAIN it deferred; WSAECONNRESET, WSAEACCES the request is gone
                 (W42-W48, D17).
@@ -253,15 +272,17 @@ class Joining(Reactions):
             raise SocketError(WsaError.WSAEOPNOTSUPP, f"{socket.protocol.name} has no listeners")
         if socket.parent is not None or endpoint is None or endpoint.listener is None:
             raise SocketError(WsaError.WSAEINVAL, "the socket does not listen")
-        accepted = self._accept_head(socket, condition, now_s)
+        check_address_room(address_octets, socket.family)
+        accept_head = partial(self._accept_head, socket, condition, context)
+        accepted = accept_head(now_s)
         if accepted is not None:
             return accepted
         if socket.blocking:
-            return self.block("accept", socket, partial(self._accept_head, socket, condition))
+            return self.block("accept", socket, accept_head)
         raise SocketError(WsaError.WSAEWOULDBLOCK, "no request waits")
 
     def _accept_head(
-        self, socket: Socket, condition: ConditionFunction | None, now_s: float
+        self, socket: Socket, condition: ConditionFunction | None, context: object, now_s: float
     ) -> Accepted | None:
         """Decide about the head, or return None when nothing waits.
 
@@ -273,7 +294,10 @@ class Joining(Reactions):
         entry = endpoint.listener.head
         reenables = True
         try:
-            return None if entry is None else self._decide(socket, entry, condition, now_s)
+            if entry is None:
+                return None
+            decide = partial(self.ask, entry, condition, context)
+            return self._decide(socket, entry, decide, now_s)
         except SocketError as error:
             reenables = error.code is not WsaError.WSATRY_AGAIN
             raise
@@ -283,7 +307,11 @@ class Joining(Reactions):
             self.collect(endpoint, now_s)
 
     def _decide(
-        self, socket: Socket, entry: Entry, condition: ConditionFunction | None, now_s: float
+        self,
+        socket: Socket,
+        entry: Entry,
+        decide: Callable[[], tuple[Condition, bytes | None]],
+        now_s: float,
     ) -> Accepted:
         """Ask the condition function about an entry and do what it says."""
         endpoint = socket.endpoint
@@ -293,7 +321,7 @@ class Joining(Reactions):
             endpoint.listener.take(entry)
             raise SocketError(entry.gone, "the request has ended")
         self.check_descriptor_free()
-        decision, callee_data = self._ask(entry, condition)
+        decision, callee_data = decide()
         if decision is Condition.DEFER:
             endpoint.call(entry.membership, Deferred(), now_s)
             raise SocketError(WsaError.WSATRY_AGAIN, "the condition function deferred")
@@ -302,26 +330,6 @@ class Joining(Reactions):
             endpoint.call(entry.membership, Refused(RejectReason.APP_REFUSED), now_s)
             raise SocketError(WsaError.WSAECONNREFUSED, "the condition function rejected")
         return self._admit(socket, endpoint, entry.membership, callee_data, now_s)
-
-    def _ask(
-        self, entry: Entry, condition: ConditionFunction | None
-    ) -> tuple[Condition, bytes | None]:
-        """Call the condition function, inside WSPAccept and on its thread (W46)."""
-        if condition is None:
-            return Condition.ACCEPT, None
-        request = entry.membership
-        arguments = ConditionArguments(request.peer, request.local, request.request.caller_data)
-        self.in_condition = True
-        try:
-            decision, callee_data = condition(arguments)
-        finally:
-            self.in_condition = False
-        if callee_data is not None and len(callee_data) > MAXIMUM_JOIN_DATA_OCTETS:
-            raise SocketError(WsaError.WSAEINVAL, f"{len(callee_data)} octets of callee data")
-        try:
-            return Condition(decision), callee_data or None
-        except ValueError:
-            raise SocketError(WsaError.WSAEINVAL, f"{decision!r} is no CF_ answer") from None
 
     def _admit(
         self,
@@ -337,6 +345,7 @@ class Joining(Reactions):
         socket.untold = False
         if endpoint.session is None:
             accepted.join_flag = FLAG_OF_DIRECTION[membership.leaf_dir]
+            accepted.sqos = accepted.carried = mirrored(membership.request.qos)
         self.owners[membership] = accepted
         endpoint.call(membership, Admitted(callee_data), now_s)
         if endpoint.session is not None:

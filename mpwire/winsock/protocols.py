@@ -104,6 +104,10 @@ class ProtocolEntry:
     """Whether data goes from the root to the leaves only (W64)."""
     families: tuple[int, ...] = (4, 6)
     max_payload_octets: int = MAX_PAYLOAD_OCTETS
+    capacity_octets_per_s: int = 125_000_000
+    """What one socket can ask for each way (W17)."""
+    first_leaf_settles_qos: bool = False
+    """Whether the flow specification of the first leaf holds for all that follow (W17)."""
 
     @property
     def name(self) -> str:
@@ -202,7 +206,13 @@ ENTRIES: Final = {
         ),
         ProtocolEntry(_P.MPW_OPEN, OPEN, Multicast.ANY_SOURCE),
         ProtocolEntry(_P.MPW_COLLECT, OPEN | S.MULTIPOINT_DATA_PLANE, Multicast.ANY_SOURCE),
-        ProtocolEntry(_P.MPW_ATM, ROOTED, capabilities=Capability.REPAIR, one_way=True),
+        ProtocolEntry(
+            _P.MPW_ATM,
+            ROOTED,
+            capabilities=Capability.REPAIR,
+            one_way=True,
+            first_leaf_settles_qos=True,
+        ),
         ProtocolEntry(
             _P.MPW_DIALOGUE,
             ROOTED,

@@ -11,6 +11,7 @@ from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.contract import Role
 from mpwire.winsock.protocols import ENTRIES, Protocol, ProtocolEntry
 from mpwire.winsock.record import EventRecord
+from mpwire.wire.messages import Qos
 from mpwire.wire.registries import LeafDirection
 
 __all__ = ["FLAG_OF_DIRECTION", "LEAF_DIRECTION", "Role", "Socket"]
@@ -52,6 +53,10 @@ class Socket:
     """Direction fixed by the first successful join (D14)."""
     callee_capacity: int = 0
     """Octets of callee data the last join has room for."""
+    sqos: Qos | None = None
+    """Flow specification of its joins; once joined, the one agreed (W17)."""
+    carried: Qos | None = None
+    """What the network carries of it."""
     pending: "Socket | None" = None
     """The socket an outstanding join of this one returned: a P, or L itself."""
     usable: bool = True

@@ -210,12 +210,12 @@ def dead_request_vanishes(patch: MonkeyPatch) -> None:
 def condition_sees_the_wrong_caller(patch: MonkeyPatch) -> None:
     """The condition function gets the local address for the caller's, and the other way round."""
 
-    def wrong(original: Original, self: Provider, entry: Entry, condition: object) -> object:
+    def wrong(original: Original, self: Provider, entry: Entry, *others: object) -> object:
         request = copy(entry.membership)
         request.peer, request.local = request.local, request.peer
-        return original(self, Entry(request), condition)
+        return original(self, Entry(request), *others)
 
-    wrap(patch, Provider, "_ask", wrong)
+    wrap(patch, Provider, "ask", wrong)
 
 
 @breaks(47)

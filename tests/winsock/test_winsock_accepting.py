@@ -20,7 +20,7 @@ from mpwire.testing.actor import (
 from mpwire.testing.bus import Bus
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, WsaError
 from mpwire.winsock import ConditionArguments
-from mpwire.winsock.joining import MAXIMUM_JOIN_DATA_OCTETS
+from mpwire.winsock.parameters import MAXIMUM_JOIN_DATA_OCTETS
 
 E = WsaError
 

@@ -93,7 +93,7 @@ def test_the_first_join_fixes_the_direction_of_a_root(bus: Bus) -> None:
 @pytest.mark.w(15, 16, 46)
 def test_caller_and_callee_data_cross(bus: Bus) -> None:
     root, leaf = root_actor(bus), leaf_actor(bus, 1)
-    leaf.join(root, caller_data=b"caller", capacity=4)
+    leaf.join(root, caller_data=b"caller", capacity=6)
     bus.run(0.1)
     seen: list[ConditionArguments] = []
 
@@ -104,7 +104,7 @@ def test_caller_and_callee_data_cross(bus: Bus) -> None:
     accepted = root.accept_fully(condition)
     assert (accepted.address, accepted.caller_data) == (leaf.address, b"caller")
     bus.run(0.1)
-    assert leaf.provider.callee_data(leaf.handle) == b"call"
+    assert leaf.provider.callee_data(leaf.handle) == b"callee"
     assert [(one.address, one.local, one.caller_data) for one in seen] == [
         (leaf.address, root.address, b"caller")
     ]

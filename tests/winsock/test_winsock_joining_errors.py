@@ -16,7 +16,7 @@ from mpwire.testing.actor import (
 )
 from mpwire.testing.bus import Bus
 from mpwire.vocabulary import SocketFlag, WsaError
-from mpwire.winsock.joining import MAXIMUM_JOIN_DATA_OCTETS
+from mpwire.winsock.parameters import MAXIMUM_JOIN_DATA_OCTETS
 from mpwire.winsock.transport import WILDCARDS
 
 E = WsaError
