@@ -102,6 +102,10 @@ class TimerQueue(Generic[Owner]):
         """Stop timer `name` of `owner`, if it runs."""
         self._running.pop((owner, name), None)
 
+    def running(self) -> list[tuple[Owner, TimerName]]:
+        """Return which timers run, in no order of time."""
+        return [*self._running]
+
     def next_s(self) -> float | None:
         """Return when the earliest timer expires, None when none runs."""
         while self._heap:

@@ -5,5 +5,6 @@
 - `playbook`: feed one machine an input and state its effects; nothing may be left unclaimed
 - `ends`: the four ends of a membership for a playbook, and what their peers would say
 - `conversation`: one endpoint, and strangers who talk to it
+- `explore`, `exploration`: all interleavings of small sessions of the real machines
 - `broken`: deliberately wrong variants of the reference endpoint, for proving the judge
 """

@@ -84,3 +84,12 @@ def test_it_agrees_with_a_dictionary(
         expired.append(one)
     assert sorted(expired, key=str) == sorted(running, key=str)
     assert [running[one] for one in expired] == sorted(running.values())
+
+
+def test_the_running_timers_are_those_set_and_neither_cleared_nor_expired() -> None:
+    queue = TimerQueue[str]()
+    for name in TimerName:
+        queue.set("a", name, 1.0)
+    queue.clear("a", TimerName.LIMIT)
+    assert queue.pop_expired(1.0) == ("a", TimerName.RETRANSMIT)
+    assert queue.running() == [("a", TimerName.KEEPALIVE)]

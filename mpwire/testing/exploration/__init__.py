@@ -1,0 +1,10 @@
+"""All interleavings of small sessions of the real machines (docs/exploration.md).
+
+- `scenarios`: the sessions, and their bounds (start here); `acts`: what applications do in them
+- `walk`: states and moves; `search`: all of them, and the shortest way to one that must not be
+- `invariants`: what must hold; `telling`: a counterexample as people read it
+- `party`: one host, a real provider with its application; `snapshot`: its state as a value
+- `patches`: rules of ours, broken one at a time, each of which must be refuted
+
+`python -m mpwire.testing.explore` runs them.
+"""

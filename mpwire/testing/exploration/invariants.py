@@ -1,0 +1,209 @@
+"""What holds in every state of an explored session, and what holds when nothing can happen.
+
+Three kinds: what one party alone shows (`offence_of_party`), what all parties together show at any
+time (`offence_of_all`), and what they show in the end (`offence_in_the_end`), when no datagram is
+in flight and no timer is left that could expire: then whatever the applications still may do, they
+need not, and the session may stay as it is for ever.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from mpwire.core.address import Address
+from mpwire.core.membership import LIVE
+from mpwire.core.table import State
+from mpwire.testing.exploration.party import Diary, Page, Party
+from mpwire.vocabulary import WsaError
+from mpwire.winsock.sockets import Role, Socket
+
+
+class Invariant(Enum):
+    """What the exploration proves."""
+
+    ONE_MEMBERSHIP = "one live membership per pair of addresses"
+    ONE_CONNECT = "at most one FD_CONNECT per attempt"
+    ONE_CLOSE = "at most one FD_CLOSE per socket"
+    CONSENT = "FD_CONNECT(0) only after the peer accepted"
+    NO_HALF_OPEN = "no half-open end state"
+    TERMINATION = "every attempt terminates"
+    ONCE = "nothing is delivered twice"
+    NOTHING_LOST = "nothing queued before a graceful close is lost"
+    ONE_ENTRY = "no attempt is queued twice"
+    CAUSE = "no FD_CLOSE(0) or FD_CLOSE(WSAECONNRESET) without a cause"
+    NO_FAILURE = "no step fails"
+
+
+@dataclass(slots=True)
+class Offence:
+    """An invariant that does not hold, and what shows it."""
+
+    invariant: Invariant
+    what: str
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the invariants ask of one party, taken down once per state of it."""
+
+    host: str
+    diary: Diary
+    live: frozenset[tuple[int, int]]
+    """(own tag, peer tag) of every live membership."""
+    offence: Offence | None
+    """What this party alone shows, at any time."""
+    end_offence: Offence | None
+    """What this party alone shows, in the end."""
+
+
+def facts_of(party: Party) -> Facts:
+    """Take down what the invariants ask of a party."""
+    return Facts(
+        host=party.host,
+        diary=party.diary,
+        live=party.live(),
+        offence=_offence_of_party(party),
+        end_offence=_end_offence_of_party(party),
+    )
+
+
+def _offence_of_party(party: Party) -> Offence | None:
+    """Return what one party shows that must never be."""
+    for endpoint in party.provider.endpoints.values():
+        peers: Counter[Address] = Counter()
+        for membership in endpoint.by_tag.values():
+            peers[membership.peer] += membership.state in LIVE
+        for peer, count in peers.items():
+            if count > 1:
+                what = f"{party.host} has {count} live memberships with {peer[0]}"
+                return Offence(Invariant.ONE_MEMBERSHIP, what)
+    for name, page in party.diary.pages.items():
+        if len(page.connects) > page.joins:
+            what = f"{name} of {party.host}: {page.joins} joins, {len(page.connects)} FD_CONNECT"
+            return Offence(Invariant.ONE_CONNECT, what)
+        if len(page.closes) > 1:
+            return Offence(Invariant.ONE_CLOSE, f"{name} of {party.host}: {page.closes}")
+        if len(set(page.received)) < len(page.received):
+            return Offence(Invariant.ONCE, f"{name} of {party.host} received {page.received}")
+    queued = party.diary.entries.values()
+    if len(set(queued)) < len(queued):
+        return Offence(Invariant.ONE_ENTRY, f"{party.host} queued a request a second time")
+    return None
+
+
+def _end_offence_of_party(party: Party) -> Offence | None:
+    """Return what one party shows that must not be in the end."""
+    for _, membership in party.memberships():
+        if membership.state is not State.JOINED:
+            what = f"{party.host} stays in {membership.state.value}"
+            return Offence(Invariant.TERMINATION, what)
+    pages = party.diary.pages
+    ended_here = any(page.closed or page.shut for page in pages.values())
+    for name, handle in party.names.items():
+        socket = party.provider.sockets.get(handle)
+        if socket is None:
+            continue
+        page = party.page(name)
+        if socket.pending is not None or (len(page.connects) < page.joins and not ended_here):
+            what = f"{name} of {party.host} is never told what became of its join"
+            return Offence(Invariant.TERMINATION, what)
+        if _was_member(socket, page) and _is_over(socket) and not page.closes:
+            what = f"{name} of {party.host} is never told that its membership is over"
+            return Offence(Invariant.NO_HALF_OPEN, what)
+    return None
+
+
+def _was_member(socket: Socket, page: Page) -> bool:
+    if socket.role is Role.LEAF:
+        return WsaError.SUCCESS in page.connects
+    return socket.role in {Role.ROOT_LEAF, Role.INVITED} and socket.usable
+
+
+def _is_over(socket: Socket) -> bool:
+    return socket.membership is None or socket.membership.state not in LIVE
+
+
+def offence_of_all(facts: Sequence[Facts]) -> Offence | None:
+    """Return what the parties together show that must never be."""
+    for one in facts:
+        if one.offence is not None:
+            return one.offence
+    for one in facts:
+        others = [other for other in facts if other is not one]
+        for name, page in one.diary.pages.items():
+            if not _has_cause(one, page, others):
+                what = f"{name} of {one.host} is told {page.closes}, for no reason"
+                return Offence(Invariant.CAUSE, what)
+        for tag, asked in one.diary.joined:
+            if not any(_consents(other, tag, asked) for other in others):
+                what = f"{one.host} is told of a membership that nobody has agreed to"
+                return Offence(Invariant.CONSENT, what)
+    return None
+
+
+def _has_cause(one: Facts, page: Page, others: Sequence[Facts]) -> bool:
+    """Tell whether somebody did what ends a membership in the way this socket is told.
+
+    The peer may have closed, shut down, died, given up, or have ended for a cause of its own; a
+    socket that was shut down here, or whose session was, ends for that.
+    """
+    if not page.closes or page.closes[0] is WsaError.WSAECONNABORTED:
+        return True
+    if page.closes[0] is WsaError.SUCCESS and (page.shut or _session_ended(one)):
+        return True
+    return any(
+        _session_ended(other)
+        or page.attempt in other.diary.given_up
+        or any(
+            theirs.attempt == page.attempt and (theirs.closed or theirs.shut or theirs.closes)
+            for theirs in other.diary.pages.values()
+        )
+        for other in others
+    )
+
+
+def _session_ended(one: Facts) -> bool:
+    """Tell whether the application ended the session that it is the root of."""
+    return any(
+        name[0] == "R" and (page.closed or page.shut) for name, page in one.diary.pages.items()
+    )
+
+
+def _consents(other: Facts, tag: int, asked: bool) -> bool:
+    """Tell whether a party agrees to an attempt: it accepted it, or it made and confirmed it."""
+    if not asked:
+        return (tag, True) in other.diary.joined
+    return tag in other.diary.accepted
+
+
+def offence_in_the_end(facts: Sequence[Facts], *, repair: bool) -> Offence | None:
+    """Return what the parties together show that must not be in the end."""
+    for one in facts:
+        if one.end_offence is not None:
+            return one.end_offence
+    for one in facts:
+        for own_tag, peer_tag in one.live:
+            if not any((peer_tag, own_tag) in other.live for other in facts):
+                what = f"{one.host} is a member of something that its peer knows nothing of"
+                return Offence(Invariant.NO_HALF_OPEN, what)
+    return _loss(facts) if repair else None
+
+
+def _loss(facts: Sequence[Facts]) -> Offence | None:
+    """Return what is missing at an end that was told of a graceful end, or of none."""
+    for sender in facts:
+        for host in dict.fromkeys(host for host, _ in sender.diary.sent):
+            sent = [text for to, text in sender.diary.sent if to == host]
+            receiver = next(one for one in facts if one.host == host)
+            pages = receiver.diary.pages
+            if any(page.closed for page in pages.values()):
+                continue
+            closes = [code for page in pages.values() for code in page.closes]
+            if any(closes):
+                continue
+            received = [text for page in pages.values() for text in page.received if text in sent]
+            if received != sent:
+                what = f"{host} has {received} of {sent} from {sender.host}"
+                return Offence(Invariant.NOTHING_LOST, what)
+    return None

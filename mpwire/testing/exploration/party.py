@@ -1,0 +1,319 @@
+"""One host of an explored session: a real provider, its application, and a diary of both.
+
+A party takes one step at a time: a datagram arrives, a timer expires, the application acts. Each
+step runs the product as it is; the party only says when. After each step its application reads
+everything there is to read, as an eager one would, and writes down what it was told.
+"""
+
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from mpwire.core import Endpoint, Entropy, Membership, TimerPlan
+from mpwire.core.address import Address
+from mpwire.core.events import SendDatagram, TimerExpired
+from mpwire.core.membership import LIVE
+from mpwire.core.table import State
+from mpwire.core.timers import TimerName
+from mpwire.testing.actor import C_LEAF, C_ROOT, PORT
+from mpwire.testing.bus import ALL_EVENTS
+from mpwire.vocabulary import WsaError
+from mpwire.winsock import Provider, SocketError
+from mpwire.winsock.record import FD_CLOSE, FD_CONNECT, FD_READ
+from mpwire.winsock.sockets import Role, Socket
+
+PLAN: Final = TimerPlan(retransmissions=3)
+BACKLOG: Final = 5
+SILENT_S: Final = -1e6
+"""When a peer was heard last whose silence is over T_KA."""
+LETTERS: Final = {Role.ROOT: "R", Role.ROOT_LEAF: "P", Role.LEAF: "L", Role.INVITED: "A"}
+
+
+def host_of(number: int) -> str:
+    """Return the address of the host with that number."""
+    return f"10.0.0.{number}"
+
+
+TimerKey: TypeAlias = tuple[int, TimerName]
+"""A running timer: the own tag of its membership, and which of its timers it is."""
+
+
+class CountingEntropy(Entropy):
+    """Give tags and sequence starts that are all different, and jitter that is none.
+
+    Which numbers are drawn makes no difference to the machines as long as no two are equal; small
+    ones are readable in a trace, and equal histories draw equal ones.
+    """
+
+    __slots__ = ("drawn", "owner")
+
+    def __init__(self, owner: int) -> None:
+        super().__init__(b"")
+        self.owner = owner
+        self.drawn = 0
+
+    def octets(self, count: int) -> bytes:
+        """Return octets that are this owner's and never change: cookie keys, no GREASE."""
+        return (b"\x40" + self.owner.to_bytes(3)).ljust(32, b"\x40")[:count]
+
+    def tag(self) -> int:
+        """Return a tag never drawn before."""
+        self.drawn += 1
+        return self.owner * 0x100 + self.drawn
+
+    def sequence(self) -> int:
+        """Return a start that is far from all others."""
+        self.drawn += 1
+        return self.owner * 100_000 + self.drawn * 1000
+
+    def uniform(self, low: float, high: float) -> float:
+        """Return the lowest number: timers expire in any order anyway."""
+        del high
+        return low
+
+
+@dataclass(slots=True)
+class Ports:
+    """The UDP ports of one host, as its provider wants them."""
+
+    host: str
+    taken: set[int] = field(default_factory=set)
+
+    def open(self, address: Address | None, family: int) -> Address:
+        """Take a port of this host."""
+        del family
+        port = address[1] if address else 61_000 + len(self.taken)
+        if port in self.taken:
+            raise SocketError(WsaError.WSAEADDRINUSE, f"port {port} is taken")
+        self.taken.add(port)
+        return (self.host, port)
+
+    def release(self, address: Address) -> None:
+        """Give the port back."""
+        self.taken.remove(address[1])
+
+    def source_for(self, local: Address, peer: Address) -> Address:
+        """Return the local address itself: every host reaches every other."""
+        del peer
+        return local
+
+
+@dataclass(slots=True)
+class Page:
+    """What the application knows of one socket."""
+
+    joins: int = 0
+    """Joins started with this socket."""
+    connects: list[WsaError] = field(default_factory=list)
+    """Codes of FD_CONNECT, in order."""
+    closes: list[WsaError] = field(default_factory=list)
+    """Codes of FD_CLOSE, in order."""
+    received: list[bytes] = field(default_factory=list)
+    closed: bool = False
+    """Whether the application gave the descriptor back, or the process died."""
+    shut: bool = False
+    """Whether the application shut sending down."""
+    attempt: int = 0
+    """InitTag of the attempt that this socket, or the join that it stands for, is about."""
+    asked: bool = True
+    """Whether that attempt is this socket's own, not one that its own was folded into."""
+
+
+@dataclass(slots=True)
+class Diary:
+    """What happened at one host since the beginning, crashes included."""
+
+    pages: dict[str, Page] = field(default_factory=dict)
+    """By the name of the socket."""
+    joined: list[tuple[int, bool]] = field(default_factory=list)
+    """(InitTag, whether this end asked) of every membership behind an FD_CONNECT(0)."""
+    accepted: list[int] = field(default_factory=list)
+    """InitTags of the requests that this host has said yes to, or that crossed its own."""
+    given_up: list[int] = field(default_factory=list)
+    """InitTags of own attempts that ended in an FD_CONNECT with a code, or were folded."""
+    entries: dict[int, int] = field(default_factory=dict)
+    """InitTag of every request that was queued here, by the tag that it was given."""
+    sent: list[tuple[str, bytes]] = field(default_factory=list)
+    """(host, payload) of every message, once per receiver."""
+
+
+@dataclass(slots=True)
+class Step:
+    """What one step put on the wire, and what its application was told."""
+
+    datagrams: list[SendDatagram]
+    notes: list[str]
+
+
+@dataclass(slots=True)
+class Party:
+    """One host: its provider, the sockets by name, and what its application may still do."""
+
+    number: int
+    """Its host is 10.0.0.number; number 1 is the root's."""
+    opens: str
+    """What it opens when it starts: "root", "lonely root", "leaf" or "waiting leaf"."""
+    acts: tuple[tuple[str, ...], ...] = ()
+    """What the application may still do, each once, in any order, or never; alternatives."""
+    incarnation: int = 0
+    clock_s: float = 0.0
+    provider: Provider = field(init=False)
+    names: dict[str, int] = field(default_factory=dict)
+    """Descriptors by name: R, L, then P1, P2, A1 in the order of their making."""
+    diary: Diary = field(default_factory=Diary)
+
+    def __post_init__(self) -> None:
+        """Start the process."""
+        self.start()
+
+    @property
+    def host(self) -> str:
+        """Return the address of the host."""
+        return host_of(self.number)
+
+    # Life -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start a process on this host and open its first socket."""
+        owner = self.number * 16 + self.incarnation
+        self.provider = Provider(Ports(self.host), CountingEntropy(owner), PLAN)
+        suffix = "'" * self.incarnation
+        is_root = self.opens.endswith("root")
+        handle = self.provider.socket(C_ROOT if is_root else C_LEAF)
+        self.names = {("R" if is_root else "L") + suffix: handle}
+        self.provider.bind(handle, (self.host, PORT))
+        self.provider.event_select(handle, None, ALL_EVENTS, self.clock_s)
+        if self.opens in {"root", "waiting leaf"}:
+            self.provider.listen(handle, BACKLOG, self.clock_s)
+
+    def crash(self) -> None:
+        """Lose everything; whatever is sent here from now on meets nobody."""
+        self.incarnation += 1
+        self.provider = Provider(Ports(self.host), CountingEntropy(0), PLAN)
+        for page in self.diary.pages.values():
+            page.closed = True
+        self.diary.entries.clear()
+        self.names = {}
+
+    # Steps ------------------------------------------------------------------------------------
+
+    def hear(self, datagram: SendDatagram) -> Step:
+        """Let a datagram arrive."""
+        to = datagram.destination
+        self.provider.receive_untrusted(to, datagram.data, datagram.source, to, self.clock_s)
+        return self.finish()
+
+    def expire(self, key: TimerKey) -> Step:
+        """Let a timer expire, whenever it was to."""
+        own_tag, name = key
+        for endpoint in [*self.provider.endpoints.values()]:
+            membership = endpoint.by_tag.get(own_tag)
+            if membership is not None:
+                endpoint.timers.clear(membership, name)
+                if name is TimerName.KEEPALIVE:
+                    membership.heard_s = SILENT_S
+                endpoint.call(membership, TimerExpired(name), self.clock_s)
+                self.provider.collect(endpoint, self.clock_s)
+        return self.finish()
+
+    def finish(self) -> Step:
+        """Let the application read what there is, and take what is to be sent."""
+        self.name_new_sockets()
+        self._note_requests()
+        notes: list[str] = []
+        for name, handle in self.names.items():
+            socket = self.provider.sockets.get(handle)
+            if socket is not None:
+                notes += self._read(name, socket)
+        datagrams, self.provider.datagrams = self.provider.datagrams, []
+        return Step(datagrams, notes)
+
+    def name_new_sockets(self) -> None:
+        """Give every new descriptor the next name of its kind."""
+        known = set(self.names.values())
+        for handle, socket in self.provider.sockets.items():
+            if handle not in known:
+                letter = LETTERS[socket.role]
+                ordinal = 1 + sum(name[0] == letter for name in self.diary.pages)
+                self.names[f"{letter}{ordinal}"] = handle
+                self.diary.pages[f"{letter}{ordinal}"] = Page()
+
+    def page(self, name: str) -> Page:
+        """Return what the application knows of a socket."""
+        return self.diary.pages.setdefault(name, Page())
+
+    def _note_requests(self) -> None:
+        """Note which attempts of others were let in here, and which crossed one of ours."""
+        for _, membership in self.memberships():
+            if not membership.initiator:
+                tag = membership.identity.own_tag
+                self.diary.entries[tag] = membership.request.init_tag
+                owner = self.provider.owners.get(membership)
+                if owner is not None and owner.role is Role.LEAF:
+                    self._note_folding(owner, membership.request.init_tag)
+
+    def _note_folding(self, socket: Socket, invitation: int) -> None:
+        (name,) = (name for name, handle in self.names.items() if handle == socket.handle)
+        page = self.page(name)
+        if page.asked:
+            self.diary.given_up.append(page.attempt)
+            page.attempt, page.asked = invitation, False
+            self.diary.accepted.append(invitation)
+
+    def _read(self, name: str, socket: Socket) -> list[str]:
+        """Enumerate the events of a socket, and receive until nothing is left."""
+        page = self.page(name)
+        notes = []
+        while True:
+            found = self.provider.enum_network_events(socket.handle)
+            for event, code in found:
+                told = f" {code.name}" if code else ""
+                notes.append(f"{name}: {event.name}{told}")
+                if event is FD_CONNECT:
+                    page.connects.append(code)
+                    if code:
+                        self.diary.given_up.append(page.attempt)
+                    else:
+                        self.diary.joined.append((page.attempt, page.asked))
+                elif event is FD_CLOSE:
+                    page.closes.append(code)
+            if not any(event is FD_READ for event, _ in found):
+                return notes
+            while socket.queue:
+                message = self.provider.recv(socket.handle, self.clock_s)
+                assert isinstance(message, bytes)
+                page.received.append(message)
+                notes.append(f"{name}: receives {message.decode()}")
+
+    # What can happen --------------------------------------------------------------------------
+
+    def memberships(self) -> list[tuple[Endpoint, Membership]]:
+        """Return every membership there is, and where."""
+        return [
+            (endpoint, membership)
+            for endpoint in self.provider.endpoints.values()
+            for membership in endpoint.by_tag.values()
+        ]
+
+    def timers(self, polls: int) -> list[TimerKey]:
+        """Return the timers that may expire; of the polls of a pending request only so many."""
+        return [
+            (membership.identity.own_tag, name)
+            for endpoint in self.provider.endpoints.values()
+            for membership, name in endpoint.timers.running()
+            if name is not TimerName.RETRANSMIT or not _has_polled(membership, polls)
+        ]
+
+    def live(self) -> frozenset[tuple[int, int]]:
+        """Return (own tag, peer tag) of every live membership."""
+        return frozenset(
+            (membership.identity.own_tag, membership.identity.peer_tag)
+            for _, membership in self.memberships()
+            if membership.state in LIVE
+        )
+
+
+def _has_polled(membership: Membership, polls: int) -> bool:
+    if membership.state is not State.PENDING:
+        return False
+    assert membership.outstanding is not None
+    return membership.outstanding.attempt >= membership.proven_attempt + polls

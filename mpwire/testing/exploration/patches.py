@@ -1,0 +1,244 @@
+"""Named patches: one rule of the product broken each, for proving that the walk can refute.
+
+A patch is applied for the time of one walk and taken back after it. `invariant` is what has to be
+refuted, in `scenario`, and no other is as good: a checker that fails for another reason proves
+nothing about the rule.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+from mpwire.core import Endpoint, Membership, member, membership
+from mpwire.core.address import Address
+from mpwire.core.admission import Admission, Tombstones
+from mpwire.core.events import Admitted, Ended, Input, Joined
+from mpwire.core.reception import Reception
+from mpwire.core.serial import plus
+from mpwire.testing.exploration.invariants import Invariant
+from mpwire.vocabulary import WsaError
+from mpwire.winsock.reactions import Reactions
+from mpwire.winsock.record import FD_CLOSE, FD_CONNECT, EventRecord, Phase
+from mpwire.wire.messages import Abort, JoinReq, Message, Reject
+
+
+class Swap:
+    """Replace attributes and entries of the product, and put everything back."""
+
+    def __init__(self) -> None:
+        self._undo: list[Callable[[], None]] = []
+
+    def attribute(self, owner: Any, name: str, value: object) -> None:
+        """Replace an attribute of a class or a module."""
+        before = getattr(owner, name)
+        self._undo.append(lambda: setattr(owner, name, before))
+        setattr(owner, name, value)
+
+    def entry(self, owner: dict[Any, Any], key: object, value: object) -> None:
+        """Replace an entry of a table."""
+        before = owner[key]
+        self._undo.append(lambda: owner.__setitem__(key, before))
+        owner[key] = value
+
+    def undo(self) -> None:
+        """Put everything back, the last change first."""
+        while self._undo:
+            self._undo.pop()()
+
+
+Apply: TypeAlias = Callable[[Swap], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """One rule of the product, broken."""
+
+    name: str
+    about: str
+    scenario: str
+    """Where it must be refuted."""
+    invariant: Invariant
+    """What must be refuted."""
+    apply: Apply
+
+
+PATCHES: Final[dict[str, Patch]] = {}
+
+
+def patch(scenario: str, invariant: Invariant) -> Callable[[Apply], Apply]:
+    """Register a patch under the name of its function; its docstring says what it breaks."""
+
+    def register(apply: Apply) -> Apply:
+        name = apply.__name__.replace("_", "-")
+        PATCHES[name] = Patch(name, apply.__doc__ or "", scenario, invariant, apply)
+        return apply
+
+    return register
+
+
+@contextmanager
+def patched(name: str | None) -> Iterator[None]:
+    """Break a rule for as long as the block lasts; nothing is broken for None."""
+    swap = Swap()
+    try:
+        if name is not None:
+            PATCHES[name].apply(swap)
+        yield
+    finally:
+        swap.undo()
+
+
+# Mutants: a rule of ours, left out ----------------------------------------------------------------
+
+
+@patch("data-up", Invariant.ONCE)
+def deliver_duplicates(swap: Swap) -> None:
+    """Hand up a message as often as it arrives."""
+    take = Reception.take
+
+    def careless(self: Reception, seq: int) -> bool:
+        take(self, seq)
+        return True
+
+    swap.attribute(Reception, "take", careless)
+
+
+def _forget_what_was_told(swap: Swap, event: object) -> None:
+    """Let a record take an event anew as soon as it has been read."""
+    enumerate_ = EventRecord.enumerate
+
+    def forgetful(self: EventRecord) -> list[tuple[Any, WsaError]]:
+        found = enumerate_(self)
+        for told, _ in found:
+            if told is event:
+                self.phases[told] = Phase.IDLE
+        return found
+
+    swap.attribute(EventRecord, "enumerate", forgetful)
+
+
+@patch("joined-leave", Invariant.ONE_CLOSE)
+def end_at_every_close(swap: Swap) -> None:
+    """Report the end of a membership for every copy of CLOSE, believe it, and record it."""
+    acknowledge = membership.ACTIONS["acknowledge_close"]
+
+    def eager(end: Membership, event: Input, now_s: float) -> None:
+        acknowledge(end, event, now_s)
+        end.report(Ended(WsaError.SUCCESS))
+
+    def gullible(
+        self: Reactions, _endpoint: Endpoint, gone: Membership, code: WsaError, now_s: float
+    ) -> None:
+        socket = self.owners.get(gone)
+        if socket is not None:
+            self._close_seen(socket, code, now_s)
+
+    swap.entry(membership.ACTIONS, "acknowledge_close", eager)
+    swap.attribute(Reactions, "_ended", gullible)
+    _forget_what_was_told(swap, FD_CLOSE)
+
+
+@patch("root-accept", Invariant.ONE_CONNECT)
+def join_at_every_accept(swap: Swap) -> None:
+    """Report the join again for every copy of ACCEPT, believe it, and record it."""
+    confirm = membership.ACTIONS["confirm_again"]
+
+    def eager(end: Membership, event: Input, now_s: float) -> None:
+        confirm(end, event, now_s)
+        end.report(Joined())
+
+    joined = Reactions._joined
+
+    def gullible(
+        self: Reactions, endpoint: Endpoint, end: Membership, callee_data: bytes, now_s: float
+    ) -> None:
+        joined(self, endpoint, end, callee_data, now_s)
+        socket = self.owners[end]
+        self.occur(socket.parent or socket, FD_CONNECT)
+
+    swap.entry(membership.ACTIONS, "confirm_again", eager)
+    swap.attribute(Reactions, "_joined", gullible)
+    _forget_what_was_told(swap, FD_CONNECT)
+
+
+@patch("leaf-retry", Invariant.ONE_ENTRY)
+def forget_requests(swap: Swap) -> None:
+    """Keep no tombstones (correction K6)."""
+
+    def find(
+        _self: Tombstones, _source: Address, _request: JoinReq, _now_s: float
+    ) -> tuple[Reject | None] | None:
+        return None
+
+    swap.attribute(Tombstones, "find", find)
+
+
+@patch("leaf-again", Invariant.CAUSE)
+def believe_every_abort(swap: Swap) -> None:
+    """Take an ABORT from the peer's address for one's own, whatever its tag."""
+    addressee = Endpoint._addressee
+
+    def credulous(self: Endpoint, message: Message, source: Address) -> Membership | None:
+        if isinstance(message, Abort) and self.by_peer.get(source):
+            return self.by_peer[source][-1]
+        return addressee(self, message, source)
+
+    swap.attribute(Endpoint, "_addressee", credulous)
+
+
+@patch("leaf-accept", Invariant.CONSENT)
+def accept_unasked(swap: Swap) -> None:
+    """Accept every request that is queued, without asking the application."""
+    consider = Admission._consider_new
+
+    def generous(
+        self: Admission, request: JoinReq, source: Address, destination: Address, now_s: float
+    ) -> None:
+        consider(self, request, source, destination, now_s)
+        queued = self.endpoint.by_peer_tag.get((source, request.init_tag))
+        if queued is not None:
+            self.endpoint.call(queued, Admitted(None), now_s)
+
+    swap.attribute(Admission, "_consider_new", generous)
+
+
+@patch("joined-leaf-restart", Invariant.ONE_MEMBERSHIP)
+def admit_members_again(swap: Swap) -> None:
+    """Queue a request from an address that has a live membership (rule R52)."""
+
+    def nobody(_self: Admission, _source: Address) -> bool:
+        return False
+
+    swap.attribute(Admission, "_live_member", nobody)
+
+
+@patch("joined-leaf-crash", Invariant.NO_HALF_OPEN)
+def never_probe(swap: Swap) -> None:
+    """Never look whether the peer is still there."""
+
+    def blind(_self: Membership, _from_s: float) -> None:
+        return
+
+    swap.attribute(Membership, "watch_peer", blind)
+
+
+@patch("joined-root-crash", Invariant.TERMINATION)
+def repeat_for_ever(swap: Swap) -> None:
+    """Repeat CLOSE without counting the copies."""
+
+    def tireless(end: Membership, _event: Input, now_s: float) -> None:
+        assert end.outstanding is not None
+        end.send_request(end.outstanding, now_s)
+
+    swap.entry(membership.ACTIONS, "repeat_close", tireless)
+
+
+@patch("data-up", Invariant.NO_FAILURE)
+def count_wrongly(swap: Swap) -> None:
+    """Say a FinalSeq that no sequence number can be."""
+
+    def beyond(end: Membership) -> int:
+        return plus(end.next_data_seq, -1) - (1 << 40)
+
+    swap.attribute(member, "_final_seq", beyond)

@@ -1,0 +1,85 @@
+"""Walk all interleavings of small sessions of the real machines.
+
+    python -m mpwire.testing.explore                       every scenario, within the fast bounds
+    python -m mpwire.testing.explore --profile deep leaf-cancel glare-plain
+    python -m mpwire.testing.explore --patch deliver-duplicates   must be refuted
+    python -m mpwire.testing.explore --list
+
+Prints, per scenario, its bounds (losses, duplicates, early timers, keepalives), states,
+transitions, depth, seconds, states per second and verdict; below a refuted one, the shortest way
+to what should not be. Exits with 1 if anything was refuted.
+"""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Final
+
+from mpwire.testing.exploration.patches import PATCHES, patched
+from mpwire.testing.exploration.scenarios import SCENARIOS, Scenario
+from mpwire.testing.exploration.search import Tally, search
+from mpwire.testing.exploration.telling import tell
+from mpwire.testing.exploration.walk import Budget
+
+HEADLINE: Final = (
+    f"{'scenario':32}{'l d e k':>8}{'states':>10}{'transitions':>13}{'depth':>6}"
+    f"{'seconds':>9}{'states/s':>10}  verdict"
+)
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _names() -> list[tuple[str, str]]:
+    """Return the name of every scenario and of every patch, and what each is about."""
+    scenarios = [(scenario.name, scenario.about) for scenario in SCENARIOS.values()]
+    return scenarios + [(patch.name, patch.about) for patch in PATCHES.values()]
+
+
+def explore(scenario: Scenario, budget: Budget) -> tuple[Tally, list[str]]:
+    """Walk one scenario and print what came of it; return the figures and the counterexample."""
+    started_s = perf_counter()
+    walker = scenario.begin(budget)
+    tally = search(walker)
+    took_s = perf_counter() - started_s
+    verdict = "proved" if tally.offence is None else "REFUTED"
+    bounds = " ".join(str(bound) for bound in budget)
+    _say(
+        f"{scenario.name:32}{bounds:>8}{tally.states:10,}{tally.transitions:13,}{tally.depth:6}"
+        f"{took_s:9.2f}{tally.states / took_s:10,.0f}  {verdict}"
+    )
+    story = tell(walker, tally) if tally.offence is not None else []
+    for line in story:
+        _say(line)
+    return tally, story
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 1 if an invariant was refuted."""
+    parser = ArgumentParser(prog="python -m mpwire.testing.explore", description=__doc__)
+    parser.add_argument("scenarios", nargs="*", metavar="SCENARIO")
+    parser.add_argument("--profile", choices=("fast", "deep"), default="fast")
+    parser.add_argument("--patch", choices=sorted(PATCHES), help="a rule to break")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and the patches")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.scenarios if name not in SCENARIOS]
+    if unknown:
+        parser.error(f"no such scenario: {', '.join(unknown)}")
+    if options.list:
+        for name, about in _names():
+            _say(f"{name:32}{about}")
+        return 0
+    names = options.scenarios or ([PATCHES[options.patch].scenario] if options.patch else SCENARIOS)
+    _say(HEADLINE)
+    with patched(options.patch):
+        tallies = [
+            explore(SCENARIOS[name], getattr(SCENARIOS[name], options.profile))[0] for name in names
+        ]
+    return int(any(tally.offence is not None for tally in tallies))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,47 @@
+"""The command: figures per scenario, a counterexample if there is one, and the exit code."""
+
+import pytest
+
+from mpwire.testing.explore import HEADLINE, main
+
+
+def test_a_proved_scenario_prints_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["joined-leave", "joined-expel"]) == 0
+    headline, leave, expel = capsys.readouterr().out.splitlines()
+    assert headline == HEADLINE
+    assert leave.split()[:5] == ["joined-leave", "1", "1", "1", "1"]
+    assert leave.split()[-1] == expel.split()[-1] == "proved"
+
+
+def test_a_refuted_scenario_prints_the_shortest_way_and_exits_with_1(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--patch", "deliver-duplicates"]) == 1
+    told = capsys.readouterr().out
+    assert "REFUTED" in told
+    assert "   1  leaf 2  calls send L one\n" in told
+    assert "refuted: nothing is delivered twice" in told
+
+
+def test_the_deep_profile_walks_farther(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["glare-plain"]) == 0
+    assert main(["--profile", "deep", "glare-plain"]) == 0
+    counts = [
+        int(line.split()[5].replace(",", ""))
+        for line in capsys.readouterr().out.splitlines()
+        if line != HEADLINE
+    ]
+    assert counts == sorted(set(counts))
+
+
+def test_scenarios_and_patches_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--list"]) == 0
+    told = capsys.readouterr().out
+    assert "leaf-cancel " in told
+    assert "forget-requests " in told
+
+
+def test_an_unknown_scenario_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["nothing-like-it"])
+    assert "no such scenario: nothing-like-it" in capsys.readouterr().err
