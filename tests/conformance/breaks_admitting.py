@@ -8,14 +8,14 @@ from mpwire.core.events import JoinFailed
 from mpwire.core.listener import Entry, Listener
 from mpwire.core.membership import ACTIONS
 from mpwire.core.table import State
-from mpwire.vocabulary import WsaError
+from mpwire.vocabulary import Condition, WsaError
 from mpwire.winsock import Accepted, Provider, SocketError
 from mpwire.winsock.record import FD_ACCEPT, FD_CONNECT, EventRecord
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.messages import JoinReq, Reject
 from mpwire.wire.registries import RejectReason
 from mpwire.wire.registries import Role as WireRole
-from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+from tests.conformance.registry import MonkeyPatch, Original, breaks, mistake, wrap
 
 BACKLOG = 5
 
@@ -99,6 +99,12 @@ def refused_invitation_seems_unanswered(patch: MonkeyPatch) -> None:
     _mistake_refusal(patch, of_invitation=True)
 
 
+@breaks(36)
+def refusing_leaf_fails_otherwise(patch: MonkeyPatch) -> None:
+    """WSPAccept with CF_REJECT fails with EACCES."""
+    mistake(patch, Provider, "_decide", WsaError.WSAECONNREFUSED, becomes=WsaError.WSAEACCES)
+
+
 @breaks(37)
 def unanswered_join_never_ends(patch: MonkeyPatch) -> None:
     """A join that nobody answers stays outstanding for ever."""
@@ -110,6 +116,19 @@ def unanswered_join_never_ends(patch: MonkeyPatch) -> None:
             original(self, endpoint, end, code)
 
     wrap(patch, Provider, "_join_failed", wrong)
+
+
+@breaks(37)
+def no_route_seems_no_answer(patch: MonkeyPatch) -> None:
+    """A join without a route to the other end fails with ETIMEDOUT in the end."""
+    patch.setitem(ACTIONS, "note_unreachable", lambda *_: None)
+
+
+@breaks(37)
+@breaks(101)
+def backlog_has_no_end(patch: MonkeyPatch) -> None:
+    """Requests beyond the backlog are queued."""
+    patch.setattr(Listener, "is_full", property(lambda _: False))
 
 
 @breaks(38)
@@ -178,6 +197,17 @@ def deferring_loses_the_request(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "_decide", wrong)
 
 
+@breaks(43)
+def deferred_request_is_not_asked_about_again(patch: MonkeyPatch) -> None:
+    """A request that was deferred is accepted next time without asking the condition function."""
+
+    def wrong(original: Original, self: Provider, entry: Entry, *others: object) -> object:
+        again = entry.membership.deferred
+        return (Condition.ACCEPT, None) if again else original(self, entry, *others)
+
+    wrap(patch, Provider, "_ask", wrong)
+
+
 @breaks(44)
 def deferring_re_enables(patch: MonkeyPatch) -> None:
     """FD_ACCEPT goes on being indicated while the head of the queue is deferred."""
@@ -206,6 +236,16 @@ def dead_request_vanishes(patch: MonkeyPatch) -> None:
     wrap(patch, Listener, "mark_gone", wrong)
 
 
+@breaks(45)
+def every_dead_request_was_reset(patch: MonkeyPatch) -> None:
+    """A request that ran out of time looks like one that its peer has ended."""
+
+    def wrong(original: Original, self: Listener, membership: Membership, _code: object) -> None:
+        original(self, membership, WsaError.WSAECONNRESET)
+
+    wrap(patch, Listener, "mark_gone", wrong)
+
+
 @breaks(46)
 def condition_sees_the_wrong_caller(patch: MonkeyPatch) -> None:
     """The condition function gets the local address for the caller's, and the other way round."""
@@ -230,6 +270,31 @@ def selection_is_not_inherited_by_accepting(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "_admit", wrong)
 
 
+@breaks(47)
+def accepted_socket_accepts(patch: MonkeyPatch) -> None:
+    """WSPAccept on a P takes the next request of its R."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> object:
+        parent = self.find(handle).parent
+        return original(self, parent.handle if parent else handle, *others)
+
+    wrap(patch, Provider, "accept", wrong)
+
+
+@breaks(47)
+def accepting_ends_the_listening(patch: MonkeyPatch) -> None:
+    """A listener that has accepted a request listens no more."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, endpoint: Endpoint, *others: object
+    ) -> object:
+        accepted = original(self, socket, endpoint, *others)
+        endpoint.stop_listening(RejectReason.NOT_LISTENING, others[-1])  # type: ignore[arg-type]
+        return accepted
+
+    wrap(patch, Provider, "_admit", wrong)
+
+
 @breaks(48)
 def who_does_not_listen_would_block(patch: MonkeyPatch) -> None:
     """WSPAccept on a socket that does not listen fails with EWOULDBLOCK."""
@@ -241,6 +306,33 @@ def who_does_not_listen_would_block(patch: MonkeyPatch) -> None:
         return original(self, handle, *others)
 
     wrap(patch, Provider, "accept", wrong)
+
+
+@breaks(48)
+def nothing_queued_is_invalid(patch: MonkeyPatch) -> None:
+    """WSPAccept on an empty queue fails with EINVAL."""
+    mistake(patch, Provider, "accept", WsaError.WSAEWOULDBLOCK, becomes=WsaError.WSAEINVAL)
+
+
+@breaks(48)
+def descriptors_have_no_limit(patch: MonkeyPatch) -> None:
+    """WSPAccept never runs out of descriptors."""
+    wrap(patch, Provider, "check_descriptor_free", lambda *_: None)
+
+
+@breaks(48)
+def any_answer_is_an_acceptance(patch: MonkeyPatch) -> None:
+    """A condition function that answers something else has accepted."""
+
+    def wrong(original: Original, *others: object) -> object:
+        try:
+            return original(*others)
+        except SocketError as error:
+            if error.code is WsaError.WSAEINVAL:
+                return Condition.ACCEPT, None
+            raise
+
+    wrap(patch, Provider, "_ask", wrong)
 
 
 # G. Both on one socket ------------------------------------------------------------------------

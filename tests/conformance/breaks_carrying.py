@@ -7,7 +7,7 @@ from mpwire.core import Endpoint, Membership
 from mpwire.core.session import Session
 from mpwire.winsock import Provider, provider
 from mpwire.winsock.protocols import ProtocolEntry
-from mpwire.winsock.record import FD_READ
+from mpwire.winsock.record import FD_READ, FD_WRITE
 from mpwire.winsock.sockets import Role, Socket
 from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
 
@@ -23,6 +23,18 @@ def newest_leaf_gets_nothing(patch: MonkeyPatch) -> None:
         return found[:-1] if len(found) > 1 else found
 
     wrap(patch, Session, "receivers", wrong)
+
+
+@breaks(56)
+def leaves_hear_everything_twice(patch: MonkeyPatch) -> None:
+    """A message of R is delivered twice to each leaf."""
+
+    def wrong(original: Original, self: Provider, endpoint: Endpoint, *others: object) -> None:
+        original(self, endpoint, *others)
+        if endpoint.session is None:
+            original(self, endpoint, *others)
+
+    wrap(patch, Provider, "_data_received", wrong)
 
 
 def _on_data_at_the_root(patch: MonkeyPatch, wrong: Original) -> None:
@@ -94,6 +106,34 @@ def direction_is_not_enforced(patch: MonkeyPatch) -> None:
             original(self, socket, *others)
 
     wrap(patch, Provider, "_check_direction", wrong)
+
+
+@breaks(62)
+def receiver_only_is_told_of_room(patch: MonkeyPatch) -> None:
+    """A receiver-only socket gets FD_WRITE when it has joined."""
+
+    def wrong(original: Original, self: Provider, endpoint: Endpoint, *others: Any) -> None:  # noqa: ANN401 - membership and more
+        original(self, endpoint, *others)
+        socket = self.owners.get(others[0])
+        if socket is not None and endpoint.session is None:
+            self.occur(socket, FD_WRITE)
+
+    wrap(patch, Provider, "_joined", wrong)
+
+
+@breaks(62)
+def any_side_may_be_shut(patch: MonkeyPatch) -> None:
+    """A receiver-only socket may shut down its sending side."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> None:
+        socket = self.find(handle)
+        flag, socket.join_flag = socket.join_flag, None
+        try:
+            original(self, handle, *others)
+        finally:
+            socket.join_flag = flag
+
+    wrap(patch, Provider, "shutdown", wrong)
 
 
 @breaks(64)

@@ -1,10 +1,11 @@
 """Break W66 to W85: leaving, dismantling, aborting."""
 
+from mpwire.core import Endpoint
 from mpwire.vocabulary import ShutdownHow, WsaError
 from mpwire.winsock import Provider, SocketError
 from mpwire.winsock.record import FD_CLOSE, FD_READ, EventRecord, Phase
 from mpwire.winsock.sockets import Role, Socket
-from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+from tests.conformance.registry import MonkeyPatch, Original, breaks, mistake, wrap
 
 GRACEFUL = WsaError.SUCCESS
 
@@ -12,6 +13,17 @@ GRACEFUL = WsaError.SUCCESS
 def _on_close_seen(patch: MonkeyPatch, wrong: Original) -> None:
     """Replace what happens on a socket whose membership has ended."""
     wrap(patch, Provider, "_close_seen", wrong)
+
+
+def _mistake_close(patch: MonkeyPatch, code: WsaError, becomes: WsaError) -> None:
+    """Let FD_CLOSE carry another code than it ought to."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, found: WsaError, now_s: float
+    ) -> None:
+        original(self, socket, becomes if found is code else found, now_s)
+
+    _on_close_seen(patch, wrong)
 
 
 @breaks(66)
@@ -30,6 +42,20 @@ def leaving_is_not_told(patch: MonkeyPatch) -> None:
     _on_close_seen(patch, wrong)
 
 
+@breaks(66)
+def leaving_is_told_to_the_root_too(patch: MonkeyPatch) -> None:
+    """R gets FD_CLOSE when one of its leaves leaves."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, code: WsaError, now_s: float
+    ) -> None:
+        original(self, socket, code, now_s)
+        if socket.role is Role.ROOT_LEAF and socket.parent is not None:
+            self.occur(socket.parent, FD_CLOSE, code)
+
+    _on_close_seen(patch, wrong)
+
+
 @breaks(67)
 def closing_p_expels_nobody(patch: MonkeyPatch) -> None:
     """Closing the P of a member frees the descriptor and nothing else."""
@@ -40,6 +66,21 @@ def closing_p_expels_nobody(patch: MonkeyPatch) -> None:
             del self.sockets[handle]
         else:
             original(self, handle, now_s)
+
+    wrap(patch, Provider, "close", wrong)
+
+
+@breaks(67)
+def closing_p_expels_everybody(patch: MonkeyPatch) -> None:
+    """Closing the P of one member ends the membership of all."""
+
+    def wrong(original: Original, self: Provider, handle: int, now_s: float) -> None:
+        socket = self.find(handle)
+        original(self, handle, now_s)
+        if socket.role is Role.ROOT_LEAF and socket.parent is not None:
+            for other in [*self.sockets.values()]:
+                if other.parent is socket.parent:
+                    original(self, other.handle, now_s)
 
     wrap(patch, Provider, "close", wrong)
 
@@ -61,6 +102,20 @@ def dismantling_forgets_accepted_leaves(patch: MonkeyPatch) -> None:
     _on_close_seen(patch, wrong)
 
 
+@breaks(68)
+def dismantling_forgets_the_newest_leaf(patch: MonkeyPatch) -> None:
+    """When R is closed, the leaf that joined last is not told."""
+
+    def wrong(
+        original: Original, self: Provider, root: Socket, endpoint: Endpoint, now_s: float
+    ) -> None:
+        if endpoint.session is not None and len(endpoint.session.members) > 1:
+            endpoint.session.members.popitem()
+        original(self, root, endpoint, now_s)
+
+    wrap(patch, Provider, "_dismantle", wrong)
+
+
 @breaks(69)
 def shutdown_frees_the_root(patch: MonkeyPatch) -> None:
     """Shutting R down gives its descriptor back."""
@@ -72,6 +127,21 @@ def shutdown_frees_the_root(patch: MonkeyPatch) -> None:
             del self.sockets[handle]
 
     wrap(patch, Provider, "shutdown", wrong)
+
+
+@breaks(69)
+def closing_tells_a_second_time(patch: MonkeyPatch) -> None:
+    """Closing an R that was shut down records FD_CLOSE on every P once more."""
+
+    def wrong(original: Original, self: Provider, handle: int, now_s: float) -> None:
+        root = self.find(handle)
+        original(self, handle, now_s)
+        for socket in [*self.sockets.values()]:
+            if socket.parent is root and socket.ended is not None:
+                socket.record.reenable(FD_CLOSE)
+                self.occur(socket, FD_CLOSE, socket.ended)
+
+    wrap(patch, Provider, "close", wrong)
 
 
 @breaks(70)
@@ -100,6 +170,18 @@ def every_end_is_graceful(patch: MonkeyPatch) -> None:
     _on_close_seen(patch, wrong)
 
 
+@breaks(72)
+def reset_looks_like_failure(patch: MonkeyPatch) -> None:
+    """FD_CLOSE carries ECONNABORTED also when the peer has reset the membership."""
+    _mistake_close(patch, WsaError.WSAECONNRESET, WsaError.WSAECONNABORTED)
+
+
+@breaks(72)
+def failure_looks_like_reset(patch: MonkeyPatch) -> None:
+    """FD_CLOSE carries ECONNRESET also when nobody answered any more."""
+    _mistake_close(patch, WsaError.WSAECONNABORTED, WsaError.WSAECONNRESET)
+
+
 @breaks(73)
 def close_does_not_wait_for_the_reader(patch: MonkeyPatch) -> None:
     """FD_CLOSE(0) is recorded while received data is unread."""
@@ -111,6 +193,21 @@ def close_does_not_wait_for_the_reader(patch: MonkeyPatch) -> None:
         self.occur(socket, FD_CLOSE, code)
 
     _on_close_seen(patch, wrong)
+
+
+@breaks(73)
+def close_never_follows_the_data(patch: MonkeyPatch) -> None:
+    """FD_CLOSE that waited for the reader does not come after the last message."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, now_s: float) -> object:
+        ended = socket.ended
+        socket.ended = None if socket.queue else ended
+        try:
+            return original(self, socket, now_s)
+        finally:
+            socket.ended = ended
+
+    wrap(patch, Provider, "_take", wrong)
 
 
 @breaks(74)
@@ -135,6 +232,28 @@ def receive_would_block_for_ever(patch: MonkeyPatch) -> None:
         return None if over else original(self, socket, now_s)
 
     wrap(patch, Provider, "_take", wrong)
+
+
+@breaks(75)
+def end_looks_like_a_stream(patch: MonkeyPatch) -> None:
+    """A receive after a graceful end returns 0 octets instead of failing with EDISCON."""
+
+    def wrong(original: Original, self: Provider, *others: object) -> object:
+        try:
+            return original(self, *others)
+        except SocketError as error:
+            if error.code is WsaError.WSAEDISCON:
+                return b""
+            raise
+
+    wrap(patch, Provider, "_take", wrong)
+
+
+@breaks(75)
+@breaks(82)
+def reset_reads_as_graceful(patch: MonkeyPatch) -> None:
+    """A receive after an abort fails with EDISCON."""
+    mistake(patch, Provider, "recv", WsaError.WSAECONNRESET, becomes=WsaError.WSAEDISCON)
 
 
 @breaks(76)
@@ -183,19 +302,44 @@ def peer_is_told_of_sd_receive(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "shutdown", wrong)
 
 
+@breaks(78)
+def own_shutdown_is_the_end(patch: MonkeyPatch) -> None:
+    """Shutting down gives the socket its own FD_CLOSE before the peer has ended."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> None:
+        original(self, handle, *others)
+        self.occur(self.find(handle), FD_CLOSE)
+
+    wrap(patch, Provider, "shutdown", wrong)
+
+
 @breaks(79)
 def shut_side_looks_unconnected(patch: MonkeyPatch) -> None:
     """Sending after SD_SEND fails with ENOTCONN."""
+    mistake(patch, Provider, "send", WsaError.WSAESHUTDOWN, becomes=WsaError.WSAENOTCONN)
 
-    def wrong(original: Original, self: Provider, *others: object) -> object:
-        try:
-            return original(self, *others)
-        except SocketError as error:
-            if error.code is WsaError.WSAESHUTDOWN:
-                raise SocketError(WsaError.WSAENOTCONN, error.reason) from None
-            raise
 
-    wrap(patch, Provider, "send", wrong)
+@breaks(79)
+def shut_side_waits_for_data(patch: MonkeyPatch) -> None:
+    """Receiving after SD_RECEIVE fails with EWOULDBLOCK."""
+    mistake(patch, Provider, "recv", WsaError.WSAESHUTDOWN, becomes=WsaError.WSAEWOULDBLOCK)
+
+
+@breaks(79)
+def any_direction_will_do(patch: MonkeyPatch) -> None:
+    """WSPShutdown takes what is no direction for both."""
+
+    def wrong(original: Original, self: Provider, handle: int, how: int, *others: object) -> None:
+        how = how if how in {*ShutdownHow} else ShutdownHow.BOTH
+        original(self, handle, how, *others)
+
+    wrap(patch, Provider, "shutdown", wrong)
+
+
+@breaks(79)
+def unconnected_socket_shuts_down(patch: MonkeyPatch) -> None:
+    """WSPShutdown on a socket that has not joined fails with EINVAL."""
+    mistake(patch, Provider, "shutdown", WsaError.WSAENOTCONN, becomes=WsaError.WSAEINVAL)
 
 
 @breaks(82)
@@ -214,5 +358,18 @@ def pending_calls_outlive_the_socket(patch: MonkeyPatch) -> None:
         code = outcome.code if isinstance(outcome, SocketError) else None
         aborted = code is WsaError.WSA_OPERATION_ABORTED
         return 0 if aborted else original(self, socket, call, outcome)
+
+    wrap(patch, Provider, "finish_all", wrong)
+
+
+@breaks(83)
+def closed_call_was_interrupted(patch: MonkeyPatch) -> None:
+    """Calls that wait on a socket end with EINTR when it is closed."""
+
+    def wrong(original: Original, self: Provider, *others: object) -> object:
+        *fixed, outcome = others
+        if isinstance(outcome, SocketError) and outcome.code is WsaError.WSA_OPERATION_ABORTED:
+            outcome = SocketError(WsaError.WSAEINTR, outcome.reason)
+        return original(self, *fixed, outcome)
 
     wrap(patch, Provider, "finish_all", wrong)

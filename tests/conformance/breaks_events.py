@@ -2,14 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
 
+from mpwire.core.listener import MAXIMUM_BACKLOG
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock import Provider, SocketError
 from mpwire.winsock.base import WindowMessage
-from mpwire.winsock.record import CONTRACT, FD_ACCEPT, FD_CONNECT, FD_WRITE, EventRecord, Phase
+from mpwire.winsock.record import (
+    CONTRACT,
+    FD_ACCEPT,
+    FD_CLOSE,
+    FD_CONNECT,
+    FD_READ,
+    FD_WRITE,
+    EventRecord,
+    Phase,
+)
 from mpwire.winsock.sockets import Socket
-from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
+from tests.conformance.registry import MonkeyPatch, Original, breaks, mistake, wrap
 
 # K. Events ------------------------------------------------------------------------------------
 
@@ -28,6 +37,19 @@ def enumerating_leaves_the_object_set(patch: MonkeyPatch) -> None:
         return original(self, handle)
 
     wrap(patch, Provider, "enum_network_events", wrong)
+
+
+@breaks(87)
+def enumerating_keeps_the_record(patch: MonkeyPatch) -> None:
+    """WSPEnumNetworkEvents does not clear what it hands out."""
+
+    def wrong(original: Original, self: EventRecord) -> object:
+        phases = {**self.phases}
+        found = original(self)
+        self.phases = phases
+        return found
+
+    wrap(patch, EventRecord, "enumerate", wrong)
 
 
 @breaks(88)
@@ -78,6 +100,22 @@ def selections_add_up(patch: MonkeyPatch) -> None:
     wrap(patch, EventRecord, "select", wrong)
 
 
+@breaks(91)
+def first_event_object_stays(patch: MonkeyPatch) -> None:
+    """A new selection goes on setting the event object of the older one."""
+
+    def wrong(
+        original: Original,
+        self: EventRecord,
+        mask: NetworkEvent,
+        event_object: int | None,
+        *others: object,
+    ) -> object:
+        return original(self, mask, self.event_object or event_object, *others)
+
+    wrap(patch, EventRecord, "select", wrong)
+
+
 @breaks(92)
 def reported_events_do_not_stay_quiet(patch: MonkeyPatch) -> None:
     """An event that was enumerated is recorded again without its re-enabling call."""
@@ -88,6 +126,17 @@ def reported_events_do_not_stay_quiet(patch: MonkeyPatch) -> None:
         return original(self, event, *code)
 
     wrap(patch, EventRecord, "occur", wrong)
+
+
+@breaks(92)
+def sending_re_enables_reading(patch: MonkeyPatch) -> None:
+    """A send re-enables FD_READ as well."""
+
+    def wrong(original: Original, self: Provider, handle: int, *others: object) -> object:
+        self.find(handle).record.reenable(FD_READ)
+        return original(self, handle, *others)
+
+    wrap(patch, Provider, "send", wrong)
 
 
 @breaks(93)
@@ -125,6 +174,19 @@ def every_send_tells_of_room(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "send", wrong)
 
 
+@breaks(95)
+def joining_does_not_tell_of_room(patch: MonkeyPatch) -> None:
+    """FD_WRITE is not recorded when a socket has joined."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, event: NetworkEvent, *code: object
+    ) -> None:
+        if event is not FD_WRITE:
+            original(self, socket, event, *code)
+
+    wrap(patch, Provider, "occur", wrong)
+
+
 @breaks(97)
 def selection_waits_for_something_new(patch: MonkeyPatch) -> None:
     """A selection is not told of what has been recorded already."""
@@ -140,8 +202,7 @@ def selection_waits_for_something_new(patch: MonkeyPatch) -> None:
 def events_carry_codes_of_calls(patch: MonkeyPatch) -> None:
     """FD_CONNECT may carry EALREADY."""
     row = CONTRACT[FD_CONNECT]
-    wider: Any = row._replace(codes=(*row.codes, WsaError.WSAEALREADY))
-    patch.setitem(CONTRACT, FD_CONNECT, wider)
+    patch.setitem(CONTRACT, FD_CONNECT, row._replace(codes=(*row.codes, WsaError.WSAEALREADY)))
 
 
 @breaks(100)
@@ -158,6 +219,13 @@ def messages_are_merged(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "get_message", wrong)
 
 
+@breaks(98)
+def close_may_carry_anything(patch: MonkeyPatch) -> None:
+    """FD_CLOSE may carry ETIMEDOUT."""
+    row = CONTRACT[FD_CLOSE]
+    patch.setitem(CONTRACT, FD_CLOSE, row._replace(codes=(*row.codes, WsaError.WSAETIMEDOUT)))
+
+
 # L. Listening, select, errors -----------------------------------------------------------------
 
 
@@ -168,6 +236,24 @@ def listening_binds(patch: MonkeyPatch) -> None:
     def wrong(original: Original, self: Provider, handle: int, *others: object) -> None:
         self.bind_implicitly(self.find(handle))
         original(self, handle, *others)
+
+    wrap(patch, Provider, "listen", wrong)
+
+
+@breaks(101)
+def member_may_listen(patch: MonkeyPatch) -> None:
+    """WSPListen on a c_leaf that is a member fails with EINVAL."""
+    mistake(patch, Provider, "listen", WsaError.WSAEISCONN, becomes=WsaError.WSAEINVAL)
+
+
+@breaks(101)
+def backlog_is_taken_as_it_is(patch: MonkeyPatch) -> None:
+    """A backlog out of range is refused with EINVAL."""
+
+    def wrong(original: Original, self: Provider, handle: int, backlog: int, now_s: float) -> None:
+        if not 1 <= backlog <= MAXIMUM_BACKLOG:
+            raise SocketError(WsaError.WSAEINVAL, f"{backlog} is no backlog")
+        original(self, handle, backlog, now_s)
 
     wrap(patch, Provider, "listen", wrong)
 

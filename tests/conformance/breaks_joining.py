@@ -3,6 +3,7 @@
 from mpwire.core.admission import Admission
 from mpwire.vocabulary import JoinFlag, NetworkEvent, WsaError
 from mpwire.winsock import Blocked, Provider, SocketError
+from mpwire.winsock.joining import MAXIMUM_JOIN_DATA_OCTETS
 from mpwire.winsock.record import FD_CONNECT, EventRecord, Phase
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.messages import JoinReq
@@ -111,6 +112,19 @@ def caller_data_stays_at_home(patch: MonkeyPatch) -> None:
 
     def wrong(original: Original, *others: object, **named: object) -> object:
         return original(*others, **{**named, "caller_data": None})
+
+    wrap(patch, Provider, "join_leaf", wrong)
+
+
+@breaks(15)
+def long_caller_data_is_cut(patch: MonkeyPatch) -> None:
+    """Caller data that is too long is cut, and not refused with EFAULT."""
+
+    def wrong(original: Original, *others: object, **named: object) -> object:
+        data = named.get("caller_data")
+        if isinstance(data, bytes):
+            named["caller_data"] = data[:MAXIMUM_JOIN_DATA_OCTETS]
+        return original(*others, **named)
 
     wrap(patch, Provider, "join_leaf", wrong)
 
@@ -228,6 +242,18 @@ def closing_does_not_cancel(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "close", wrong)
 
 
+@breaks(25)
+def cancelled_join_is_not_withdrawn(patch: MonkeyPatch) -> None:
+    """Closing the P of a join that is outstanding frees the slot and leaves the request out."""
+
+    def wrong(
+        _original: Original, self: Provider, original: Socket, endpoint: object, *others: object
+    ) -> None:
+        self.give_up_join(endpoint, original, others[0])  # type: ignore[arg-type]
+
+    wrap(patch, Provider, "_withdraw", wrong)
+
+
 @breaks(26)
 def select_tells_of_the_join(patch: MonkeyPatch) -> None:
     """A join that succeeded makes the socket writable before FD_CONNECT has told of it."""
@@ -248,6 +274,20 @@ def second_join_is_silent(patch: MonkeyPatch) -> None:
             original(self, call)
 
     wrap(patch, EventRecord, "called", wrong)
+
+
+@breaks(27)
+def connect_is_told_again_and_again(patch: MonkeyPatch) -> None:
+    """FD_CONNECT stays in the record when it is enumerated."""
+
+    def wrong(original: Original, self: EventRecord) -> object:
+        phase = self.phases[FD_CONNECT]
+        found = original(self)
+        if phase is Phase.RECORDED:
+            self.phases[FD_CONNECT] = phase
+        return found
+
+    wrap(patch, EventRecord, "enumerate", wrong)
 
 
 @breaks(28)
@@ -312,3 +352,16 @@ def failure_keeps_the_slot(patch: MonkeyPatch) -> None:
         socket.pending = pending
 
     wrap(patch, Provider, "give_up_join", wrong)
+
+
+@breaks(32)
+def success_keeps_the_slot(patch: MonkeyPatch) -> None:
+    """A join of R that succeeded counts as outstanding for ever."""
+
+    def wrong(original: Original, self: Provider, endpoint: object, socket: Socket) -> None:
+        pending = socket.pending
+        original(self, endpoint, socket)
+        if pending is not None and pending.usable and pending is not socket:
+            socket.pending = pending
+
+    wrap(patch, Provider, "_release_join", wrong)

@@ -51,6 +51,17 @@ def missing_plane_is_guessed(patch: MonkeyPatch) -> None:
     wrap(patch, Provider, "socket", wrong)
 
 
+@breaks(3)
+def roles_may_be_mixed(patch: MonkeyPatch) -> None:
+    """A socket may have both flags of one plane."""
+
+    def wrong(original: Original, entry: ProtocolEntry, flags: SocketFlag) -> None:
+        if flags & C_FLAGS != C_FLAGS:
+            original(entry, flags)
+
+    wrap(patch, ProtocolEntry, "check_flags", wrong)
+
+
 @breaks(4)
 def roots_of_planes_without_a_root(patch: MonkeyPatch) -> None:
     """C_ROOT and D_ROOT are allowed on planes that are not rooted."""
@@ -100,3 +111,13 @@ def selection_leaves_the_mode_alone(patch: MonkeyPatch) -> None:
         self.sockets[handle].blocking = blocking
 
     wrap(patch, Provider, "event_select", wrong)
+
+
+@breaks(7)
+def selected_socket_may_block(patch: MonkeyPatch) -> None:
+    """FIONBIO off is accepted while a selection is active."""
+
+    def wrong(_original: Original, self: Provider, handle: int, *, blocking: bool) -> None:
+        self.find(handle).blocking = blocking
+
+    wrap(patch, Provider, "set_blocking", wrong)

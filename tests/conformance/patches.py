@@ -31,6 +31,23 @@ OPEN: Final = frozenset({17, 52, 53, 54, 55, 59, 61, 63, 65, 71, 80, 81, 84, 85,
 """Requirements that wait for what they speak of; may only shrink."""
 
 
-def break_requirement(number: int, patch: pytest.MonkeyPatch) -> None:
-    """Break one requirement of this process until the patch is undone."""
-    BREAKS[number].apply(patch)
+def break_requirement(name: str, patch: pytest.MonkeyPatch) -> None:
+    """Break a requirement by each of its patches, or by the one named, until it is undone.
+
+    Args:
+        name: "W10", or the name of a patch.
+        patch: what is changed; undoing it mends everything.
+
+    Raises:
+        KeyError: there is no such patch.
+    """
+    found = {
+        one.name: one
+        for ones in BREAKS.values()
+        for one in ones
+        if name in {one.name, f"W{one.number}"}
+    }
+    if not found:
+        raise KeyError(f"no patch is called {name}")
+    for one in found.values():
+        one.apply(patch)

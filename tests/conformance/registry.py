@@ -1,4 +1,4 @@
-"""Requirements broken on purpose: one small patch each, to prove that a test watches it.
+"""Requirements broken on purpose, by small patches, to prove that tests watch them.
 
     @breaks(10)
     def root_gets_itself_back(patch: MonkeyPatch) -> None:
@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 import pytest
+
+from mpwire.vocabulary import WsaError
+from mpwire.winsock import SocketError
 
 MonkeyPatch: TypeAlias = pytest.MonkeyPatch
 Original: TypeAlias = Callable[..., Any]
@@ -33,17 +36,17 @@ class Break:
     apply: Apply
 
 
-BREAKS: Final[dict[int, Break]] = {}
+BREAKS: Final[dict[int, list[Break]]] = {}
+"""The patches of each requirement; one for each thing that its sentence says."""
 
 
 def breaks(number: int) -> Callable[[Apply], Apply]:
     """Register a patch under the name of its function; its docstring says what it breaks."""
 
     def register(apply: Apply) -> Apply:
-        if number in BREAKS:
-            raise ValueError(f"W{number} is broken twice")
         name = apply.__name__.replace("_", "-")
-        BREAKS[number] = Break(number, name, (apply.__doc__ or "").partition("\n")[0], apply)
+        about = (apply.__doc__ or "").partition("\n")[0]
+        BREAKS.setdefault(number, []).append(Break(number, name, about, apply))
         return apply
 
     return register
@@ -57,3 +60,19 @@ def wrap(patch: MonkeyPatch, owner: object, name: str, wrong: Original) -> None:
         return wrong(original, *arguments, **keywords)
 
     patch.setattr(owner, name, replacement)
+
+
+def mistake(
+    patch: MonkeyPatch, owner: object, name: str, code: WsaError, *, becomes: WsaError
+) -> None:
+    """Let a call that ought to fail with one code fail with another one."""
+
+    def wrong(original: Original, *arguments: object, **keywords: object) -> object:
+        try:
+            return original(*arguments, **keywords)
+        except SocketError as error:
+            if error.code is code:
+                raise SocketError(becomes, error.reason) from None
+            raise
+
+    wrap(patch, owner, name, wrong)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.conformance import page
-from tests.conformance.patches import BREAKS, NOT_APPLICABLE, OPEN
-from tests.conformance.registry import MonkeyPatch, breaks, wrap
+from tests.conformance.patches import BREAKS, NOT_APPLICABLE, OPEN, break_requirement
+from tests.conformance.registry import MonkeyPatch, wrap
 from tests.conformance.requirements import read_requirements
 from tests.conformance.trial import Outcome
 
@@ -28,20 +28,22 @@ def test_every_requirement_has_a_patch_or_a_reason() -> None:
     assert {*BREAKS} | {*NOT_APPLICABLE} | OPEN == {*numbers}
     assert not {*BREAKS} & {*NOT_APPLICABLE}
     assert len(NOT_APPLICABLE) < 5
-    names = [one.name for one in BREAKS.values()]
-    assert len(names) == len({*names})
+    functions = {one.name: one.apply for ones in BREAKS.values() for one in ones}
+    assert len({*functions.values()}) == len(functions)
 
 
 def test_statuses_are_of_two_kinds() -> None:
     """A row without proof is open, and a complaint unless it is declared so."""
     one = read_requirements()[9]
-    proof = Outcome(tests=["a", "b"], red=["b"])
+    proof = Outcome(tests=["a", "b"], red={"p": ["b"], "q": ["a", "b"]})
+    assert proof.noticing == ["a", "b"]
     assert page.status_of(one, proof) == "verified"
     assert page.complaints({10: proof}) == []
     for outcome in (
         Outcome(tests=["a"]),
-        Outcome(tests=["a"], red=["a"], failed=["a"]),
-        Outcome(tests=["a"], crashed=["a"]),
+        Outcome(tests=["a"], red={"p": ["a"]}, failed=["a"]),
+        Outcome(tests=["a"], red={"p": []}, crashed={"p": ["a"]}),
+        Outcome(tests=["a"], red={"p": [], "q": ["a"]}, crashed={"p": [], "q": []}),
         Outcome(),
     ):
         assert page.status_of(one, outcome) == "open"
@@ -49,18 +51,18 @@ def test_statuses_are_of_two_kinds() -> None:
 
 
 def test_a_broken_requirement_is_noticed_from_the_command_line() -> None:
-    """Break one requirement by the option, and only the tests that watch it fail."""
-    command = [sys.executable, "-m", "pytest", "-q", "--break", "W10", "-p", "no:cacheprovider"]
-    tests = "tests/winsock/test_winsock_joining.py"
-    done = subprocess.run([*command, tests], cwd=ROOT, check=False, capture_output=True, text=True)
+    """Break one requirement by the option, and the tests that watch it fail."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    command += ["--break", "root-gets-itself-back", "tests/winsock/test_winsock_joining.py"]
+    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
     assert done.returncode == pytest.ExitCode.TESTS_FAILED, done.stdout
     assert "failed" in done.stdout
     assert "error" not in done.stdout.splitlines()[-1]
 
 
-def test_a_requirement_is_broken_once() -> None:
-    with pytest.raises(ValueError, match="W10 is broken twice"):
-        breaks(10)(lambda _: None)
+def test_only_what_has_a_patch_can_be_broken() -> None:
+    with MonkeyPatch.context() as patch, pytest.raises(KeyError, match="no patch is called gone"):
+        break_requirement("gone", patch)
 
 
 def test_a_patch_is_undone() -> None:

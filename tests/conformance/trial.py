@@ -15,7 +15,8 @@ import pytest
 from _pytest.runner import runtestprotocol
 
 from mpwire.errors import MpwireError
-from tests.conformance.patches import BREAKS, break_requirement
+from tests.conformance.patches import BREAKS
+from tests.conformance.registry import Break
 
 HERE: Final = str(Path(__file__).parent)
 ROOT: Final = Path(__file__).parents[2]
@@ -32,15 +33,20 @@ class Outcome:
     """Names of the tests that are marked with its number."""
     failed: list[str] = field(default_factory=list)
     """Those that fail as it is."""
-    red: list[str] = field(default_factory=list)
-    """Those that fail under its patch, as they should."""
-    crashed: list[str] = field(default_factory=list)
-    """Those that do not fail under its patch but fall over it."""
+    red: dict[str, list[str]] = field(default_factory=dict)
+    """Under each patch, those that fail as they should."""
+    crashed: dict[str, list[str]] = field(default_factory=dict)
+    """Under each patch, those that do not fail but fall over it."""
 
     @property
     def is_verified(self) -> bool:
-        """Tell whether a test holds the requirement up, and notices when it breaks."""
-        return bool(self.red) and not self.failed
+        """Tell whether the tests hold the requirement up, and notice whatever breaks it."""
+        return bool(self.red) and all(self.red.values()) and not self.failed
+
+    @property
+    def noticing(self) -> list[str]:
+        """Return the tests that notice a patch."""
+        return sorted({name for names in self.red.values() for name in names})
 
 
 def numbers_of(item: pytest.Item) -> set[int]:
@@ -71,11 +77,11 @@ class Trial:
             items = [item for item in self._items if number in numbers_of(item)]
             outcome.tests = _unique(items)
             outcome.failed = _unique([item for item in items if failures[item.nodeid]])
-            if number in BREAKS:
-                self._run_broken(number, items, outcome)
+            for broken in BREAKS.get(number, ()):
+                self._run_broken(broken, items, outcome)
         return True
 
-    def _run_broken(self, number: int, items: list[pytest.Item], outcome: Outcome) -> None:
+    def _run_broken(self, broken: Break, items: list[pytest.Item], outcome: Outcome) -> None:
         """Run tests under a patch; of one with parameters, until one set of them is red."""
         red: set[str] = set()
         crashed: set[str] = set()
@@ -84,13 +90,14 @@ class Trial:
             if name in red:
                 continue
             with pytest.MonkeyPatch.context() as patch:
-                break_requirement(number, patch)
+                broken.apply(patch)
                 error = self._run(item)
             if isinstance(error, TELLING):
                 red.add(name)
             elif error is not None:
                 crashed.add(name)
-        outcome.red, outcome.crashed = sorted(red), sorted(crashed - red)
+        outcome.red[broken.name] = sorted(red)
+        outcome.crashed[broken.name] = sorted(crashed - red)
 
     def _run(self, item: pytest.Item) -> BaseException | None:
         """Run one test from setup to teardown and return what it failed with, if it did."""

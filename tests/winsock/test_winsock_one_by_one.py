@@ -58,6 +58,16 @@ def test_one_circuit_gives_one_close(bus: Bus, party: Party) -> None:
     assert not handle.is_signalled()
 
 
+@pytest.mark.w(82)
+def test_after_an_abort_of_the_root_nobody_reads_a_graceful_end(bus: Bus, party: Party) -> None:
+    party.root.linger(0).close()
+    bus.run(1)
+    for leaf in party.ends:
+        assert leaf.events() == ["FD_CLOSE WSAECONNRESET"]
+        with fails(E.WSAECONNRESET):
+            leaf.recv()
+
+
 @pytest.mark.w(79)
 def test_a_side_that_was_shut_down_says_so(bus: Bus, party: Party) -> None:
     sending, receiving, alone = party.ends
@@ -87,3 +97,26 @@ def test_there_are_three_ways_to_shut_down(bus: Bus, how: int) -> None:
     assert handle.events() == []
     with fails(E.WSAENOTCONN):
         leaf_actor(bus, 2).join(NOBODY).shutdown()
+
+
+@pytest.mark.w(92)
+def test_only_a_receive_re_enables_reading(bus: Bus, party: Party) -> None:
+    leaf = party.ends[0]
+    party.root.send()
+    bus.run(0.1)
+    assert leaf.events() == ["FD_READ"]
+    leaf.send()
+    party.root.send()
+    bus.run(0.1)
+    assert leaf.events() == []
+    leaf.recv()
+    assert leaf.events() == ["FD_READ"]
+
+
+@pytest.mark.w(101)
+@pytest.mark.parametrize("backlog", [-1, 0, 2**31])
+def test_a_backlog_out_of_range_is_adjusted(bus: Bus, backlog: int) -> None:
+    root, leaf = root_actor(bus).listen(backlog), leaf_actor(bus, 1)
+    leaf.join(root)
+    bus.run(0.1)
+    assert root.events() == ["FD_ACCEPT"]
