@@ -1,5 +1,6 @@
 """Break W33 to W51: invitations, requests, and both on one socket."""
 
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 
 from mpwire.core import Endpoint, Membership
@@ -205,7 +206,7 @@ def deferred_request_is_not_asked_about_again(patch: MonkeyPatch) -> None:
         again = entry.membership.deferred
         return (Condition.ACCEPT, None) if again else original(self, entry, *others)
 
-    wrap(patch, Provider, "_ask", wrong)
+    wrap(patch, Provider, "ask", wrong)
 
 
 @breaks(44)
@@ -254,6 +255,17 @@ def condition_sees_the_wrong_caller(patch: MonkeyPatch) -> None:
         request = copy(entry.membership)
         request.peer, request.local = request.local, request.peer
         return original(self, Entry(request), *others)
+
+    wrap(patch, Provider, "ask", wrong)
+
+
+@breaks(46)
+def condition_runs_on_another_thread(patch: MonkeyPatch) -> None:
+    """The condition function runs on a thread of the provider's own."""
+
+    def wrong(original: Original, *others: object) -> object:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(original, *others).result()
 
     wrap(patch, Provider, "ask", wrong)
 
@@ -332,7 +344,7 @@ def any_answer_is_an_acceptance(patch: MonkeyPatch) -> None:
                 return Condition.ACCEPT, None
             raise
 
-    wrap(patch, Provider, "_ask", wrong)
+    wrap(patch, Provider, "ask", wrong)
 
 
 # G. Both on one socket ------------------------------------------------------------------------

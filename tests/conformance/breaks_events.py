@@ -7,6 +7,7 @@ from mpwire.core.listener import MAXIMUM_BACKLOG
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock import Provider, SocketError
 from mpwire.winsock.base import WindowMessage
+from mpwire.winsock.contract import FD_QOS
 from mpwire.winsock.record import (
     CONTRACT,
     FD_ACCEPT,
@@ -185,6 +186,18 @@ def joining_does_not_tell_of_room(patch: MonkeyPatch) -> None:
             original(self, socket, event, *code)
 
     wrap(patch, Provider, "occur", wrong)
+
+
+@breaks(96)
+def change_is_told_on_every_question(patch: MonkeyPatch) -> None:
+    """SIO_GET_QOS records FD_QOS again, as if that were level-triggered."""
+
+    def wrong(original: Original, self: Provider, socket: Socket) -> object:
+        qos = original(self, socket)
+        self.occur(socket, FD_QOS)
+        return qos
+
+    wrap(patch, Provider, "get_qos", wrong)
 
 
 @breaks(97)

@@ -1,9 +1,12 @@
 """Break W8 to W32: what holds for every join."""
 
+from dataclasses import replace
+
 from mpwire.core.admission import Admission
 from mpwire.vocabulary import JoinFlag, NetworkEvent, WsaError
-from mpwire.winsock import Blocked, Provider, SocketError
-from mpwire.winsock.joining import MAXIMUM_JOIN_DATA_OCTETS
+from mpwire.winsock import Blocked, Provider, SocketError, provider, quality
+from mpwire.winsock.parameters import MAXIMUM_JOIN_DATA_OCTETS
+from mpwire.winsock.protocols import ProtocolEntry
 from mpwire.winsock.record import FD_CONNECT, EventRecord, Phase
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.messages import JoinReq
@@ -133,6 +136,41 @@ def long_caller_data_is_cut(patch: MonkeyPatch) -> None:
 def callee_data_is_lost(patch: MonkeyPatch) -> None:
     """What the condition function hands back never reaches the joiner's buffer."""
     wrap(patch, Provider, "callee_data", lambda original, *others: original(*others)[:0])
+
+
+@breaks(17)
+def earlier_flow_specification_prevails(patch: MonkeyPatch) -> None:
+    """What SIO_SET_QOS said overrides lpSQOS, and not the other way round."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, sqos: object, *others: object
+    ) -> object:
+        return original(self, socket, socket.sqos or sqos, *others)
+
+    wrap(patch, Provider, "wanted_qos", wrong)
+
+
+@breaks(17)
+def every_flow_specification_can_be_met(patch: MonkeyPatch) -> None:
+    """A join that asks for more than the network carries is started all the same."""
+    wrap(patch, Provider, "capacity_at", lambda *_: 2**32)
+
+
+@breaks(17)
+def missing_direction_counts(patch: MonkeyPatch) -> None:
+    """A flow specification counts also for the direction that the socket lacks."""
+    wrap(patch, quality, "in_direction", lambda _, qos, __: qos)
+
+
+@breaks(17)
+def every_leaf_settles_its_flows(patch: MonkeyPatch) -> None:
+    """On the ATM-like protocol later leaves may ask for other flow specifications."""
+
+    def wrong(original: Original, *others: object) -> ProtocolEntry:
+        entry: ProtocolEntry = original(*others)
+        return replace(entry, first_leaf_settles_qos=False)
+
+    wrap(patch, provider, "entry_of", wrong)
 
 
 @breaks(18)

@@ -90,7 +90,11 @@ class Trial:
             if name in red:
                 continue
             with pytest.MonkeyPatch.context() as patch:
-                broken.apply(patch)
+                try:
+                    broken.apply(patch)
+                except AttributeError as gone:
+                    crashed.add(f"the patch itself ({gone})")
+                    break
                 error = self._run(item)
             if isinstance(error, TELLING):
                 red.add(name)
