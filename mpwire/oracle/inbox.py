@@ -1,6 +1,5 @@
 """Which messages each socket was given to read, in which order, and what was read of them."""
 
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -86,8 +85,8 @@ def _looped(socket: Socket, items: list[Deliverable], own: list[Deliverable]) ->
 
 
 def in_order(items: list[Deliverable]) -> list[Deliverable]:
-    """Sort what a socket is given by where it can be read."""
-    return sorted(items, key=lambda item: (item.released, item.frames))
+    """Sort what a socket is given by where it can be read; each origin keeps its own order."""
+    return sorted(items, key=lambda item: item.released)
 
 
 def may_receive(end: End) -> bool:
@@ -295,9 +294,7 @@ def emptied_at(case: Case, end: End) -> Position | None:
     return taken[len(given) - 1].asked if given else START
 
 
-def surely_unread(case: Case, end: End, position: Position) -> int:
-    """Count the messages of this side that were certainly waiting at a position."""
+def read_at_most(case: Case, end: End, position: Position) -> int:
+    """Return how many messages the application of a side can have read at most by a position."""
     socket = case.session_socket(end)
-    given = [item.released for item in deliverables(case, end) if item.certain]
-    taken = sum(call.asked < position for call in reads(socket)) if socket is not None else 0
-    return bisect_left(given, position) - taken
+    return sum(call.asked < position for call in socket.receives) if socket is not None else 0

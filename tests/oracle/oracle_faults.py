@@ -17,6 +17,7 @@ from tests.oracle.oracle_asides import (
     unconfirmed,
     withdrawn,
 )
+from tests.oracle.oracle_breaches import BREACHES
 from tests.oracle.oracle_details import enumerated, interrupted, linger_zero, unfit, versions
 from tests.oracle.oracle_edits import (
     Fault,
@@ -281,4 +282,4 @@ DATA = (
     Fault("DR5", tour, fields("DATA b'hello' leaf1", payload=b"hallo")),
     Fault("DR6", tour, blind_read),
 )
-FAULTS = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA)
+FAULTS = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA, *BREACHES)

@@ -16,7 +16,6 @@ from mpwire.wire.messages import (
     SessionDesc,
     Timers,
 )
-from mpwire.wire.numbers import Planes
 from tests.oracle.oracle_story import ADDRESSES, PORT, Story
 
 SESSION = 0x0123456789ABCDEF
@@ -36,6 +35,9 @@ TIMERS = Timers(
     mrc=5,
     tflags=0,
 )
+STRAIGHT = {1: 1, 2: 2, 3: 4}
+"""JL of a leaf by LeafDir; a root's is the mirror image."""
+MIRRORED = {1: 2, 2: 1, 3: 4}
 DESCRIPTION = SessionDesc(
     planes=3,
     family=0,
@@ -89,6 +91,9 @@ class Plot(Story):
         self.next_root = BEFORE_DATA
         self.descriptors: dict[str, int] = {}
         self.writable = False
+        self.caps = CAPS
+        self.description = DESCRIPTION
+        self.leaf_dir = 3
 
     def fresh(self, host: str) -> int:
         """Hand out a descriptor."""
@@ -127,13 +132,13 @@ class Plot(Story):
         request = JoinReq(
             init_tag=join.init_tag,
             role=1 if join.by_root else 2,
-            jl=4,
-            leaf_dir=3,
-            planes=int(Planes.CONTROL_ROOTED | Planes.DATA_ROOTED),
+            jl=(MIRRORED if join.by_root else STRAIGHT)[self.leaf_dir],
+            leaf_dir=self.leaf_dir,
+            planes=self.description.planes,
             next_data_seq=self.next_root if join.by_root else LEAF_DATA,
             max_payload=1156,
             timers=TIMERS,
-            caps=CAPS,
+            caps=self.caps,
             versions=(1, 0x2A),
             cookie=cookie,
             attempt=attempt,
@@ -186,13 +191,13 @@ class Plot(Story):
         return Accept(
             resp_tag=join.resp_tag,
             assigned_id=0 if join.by_root else join.member_id,
-            leaf_dir=3,
+            leaf_dir=self.leaf_dir,
             max_payload=1156,
             next_data_seq=LEAF_DATA if join.by_root else self.next_root,
             timers=TIMERS,
-            caps=CAPS,
+            caps=self.caps,
             versions=(1, 0x4A),
-            session_desc=None if join.by_root else DESCRIPTION,
+            session_desc=None if join.by_root else self.description,
             callee_data=callee_data,
             session_id=SESSION,
             destination_tag=join.init_tag,
@@ -205,8 +210,8 @@ class Plot(Story):
         return Confirm(
             assigned_id=join.member_id if join.by_root else 0,
             next_data_seq=self.next_root if join.by_root else LEAF_DATA,
-            leaf_dir=3,
-            session_desc=DESCRIPTION if join.by_root else None,
+            leaf_dir=self.leaf_dir,
+            session_desc=self.description if join.by_root else None,
             session_id=SESSION,
             destination_tag=join.resp_tag,
             seq=join.seq,

@@ -53,6 +53,17 @@ class Send:
     flags_and_offset: int = 0x4000
     checksum: int | None = None
     """Written instead of the right one."""
+    more_targets: tuple[str, ...] = ()
+    """Further hosts that are given it, where it goes to a group."""
+
+
+@dataclass
+class Frame:
+    """One frame from one host that is no UDP datagram; the fabric keeps it."""
+
+    label: str
+    source: str
+    data: bytes
 
 
 @dataclass
@@ -83,7 +94,7 @@ class Exit:
     expected: bool = True
 
 
-Move = Send | Line | Wait | Exit
+Move = Send | Frame | Line | Wait | Exit
 
 
 @dataclass
@@ -123,6 +134,10 @@ class Story:
         """Let an agent report an event; event lines are numbered when the story is played."""
         content = {"event": event, "socket": socket, "code": code, "seq": 0}
         self.moves.append(Line(label, host, "from", content))
+
+    def pause(self, label: str, seconds: float) -> None:
+        """Let time pass."""
+        self.moves.append(Wait(label, seconds))
 
     def barrier(self, *hosts: str) -> None:
         """Let agents answer a barrier."""
@@ -184,6 +199,16 @@ def _replaced(move: Move, changes: dict[str, object]) -> Move:
 def the(moves: list[Move], label: str) -> Move:
     """Return a copy of a move."""
     return replace(moves[find(moves, label)])
+
+
+def barriers(host: str, count: int) -> list[Move]:
+    """Return barriers that an agent answers, besides those of the story."""
+    lines: list[Move] = []
+    for number in range(700, 700 + count):
+        asked = {"id": number, "call": "barrier", "args": {}}
+        lines.append(Line(f"barrier {number}?", host, "to", asked))
+        lines.append(Line(f"barrier {number}!", host, "from", {"id": number, "result": {}}))
+    return lines
 
 
 def message_of(moves: list[Move], label: str) -> Message:
@@ -265,6 +290,10 @@ class _Player:
         match move:
             case Send():
                 self._send(move)
+            case Frame():
+                number = self._frame(move.source, "out", move.data)
+                decision = Decision(frame=number, receiver="", delivered=None, reason="kept")
+                self.writer.record(decision)
             case Line():
                 self._line(move)
             case Wait():
@@ -288,8 +317,9 @@ class _Player:
                 Decision(frame=sent, receiver=move.target, delivered=None, reason="drop:test")
             )
             return
-        arrived = self._frame(move.target, "in", data)
-        self.writer.record(Decision(frame=sent, receiver=move.target, delivered=arrived))
+        for target in (move.target, *move.more_targets):
+            arrived = self._frame(target, "in", data)
+            self.writer.record(Decision(frame=sent, receiver=target, delivered=arrived))
 
     def _line(self, move: Line) -> None:
         content = dict(move.content)

@@ -16,6 +16,7 @@ from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import WIRE
 from tests.oracle.oracle_story import NAMES, play
+from tests.oracle.oracle_streams import STREAMS, whispered
 from tests.oracle.oracle_tales import three, tour
 
 SHOWN = frozenset(rule.id for rule in RULES.values() if rule.needs in ("frame", "frames"))
@@ -36,7 +37,7 @@ def failed(judgement: Judgement) -> set[str]:
 
 @pytest.mark.parametrize("directions", [True, False])
 @pytest.mark.parametrize("vantage", [*NAMES[:2], None])
-@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS])
+@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS, *STREAMS])
 def test_correct_session_has_no_violation(
     plot: Plotted,
     vantage: str | None,
@@ -57,9 +58,11 @@ def test_correct_session_has_no_violation(
 
 def test_wire_rules_pass_on_one_vantage(tmp_path: Path) -> None:
     """Judge at the root alone everything that frames at hand can show."""
-    run = play(tour(), tmp_path)
-    judgement = judge(captured(run, tmp_path / "x.pcapng", "root", directions=False))
-    passed = {result.id for result in judgement.rules if result.verdict is Verdict.PASS}
+    passed: set[str] = set()
+    for plot in (tour, whispered):
+        run = play(plot(), tmp_path)
+        judgement = judge(captured(run, tmp_path / "x.pcapng", "root", directions=False))
+        passed |= {result.id for result in judgement.rules if result.verdict is Verdict.PASS}
     assert passed >= SHOWN
 
 

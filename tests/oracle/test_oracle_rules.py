@@ -12,9 +12,10 @@ from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import FAULTS
 from tests.oracle.oracle_story import play
+from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
 
-CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS)
+CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS, *STREAMS)
 
 
 @pytest.mark.parametrize("plot", CORRECT)

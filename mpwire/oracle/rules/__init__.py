@@ -10,7 +10,12 @@ In this order:
     lifetime   R59, R63-R68   what may be said after the end, and giving up
     copies     R69-R79        probes, copies and their number
     timing     R71-R80        announced timers, and the distances that they demand
+    draining   R113, R116     closing while data is missing, and half closes
     carrying   R81-R106       group data on the wire, and answers to strangers
+    relaying   R83, R93, R114  what a root passes on and tells of others
+    repairing  R85-R115       what is asked for again, and sent again
+    windowing  R109-R112      how much may be sent, and what is acknowledged
+    private    R86-R90        side chat, and the pace of data
     windows    EV1-EV27       which socket events the packets demand, allow and forbid
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
@@ -26,11 +31,16 @@ from mpwire.oracle.rules import (
     closing,
     copies,
     data,
+    draining,
     framing,
     identity,
     joining,
     lifetime,
+    private,
+    relaying,
+    repairing,
     timing,
+    windowing,
     windows,
 )
 
@@ -43,10 +53,15 @@ __all__ = [
     "closing",
     "copies",
     "data",
+    "draining",
     "framing",
     "identity",
     "joining",
     "lifetime",
+    "private",
+    "relaying",
+    "repairing",
     "timing",
+    "windowing",
     "windows",
 ]

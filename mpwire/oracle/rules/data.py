@@ -15,7 +15,7 @@ from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import originated
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Data
+from mpwire.wire.messages import Data, Side
 
 
 def _received(case: Case) -> Iterator[tuple[Socket, list[Deliverable], list[Call]]]:
@@ -122,7 +122,7 @@ def dr4(case: Case) -> Iterator[Outcome]:
                 continue
             data = (call.text("data") or "").lower()
             for end in ends:
-                if not _live_throughout(end, call):
+                if not _live_throughout(end, call) or _whispered(end, data):
                     continue
                 streams[end][data] -= 1
                 yield said(
@@ -141,6 +141,13 @@ def _senders(case: Case) -> dict[Socket, list[End]]:
         if socket is not None and may_receive(end.peer):
             found.setdefault(socket, []).append(end)
     return found
+
+
+def _whispered(end: End, data: str) -> bool:
+    """Tell whether a leaf sent this as side chat, which goes through the same socket."""
+    return not end.is_root and any(
+        (read(packet, Side).payload or b"").hex() == data for packet in end.sent(Side)
+    )
 
 
 def _live_throughout(end: End, call: Call) -> bool:

@@ -82,6 +82,12 @@ _window(
     source="W57, W60, W62",
 )
 _window(
+    "EV13",
+    "FD_READ is reported for side chat where it was delivered: on the leaf's handle at the root, "
+    "on the leaf's session socket, and nowhere else.",
+    source="W61",
+)
+_window(
     "EV14",
     "A leaf end gets FD_CLOSE(0) when CLOSE(EXPEL or DISMANTLE) arrived, all data before it "
     "arrived, and the application has read it.",

@@ -1,0 +1,251 @@
+"""R85, R91, R92, R111 and R115: what is asked for again, and what is sent again."""
+
+from collections.abc import Iterator
+
+from mpwire.oracle.case import Case
+from mpwire.oracle.inbox import deliverables
+from mpwire.oracle.membership import End
+from mpwire.oracle.obligations import owed
+from mpwire.oracle.registry import Outcome, rule, verify
+from mpwire.oracle.rules.timing import spaced
+from mpwire.oracle.serial import serial_before, serial_distance, serial_next
+from mpwire.oracle.shelf import read
+from mpwire.oracle.streams import Flow, announced, asked_for, flows
+from mpwire.oracle.trace import NEVER, Packet
+from mpwire.wire.messages import Abort, Data, DataAck, Nack, Sync
+from mpwire.wire.numbers import DataFlag, SyncFlag
+
+NACK_SHARE = 1 / 50
+"""The first wait before a NACK, as a share of RTOinit."""
+NACKS_PER_SERIES = 8
+RANGE_MAX = 1 << 12
+"""More numbers than this no NACK is looked through for."""
+
+
+@rule(
+    "R85",
+    "A further copy of DATA is marked as a repair, has the payload of the first, and answers a "
+    "NACK that asked for it.",
+    source="protocol.md 17.6 R85",
+    group="data",
+    needs="history",
+    vantage="S",
+)
+def r85(case: Case) -> Iterator[Outcome]:
+    """Compare every repair with the first copy and with the NACKs that had arrived."""
+    for end in case.ends():
+        for flow in flows(end).values():
+            firsts = {read(packet, Data).seq: packet for packet in flow.copies}
+            for packet in flow.copies:
+                marked = bool(read(packet, Data).dflags & DataFlag.REPAIR)
+                yield verify(not marked, packet, expected="no mark on a first copy", seen="REPAIR")
+            yield from _repairs(end, flow, firsts)
+
+
+def _repairs(end: End, flow: Flow, firsts: dict[int, Packet]) -> Iterator[Outcome]:
+    asked: dict[int, int] = {}
+    for packet in flow.repairs:
+        if packet.direction != "out":
+            continue
+        message = read(packet, Data)
+        asked[message.seq] = asked.get(message.seq, 0) + 1
+        first = firsts.get(message.seq)
+        same = first is not None and read(first, Data).payload == message.payload
+        yield verify(
+            same and bool(message.dflags & DataFlag.REPAIR),
+            [first, packet] if first else packet,
+            expected="flag REPAIR and the payload of the first copy",
+            seen=f"DATA {message.seq}, DFlags {message.dflags:#x}",
+        )
+        demands = sum(
+            nack.number < packet.number and asked_for(nack, flow.origin, message.seq)
+            for nack in end.arrived(Nack)
+        )
+        yield verify(
+            asked[message.seq] <= demands,
+            packet,
+            expected=f"at most {demands} repairs of DATA {message.seq}, one per NACK",
+            seen=f"{asked[message.seq]}",
+        )
+
+
+@rule(
+    "R91",
+    "NACK goes to the originator or the relayer, asks only for what is known to exist and has not "
+    "arrived, not sooner than its law and at most eight times in a row.",
+    source="protocol.md 17.6 R91",
+    group="data",
+    needs="history",
+    vantage="N",
+)
+def r91(case: Case) -> Iterator[Outcome]:
+    """Compare with what had been announced and delivered at the node that asks."""
+    for end in case.ends():
+        known: dict[tuple[int, int], int] = {}
+        for item in deliverables(case, end):
+            if item.certain and item.packet is not None:
+                silent = case.silent_from(end.host, item.packet.position)
+                known[item.origin, item.seq] = silent[0] if silent != NEVER else NEVER[0]
+        for packet in end.sent(Nack):
+            if packet.direction == "out":
+                yield _wanted(end, packet, known)
+        yield from _series(end)
+
+
+def _wanted(end: End, packet: Packet, known: dict[tuple[int, int], int]) -> Outcome:
+    message = read(packet, Nack)
+    here = message.origin == end.peer.member_id or not end.is_root
+    wrong = "" if here and end.membership.repair else "a NACK to somebody who repairs nothing"
+    for first, last in message.ranges:
+        if not announced(end, message.origin, last, packet.number):
+            wrong = wrong or f"a NACK for {last}, which nothing has announced"
+        number = first
+        for _ in range(min(serial_distance(first, serial_next(last)), RANGE_MAX)):
+            if known.get((message.origin, number), NEVER[0]) < packet.number:
+                wrong = wrong or f"a NACK for {number}, which had been received"
+            number = serial_next(number)
+    return verify(not wrong, packet, expected="what exists and is missing", seen=wrong)
+
+
+def _series(end: End) -> Iterator[Outcome]:
+    """Judge number and distance of the NACKs between which nothing of that origin came."""
+    series: dict[int, list[Packet]] = {}
+    everything = [*end.sent(Nack), *end.arrived(Data, Sync), *end.caught(Data)]
+    for packet in sorted(everything, key=lambda one: one.number):
+        message = packet.message
+        assert isinstance(message, Nack | Data | Sync)
+        asked = series.setdefault(message.origin, [])
+        if not isinstance(message, Nack):
+            asked.clear()
+            continue
+        asked.append(packet)
+        law_ms = end.timers.rto_initial_ms * NACK_SHARE * 2 ** (len(asked) - 2)
+        yield verify(
+            len(asked) <= NACKS_PER_SERIES,
+            [*asked[-2:]],
+            expected=f"at most {NACKS_PER_SERIES} NACKs in a row",
+            seen=f"{len(asked)}",
+        )
+        if len(asked) > 1:
+            yield spaced(asked[-2], packet, 0.9 * law_ms)
+
+
+@rule(
+    "R92",
+    "SYNC names the Seq after the highest that was sent and the oldest that can be repaired; after "
+    "FIN nothing new of that origin follows.",
+    source="protocol.md 17.6 R92",
+    group="data",
+    needs="history",
+    vantage="S",
+)
+def r92(case: Case) -> Iterator[Outcome]:
+    """Compare with the data seen leaving before and after."""
+    for end in case.ends():
+        for flow in flows(end).values():
+            for packet in flow.syncs:
+                if packet.direction == "out":
+                    yield _lead(flow, packet)
+
+
+def _lead(flow: Flow, packet: Packet) -> Outcome:
+    message = read(packet, Sync)
+    following = flow.next_unsent(packet.number)
+    later = [
+        copy
+        for copy in flow.copies
+        if copy.number > packet.number and message.sflags & SyncFlag.FIN
+    ]
+    right = following is None or message.seq == following
+    if not flow.own and following is not None:
+        right = not serial_before(message.seq, following)
+    return verify(
+        right and not serial_before(message.seq, message.trail_seq) and not later,
+        [packet, *later],
+        expected=f"Seq {following}, TrailSeq not beyond it, and nothing new after FIN",
+        seen=f"Seq {message.seq}, TrailSeq {message.trail_seq}"
+        + (f", then DATA {read(later[0], Data).seq}" if later else ""),
+    )
+
+
+@rule(
+    "R111",
+    "DATA_ACK and NACK are sent only where lost data is repaired; their Seq counts them from 1 in "
+    "each membership, and none is repeated.",
+    source="protocol.md 17.6 R111",
+    group="data",
+    needs="history",
+    vantage="S",
+)
+def r111(case: Case) -> Iterator[Outcome]:
+    """Count along what each side sends."""
+    for end in case.ends():
+        for place, packet in enumerate(end.sent(DataAck, Nack), 1):
+            message = packet.message
+            if message is None or packet.direction != "out":
+                continue
+            yield verify(
+                end.membership.repair and message.seq == place and message.attempt == 1,
+                packet,
+                expected=f"Seq {place}, Attempt 1, in a session that repairs",
+                seen=f"Seq {message.seq}, Attempt {message.attempt}",
+            )
+
+
+@rule(
+    "R115",
+    "A NACK for what its receiver can still repair is answered by a repair.",
+    source="protocol.md 17.6 R115",
+    group="data",
+    needs="history",
+    vantage="R+S",
+)
+def r115(case: Case) -> Iterator[Outcome]:
+    """Look for a repair, or for word that it is too late, after each NACK for what was sent."""
+    for end in case.ends():
+        sent = flows(end)
+        for arrival in end.arrived(Nack):
+            message = read(arrival, Nack)
+            flow = sent.get(message.origin)
+            if flow is None or not end.started() < arrival.position < end.aborted():
+                continue
+            wanted = [
+                packet
+                for packet in flow.copies
+                if packet.number < arrival.number
+                and asked_for(arrival, flow.origin, read(packet, Data).seq)
+            ]
+            if not wanted or _lingered_out(end, arrival):
+                continue
+            first = read(wanted[0], Data).seq
+            if _given_up(end, flow.origin, first, arrival):
+                continue
+            answers = [p for p in flow.repairs if read(p, Data).seq == first]
+            answers += [p for p in flow.syncs if serial_before(first, read(p, Sync).trail_seq)]
+            answers += end.sent(Abort)
+            answers = [packet for packet in answers if packet.number > arrival.number]
+            outcome = owed(
+                case, arrival, answers, expected=f"DATA {first} again", due_to=f"NACK for {first}"
+            )
+            if outcome is not None:
+                yield outcome
+
+
+def _given_up(end: End, origin: int, seq: int, arrival: Packet) -> bool:
+    """Tell whether a NACK was overtaken by the word that its sender has everything."""
+    return any(
+        packet.number < arrival.number
+        and read(packet, DataAck).origin == origin
+        and serial_before(seq, read(packet, DataAck).rcv_next)
+        for packet in end.arrived(DataAck)
+    )
+
+
+def _lingered_out(end: End, arrival: Packet) -> bool:
+    """Tell whether a side may have forgotten the membership when something arrived."""
+    over = end.ended()
+    first_ns = min(
+        (packet.time_ns for packet in end.membership.shelf.packets if packet.position >= over),
+        default=arrival.time_ns,
+    )
+    return arrival.time_ns - first_ns > end.timers.linger_ms * 1_000_000
