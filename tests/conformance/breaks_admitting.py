@@ -1,150 +1,17 @@
-"""Break W33 to W51: invitations, requests, and both on one socket."""
+"""Break W39 to W51: a leaf asks, and both on one socket."""
 
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 
 from mpwire.core import Endpoint, Membership
-from mpwire.core.admission import Admission
-from mpwire.core.events import JoinFailed
 from mpwire.core.listener import Entry, Listener
-from mpwire.core.membership import ACTIONS
-from mpwire.core.table import State
 from mpwire.vocabulary import Condition, WsaError
 from mpwire.winsock import Accepted, Provider, SocketError
-from mpwire.winsock.record import FD_ACCEPT, FD_CONNECT, EventRecord
+from mpwire.winsock.record import FD_ACCEPT, EventRecord
 from mpwire.winsock.sockets import Role, Socket
-from mpwire.wire.messages import JoinReq, Reject
 from mpwire.wire.registries import RejectReason
-from mpwire.wire.registries import Role as WireRole
+from tests.conformance.mistakes import connect_at_once, mistake_refusal, mute
 from tests.conformance.registry import MonkeyPatch, Original, breaks, mistake, wrap
-
-BACKLOG = 5
-
-
-# E. The root invites --------------------------------------------------------------------------
-
-
-@breaks(33)
-def leaf_listens_as_soon_as_it_is_bound(patch: MonkeyPatch) -> None:
-    """A bound c_leaf can be invited without having called WSPListen."""
-
-    def wrong(original: Original, self: Provider, handle: int, *others: object) -> None:
-        original(self, handle, *others)
-        endpoint = self.sockets[handle].endpoint
-        if endpoint is not None and self.sockets[handle].role is Role.LEAF:
-            endpoint.listener = Listener(WireRole.C_ROOT, BACKLOG)
-
-    wrap(patch, Provider, "bind", wrong)
-
-
-def _mute(patch: MonkeyPatch, role: Role) -> None:
-    """Wake blocked calls but record no FD_ACCEPT on listeners of a role."""
-
-    def wrong(original: Original, self: Provider, endpoint: Endpoint, now_s: float) -> None:
-        owner = self.holders.get(endpoint.local)
-        if endpoint.listener is None or owner is None or owner.role is not role:
-            original(self, endpoint, now_s)
-            return
-        endpoint.listener.arrived = False
-        if endpoint.listener.indicates:
-            self.wake("accept", owner, now_s)
-
-    wrap(patch, Provider, "indicate_request", wrong)
-
-
-@breaks(34)
-def invitation_is_not_indicated(patch: MonkeyPatch) -> None:
-    """An invitation waits at L without FD_ACCEPT."""
-    _mute(patch, Role.LEAF)
-
-
-def _connect_at_once(patch: MonkeyPatch, role: Role) -> None:
-    """Record FD_CONNECT(0) as soon as a join of a role has been started."""
-
-    def wrong(
-        original: Original, self: Provider, handle: int, *others: object, **named: object
-    ) -> object:
-        value = original(self, handle, *others, **named)
-        socket = self.sockets[handle]
-        if socket.role is role and socket.pending is not None:
-            self.occur(socket, FD_CONNECT)
-        return value
-
-    wrap(patch, Provider, "join_leaf", wrong)
-
-
-@breaks(35)
-def root_is_told_before_the_leaf_agrees(patch: MonkeyPatch) -> None:
-    """R gets FD_CONNECT(0) when its invitation leaves, not when the leaf has accepted."""
-    _connect_at_once(patch, Role.ROOT)
-
-
-def _mistake_refusal(patch: MonkeyPatch, *, of_invitation: bool) -> None:
-    """Tell a requester that was rejected that nobody answered."""
-    fail_rejected = ACTIONS["fail_rejected"]
-
-    def wrong(end: Membership, event: object, now_s: float) -> None:
-        assert isinstance(event, Reject)
-        if end.is_root is of_invitation and event.reason == RejectReason.APP_REFUSED:
-            end.enter(State.GONE)
-            end.report(JoinFailed(WsaError.WSAETIMEDOUT))
-        else:
-            fail_rejected(end, event, now_s)
-
-    patch.setitem(ACTIONS, "fail_rejected", wrong)
-
-
-@breaks(36)
-def refused_invitation_seems_unanswered(patch: MonkeyPatch) -> None:
-    """R gets FD_CONNECT(ETIMEDOUT) when the leaf's condition function rejects."""
-    _mistake_refusal(patch, of_invitation=True)
-
-
-@breaks(36)
-def refusing_leaf_fails_otherwise(patch: MonkeyPatch) -> None:
-    """WSPAccept with CF_REJECT fails with EACCES."""
-    mistake(patch, Provider, "_decide", WsaError.WSAECONNREFUSED, becomes=WsaError.WSAEACCES)
-
-
-@breaks(37)
-def unanswered_join_never_ends(patch: MonkeyPatch) -> None:
-    """A join that nobody answers stays outstanding for ever."""
-
-    def wrong(
-        original: Original, self: Provider, endpoint: object, end: Membership, code: WsaError
-    ) -> None:
-        if code is not WsaError.WSAETIMEDOUT:
-            original(self, endpoint, end, code)
-
-    wrap(patch, Provider, "_join_failed", wrong)
-
-
-@breaks(37)
-def no_route_seems_no_answer(patch: MonkeyPatch) -> None:
-    """A join without a route to the other end fails with ETIMEDOUT in the end."""
-    patch.setitem(ACTIONS, "note_unreachable", lambda *_: None)
-
-
-@breaks(37)
-@breaks(101)
-def backlog_has_no_end(patch: MonkeyPatch) -> None:
-    """Requests beyond the backlog are queued."""
-    patch.setattr(Listener, "is_full", property(lambda _: False))
-
-
-@breaks(38)
-def listening_leaf_admits_anybody(patch: MonkeyPatch) -> None:
-    """A listening c_leaf queues requests that are no invitations."""
-
-    def wrong(
-        original: Original, self: Admission, request: JoinReq, *others: object
-    ) -> RejectReason | None:
-        reason: RejectReason | None = original(self, request, *others)
-        wrong_role = reason in {RejectReason.WRONG_ROLE, RejectReason.NO_SUCH_SESSION}
-        return None if wrong_role and self.endpoint.session is None else reason
-
-    wrap(patch, Admission, "_objection", wrong)
-
 
 # F. A leaf asks -------------------------------------------------------------------------------
 
@@ -152,7 +19,7 @@ def listening_leaf_admits_anybody(patch: MonkeyPatch) -> None:
 @breaks(39)
 def request_is_not_indicated(patch: MonkeyPatch) -> None:
     """A leaf's request waits at R without FD_ACCEPT."""
-    _mute(patch, Role.ROOT)
+    mute(patch, Role.ROOT)
 
 
 @breaks(40)
@@ -170,13 +37,13 @@ def admitted_leaf_gives_no_p(patch: MonkeyPatch) -> None:
 @breaks(41)
 def leaf_is_told_before_it_is_admitted(patch: MonkeyPatch) -> None:
     """L gets FD_CONNECT(0) when its request leaves, not when the root has accepted."""
-    _connect_at_once(patch, Role.LEAF)
+    connect_at_once(patch, Role.LEAF)
 
 
 @breaks(42)
 def refused_leaf_seems_unanswered(patch: MonkeyPatch) -> None:
     """L gets FD_CONNECT(ETIMEDOUT) when the root's condition function rejects."""
-    _mistake_refusal(patch, of_invitation=False)
+    mistake_refusal(patch, of_invitation=False)
 
 
 @breaks(43)

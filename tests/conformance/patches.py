@@ -6,11 +6,15 @@ import pytest
 
 from tests.conformance import (
     breaks_admitting,
+    breaks_calls,
     breaks_carrying,
     breaks_ending,
     breaks_events,
+    breaks_inviting,
     breaks_joining,
+    breaks_leaving,
     breaks_making,
+    breaks_waiting,
 )
 from tests.conformance.registry import BREAKS
 
@@ -19,10 +23,14 @@ __all__ = ["BREAKS", "NOT_APPLICABLE", "OPEN", "break_requirement"]
 REGISTERING: Final = (
     breaks_making,
     breaks_joining,
+    breaks_waiting,
+    breaks_inviting,
     breaks_admitting,
     breaks_carrying,
+    breaks_leaving,
     breaks_ending,
     breaks_events,
+    breaks_calls,
 )
 """Importing them registers their patches."""
 NOT_APPLICABLE: Final[dict[int, str]] = {}
