@@ -129,6 +129,8 @@ class ProviderBase:
         """The socket that stands for a membership: P, A, or an L that joins."""
         self.capacities: dict[str, int] = {}
         """What the network carries each way at a local address, where that is known."""
+        self.lost: set[str] = set()
+        """Local addresses whose interface is lost."""
         self.blocked: dict[int, Blocked] = {}
         self.polls: dict[int, Callable[[], Ready]] = {}
         """How each waiting WSPSelect looks, by token."""
@@ -185,6 +187,11 @@ class ProviderBase:
         )
         return Session(SessionFacts(self.entropy.tag(), description, self.entropy.sequence()))
 
+    def check_network(self, endpoint: Endpoint) -> None:
+        """Raise WSAENETDOWN when the interface that an endpoint is bound to is lost."""
+        if endpoint.local[0] in self.lost:
+            raise SocketError(WsaError.WSAENETDOWN, f"{endpoint.local[0]} is lost")
+
     def capacity_at(self, host: str, protocol: ProtocolEntry) -> int:
         """Return what a protocol can carry each way at a local address, octets per second."""
         capacity = self.capacities.get(host, protocol.capacity_octets_per_s)
@@ -233,6 +240,8 @@ class ProviderBase:
     def occur(self, socket: Socket, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> None:
         """Record that something new happened on an open socket."""
         assert socket.role in CONTRACT[event].on, (event, socket.role)
+        if code is not WsaError.SUCCESS:
+            socket.error = code
         if socket.handle in self.sockets:
             self.signal(socket, socket.record.occur(event, code))
 

@@ -123,6 +123,7 @@ class Joining(Conditions, Quality):
         address = canonical_peer(check_name(address), socket.family)
         qos = self.wanted_qos(socket, sqos, flag)
         endpoint = self.bind_implicitly(socket)
+        self.check_network(endpoint)
         if self._is_member(endpoint, address):
             raise SocketError(WsaError.WSAEISCONN, f"{address} is a member")
         if socket.role is Role.ROOT:
@@ -155,7 +156,6 @@ class Joining(Conditions, Quality):
         socket.record.called("join_leaf")
         joined = self._new_leaf(socket) if socket.role is Role.ROOT else socket
         joined.usable = False
-        socket.error = code
         self.occur(socket, FD_CONNECT, code)
         return joined.handle
 

@@ -10,7 +10,7 @@ result; its outcome is a `Completion` with the same token later.
 
 from mpwire.core.address import Address
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
-from mpwire.winsock.ending import Ending
+from mpwire.winsock.control import Control
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.joining import Joining
 from mpwire.winsock.polling import Polling
@@ -27,7 +27,7 @@ from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import canonical
 
 
-class Provider(Joining, Polling, Ending, Selecting):
+class Provider(Joining, Polling, Control, Selecting):
     """Hold the sockets of one process and offer every call on them."""
 
     # Life of a socket -------------------------------------------------------------------------
@@ -76,17 +76,6 @@ class Provider(Joining, Polling, Ending, Selecting):
             raise SocketError(WsaError.WSAEINVAL, "the socket is bound")
         self.open_endpoint(socket, canonical(address, socket.family))
 
-    def set_blocking(self, handle: int, *, blocking: bool) -> None:
-        """Choose the mode (FIONBIO).
-
-        Raises:
-            SocketError: WSAEINVAL blocking while events are selected (W7).
-        """
-        socket = self.find(handle)
-        if blocking and socket.record.mask:
-            raise SocketError(WsaError.WSAEINVAL, "events are selected on this socket")
-        socket.blocking = blocking
-
     # Names and errors -------------------------------------------------------------------------
 
     def getsockname(self, handle: int) -> Address:
@@ -112,12 +101,6 @@ class Provider(Joining, Polling, Ending, Selecting):
         if socket.peer is None or not socket.usable:
             raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
         return socket.peer
-
-    def socket_error(self, handle: int) -> WsaError:
-        """Return and clear SO_ERROR (W104)."""
-        socket = self.find(handle)
-        error, socket.error = socket.error, WsaError.SUCCESS
-        return error
 
     def callee_data(self, handle: int) -> bytes:
         """Return what the acceptor handed back; valid once the join has succeeded (W16)."""

@@ -105,7 +105,6 @@ class Reactions(ProviderBase):
         """Fail a join: FD_CONNECT(code) on the original; a P stays dead until closed (D27)."""
         socket = self.owners[membership]
         original = socket.parent or socket
-        original.error = code
         self.occur(original, FD_CONNECT, code)
         self.give_up_join(endpoint, original, SocketError(code, "the join failed"))
 

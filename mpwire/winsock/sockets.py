@@ -64,6 +64,8 @@ class Socket:
     untold: bool = False
     """Whether a join has made it sendable and FD_CONNECT has not said so yet (W26)."""
     callee_data: bytes = b""
+    watched: tuple[Address, Address | None] | None = None
+    """The destination SIO_ROUTING_INTERFACE_CHANGE watches, and which of ours reaches it now."""
     queue: deque[bytes] = field(default_factory=deque)
     """Messages that wait for WSPRecv."""
     ended: WsaError | None = None
