@@ -8,7 +8,30 @@ from mpwire.core.address import Address
 from mpwire.core.timers import TimerPlan
 
 FlagName = Literal["C_ROOT", "C_LEAF", "D_ROOT", "D_LEAF"]
-EventName = Literal["FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE"]
+EventName = Literal[
+    "FD_CONNECT",
+    "FD_ACCEPT",
+    "FD_READ",
+    "FD_OOB",
+    "FD_WRITE",
+    "FD_QOS",
+    "FD_GROUP_QOS",
+    "FD_ROUTING_INTERFACE_CHANGE",
+    "FD_ADDRESS_LIST_CHANGE",
+    "FD_CLOSE",
+]
+FamilyName = Literal["inet", "inet6"]
+ProtocolName = Literal[
+    "MPW_ROOTED",
+    "MPW_CONFERENCE",
+    "MPW_ROOTED_ASM",
+    "MPW_ROOTED_SSM",
+    "MPW_CONFERENCE_ASM",
+    "MPW_OPEN",
+    "MPW_COLLECT",
+    "MPW_ATM",
+    "MPW_DIALOGUE",
+]
 Decision = Literal["accept", "reject", "defer"]
 
 
@@ -28,7 +51,8 @@ class CreateSocket(Arguments):
     """WSPSocket."""
 
     flags: list[FlagName]
-    family: Literal["inet", "inet6"] = "inet"
+    family: FamilyName = "inet"
+    protocol: ProtocolName = "MPW_ROOTED"
 
 
 class OnSocket(Arguments):
@@ -59,6 +83,37 @@ class EventSelect(Arguments):
     report: bool = True
 
 
+class AsyncSelect(Arguments):
+    """WSPAsyncSelect: a message to a window for every event."""
+
+    socket: int
+    window: int
+    message: int
+    events: list[EventName]
+
+
+class GetMessage(Arguments):
+    """Take the oldest message of a window."""
+
+    window: int
+
+
+class Select(Arguments):
+    """WSPSelect: wait until a socket of a set is ready, null without end."""
+
+    read: list[int] = []
+    write: list[int] = []
+    exceptional: list[int] = []
+    timeout_s: float | None = None
+
+
+class FlowBody(msgspec.Struct, forbid_unknown_fields=True):
+    """A flow specification: octets per second each way, 0 for no demand."""
+
+    sending: int
+    receiving: int
+
+
 class JoinLeaf(Arguments):
     """WSPJoinLeaf."""
 
@@ -67,6 +122,7 @@ class JoinLeaf(Arguments):
     flags: Literal["BOTH", "SENDER_ONLY", "RECEIVER_ONLY"] = "BOTH"
     caller_data: str | None = None
     callee_capacity: int = 512
+    sqos: FlowBody | None = None
 
 
 class Accept(Arguments):
@@ -98,17 +154,27 @@ class SetLinger(Arguments):
     seconds: float | None = None
 
 
+class Cancel(Arguments):
+    """WSPCancelBlockingCall: the call that is to end, by its id."""
+
+    call: int
+
+
 class NoArguments(Arguments):
     """A call without arguments."""
 
 
 CALLS: Final[dict[str, type[Arguments]]] = {
     "configure": Configure,
+    "enum_protocols": NoArguments,
     "socket": CreateSocket,
     "bind": Bind,
     "listen": Listen,
     "event_select": EventSelect,
     "enum_network_events": OnSocket,
+    "async_select": AsyncSelect,
+    "get_message": GetMessage,
+    "select": Select,
     "join_leaf": JoinLeaf,
     "callee_data": OnSocket,
     "accept": Accept,
@@ -119,6 +185,7 @@ CALLS: Final[dict[str, type[Arguments]]] = {
     "set_linger": SetLinger,
     "getsockname": OnSocket,
     "getpeername": OnSocket,
+    "cancel_blocking_call": Cancel,
     "barrier": NoArguments,
     "exit": NoArguments,
 }
@@ -210,6 +277,7 @@ class ConditionBody(msgspec.Struct):
     local: Address
     caller_data: str | None
     callee_capacity: int
+    sqos: FlowBody | None = None
 
 
 class AskLine(msgspec.Struct):
@@ -218,30 +286,3 @@ class AskLine(msgspec.Struct):
     ask: int
     call: int
     condition: ConditionBody
-
-
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema of every line, in both directions."""
-    to_agent = [CallLine, AnswerLine]
-    from_agent = [
-        HelloLine,
-        ResultLine,
-        ErrorLine,
-        UnsupportedLine,
-        InvalidLine,
-        EventLine,
-        AskLine,
-    ]
-    lines, definitions = msgspec.json.schema_components([*to_agent, *from_agent])
-    calls, more = msgspec.json.schema_components(list(CALLS.values()))
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "mpwire agent contract, version 1",
-        "description": "One JSON object per line; see docs/agents.md.",
-        "oneOf": [
-            {"title": "to the agent", "oneOf": list(lines[: len(to_agent)])},
-            {"title": "from the agent", "oneOf": list(lines[len(to_agent) :])},
-        ],
-        "calls": dict(zip(CALLS, calls, strict=True)),
-        "$defs": definitions | more,
-    }

@@ -16,7 +16,9 @@ from mpwire.vocabulary import NetworkEvent, WsaError
 EVENT_ORDER = ("FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE")
 """Order in which an agent prints the bits of one enumeration."""
 EVENT_NAMES = frozenset(str(event.name) for event in NetworkEvent if event <= NetworkEvent.FD_CLOSE)
-"""The events of a session; those of the host's network are no matter of the wire."""
+"""The events of a session."""
+PASSED_OVER = frozenset(str(event.name) for event in NetworkEvent) - EVENT_NAMES
+"""The events of the host's network, which are no matter of the wire."""
 
 
 class Line(msgspec.Struct, forbid_unknown_fields=False):
@@ -129,6 +131,8 @@ class AgentLog:
     oddities: list[str] = field(default_factory=list)
     orphans: list[int] = field(default_factory=list)
     """Ids of answers to calls that nobody asked, or that were answered before."""
+    numbers: list[int] = field(default_factory=list)
+    """Numbers of the event lines, as they came."""
     gaps: list[int] = field(default_factory=list)
     """Numbers of event lines that are missing or out of order."""
     exit: AgentExit | None = None
@@ -198,6 +202,10 @@ def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
 
 def _said(log: AgentLog, item: AgentRecord, line: Line) -> None:
     if line.event is not None:
+        if line.socket is not None and line.event in EVENT_NAMES | PASSED_OVER:
+            log.numbers.append(line.seq or 0)
+        if line.event in PASSED_OVER:
+            return
         if line.event not in EVENT_NAMES or line.socket is None:
             log.oddities.append(f"an event line that names no event or no socket: {line.event}")
             return
@@ -243,9 +251,7 @@ def _answered(log: AgentLog, call: Call, position: Position, line: Line) -> None
 def _number(log: AgentLog) -> None:
     """Find the numbers that event lines skip: they count 1, 2, 3, ..."""
     expected = 1
-    for report in log.reports:
-        if report.seq is None:
-            continue
-        if report.seq != expected:
-            log.gaps.extend(range(expected, report.seq) if report.seq > expected else [expected])
-        expected = report.seq + 1
+    for number in log.numbers:
+        if number != expected:
+            log.gaps.extend(range(expected, number) if number > expected else [expected])
+        expected = number + 1

@@ -3,114 +3,13 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
-from mpwire.io.calls import CALLS, schema
-
-ALL_EVENTS = ["FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE"]
-SCHEMA = schema()
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-
-
-class AgentProcess:
-    """One agent under test; every line it prints is held against the schema."""
-
-    def __init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "mpwire.io.agent"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        self.events: list[dict[str, Any]] = []
-        self.asks: list[dict[str, Any]] = []
-        self.answers: dict[int, dict[str, Any]] = {}
-        self.last_id = 0
-        self.hello = self.read()["hello"]
-
-    def write(self, text: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(text + "\n")
-        self.process.stdin.flush()
-
-    def read(self) -> dict[str, Any]:
-        assert self.process.stdout is not None
-        line: dict[str, Any] = json.loads(self.process.stdout.readline())
-        VALIDATOR.validate(line)
-        return line
-
-    def start(self, name: str, **args: Any) -> int:  # noqa: ANN401 - whatever the call takes
-        self.last_id += 1
-        line = {"id": self.last_id, "call": name, "args": args}
-        VALIDATOR.validate(line)
-        self.write(json.dumps(line))
-        return self.last_id
-
-    def answer(self, call_id: int) -> dict[str, Any]:
-        while call_id not in self.answers:
-            line = self.read()
-            if "event" in line:
-                self.events.append(line)
-            elif "ask" in line:
-                self.asks.append(line)
-                return line
-            else:
-                self.answers[line["id"]] = line
-        return self.answers.pop(call_id)
-
-    def call(self, name: str, **args: Any) -> Any:  # noqa: ANN401 - whatever was answered
-        answer = self.answer(self.start(name, **args))
-        return answer.get("result", answer)
-
-    def wait_for(self, event: str, socket: int) -> dict[str, Any]:
-        while True:
-            for line in self.events:
-                if (line["event"], line["socket"]) == (event, socket):
-                    self.events.remove(line)
-                    return line
-            line = self.read()
-            assert "event" in line, line
-            self.events.append(line)
-
-    def opened(self, *flags: str, host: str = "127.0.0.1") -> tuple[int, list[Any]]:
-        socket = self.call("socket", flags=list(flags))["socket"]
-        self.call("bind", socket=socket, address=[host, 0])
-        self.call("event_select", socket=socket, events=ALL_EVENTS)
-        return socket, self.call("getsockname", socket=socket)["address"]
-
-    def end(self) -> int:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.stdout.read()  # whatever it still has to say before it notices
-        self.process.stdout.close()
-        return self.process.wait(10)
-
-
-@pytest.fixture
-def agents() -> Iterator[list[AgentProcess]]:
-    """Start agents by appending them; all end with their input."""
-    started: list[AgentProcess] = []
-    yield started
-    assert [agent.end() for agent in started] == [0] * len(started)
-
-
-@pytest.fixture
-def root(agents: list[AgentProcess]) -> AgentProcess:
-    agents.append(AgentProcess())
-    return agents[-1]
-
-
-@pytest.fixture
-def leaf(agents: list[AgentProcess]) -> AgentProcess:
-    agents.append(AgentProcess())
-    return agents[-1]
+from mpwire.io.calls import CALLS
+from tests.io.agent_process import ALL_EVENTS, SCHEMA, AgentProcess
 
 
 def test_says_who_it_is_first(root: AgentProcess) -> None:

@@ -1,0 +1,114 @@
+"""Calls of the agent beyond a plain session: protocols, select, windows, flows, cancelling."""
+
+import json
+from typing import Any
+
+import pytest
+
+from mpwire.io.calls import CALLS
+from tests.io.agent_process import ALL_EVENTS, AgentProcess
+
+
+def listening(agent: AgentProcess, **options: Any) -> tuple[int, list[Any]]:  # noqa: ANN401
+    """Open a blocking root that listens; return it and its address."""
+    r = agent.call("socket", flags=["C_ROOT", "D_ROOT"], **options)["socket"]
+    agent.call("bind", socket=r, address=["127.0.0.1", 0])
+    agent.call("listen", socket=r)
+    return r, agent.call("getsockname", socket=r)["address"]
+
+
+@pytest.mark.w(1)
+def test_protocols_are_named_as_sockets_take_them(root: AgentProcess) -> None:
+    protocols = root.call("enum_protocols")["protocols"]
+    by_name = {one["name"]: one for one in protocols}
+    assert by_name["MPW_ROOTED"]["socket_type"] == "SOCK_SEQPACKET"
+    assert by_name["MPW_OPEN"]["socket_type"] == "SOCK_DGRAM"
+    for name, protocol in by_name.items():
+        flags = protocol["service_flags"]
+        assert "XP1_SUPPORT_MULTIPOINT" in flags
+        planes = ["C_ROOT", "D_LEAF"]
+        made = root.call("socket", flags=planes, protocol=name)
+        rooted = "XP1_MULTIPOINT_CONTROL_PLANE" in flags
+        assert ("socket" in made) is rooted, (name, made)
+
+
+def test_select_says_who_is_ready_now_or_later(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = listening(root)
+    nothing: dict[str, list[int]] = {"read": [], "write": [], "exceptional": []}
+    assert root.call("select", read=[r], write=[r], timeout_s=0) == nothing
+    assert root.call("select", read=[r], timeout_s=0.01) == nothing
+    waiting = root.start("select", read=[r])
+    root.call("barrier")
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    leaf.call("join_leaf", socket=s, address=address)
+    assert root.answer(waiting)["result"] == nothing | {"read": [r]}
+    assert root.call("select")["error"]["name"] == "WSAEINVAL"
+    assert root.call("select", read=[99])["error"]["name"] == "WSAENOTSOCK"
+
+
+@pytest.mark.w(100)
+def test_a_window_gets_a_message_for_every_event(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = listening(root)
+    s = leaf.call("socket", flags=["C_LEAF", "D_LEAF"])["socket"]
+    assert leaf.call("async_select", socket=s, window=5, message=1025, events=ALL_EVENTS) == {}
+    assert leaf.call("get_message", window=5) == {"message": None}
+    accept = root.start("accept", socket=r)
+    leaf.call("join_leaf", socket=s, address=address)
+    root.answer(accept)
+    found: list[dict[str, Any]] = []
+    while len(found) < 2:
+        leaf.call("select", write=[s], timeout_s=0.01)
+        message = leaf.call("get_message", window=5)["message"]
+        found += [] if message is None else [message]
+    assert found == [
+        {"message": 1025, "socket": s, "event": event, "code": 0}
+        for event in ("FD_CONNECT", "FD_WRITE")
+    ]
+    assert leaf.events == []
+
+
+@pytest.mark.w(28)
+def test_a_call_that_waits_can_be_cancelled(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = listening(root)
+    s = leaf.call("socket", flags=["C_LEAF", "D_LEAF"])["socket"]
+    join = leaf.start("join_leaf", socket=s, address=address)
+    root.call("select", read=[r])
+    assert leaf.call("cancel_blocking_call", call=join) == {}
+    assert leaf.answer(join)["error"]["name"] == "WSAEINTR"
+    assert leaf.call("cancel_blocking_call", call=join) == {}
+    root.call("barrier")
+    accept = root.start("accept", socket=r)
+    assert root.answer(accept)["error"]["name"] == "WSAECONNRESET"
+    accept, select = root.start("accept", socket=r), root.start("select", read=[r])
+    for call in (accept, select):
+        root.call("cancel_blocking_call", call=call)
+        assert root.answer(call)["error"]["name"] == "WSAEINTR"
+
+
+@pytest.mark.w(17)
+def test_a_join_may_ask_for_a_flow(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    too_much = {"sending": 4_000_000_000, "receiving": 0}
+    refused = leaf.call("join_leaf", socket=s, address=address, sqos=too_much)
+    assert refused["error"]["name"] == "WSAEOPNOTSUPP"
+    flow = {"sending": 1000, "receiving": 2000}
+    leaf.call("join_leaf", socket=s, address=address, sqos=flow)
+    root.wait_for("FD_ACCEPT", r)
+    accept = root.start("accept", socket=r, condition="ask")
+    ask = root.answer(accept)
+    assert ask["condition"]["sqos"] == flow
+    root.write(json.dumps({"answer": ask["ask"], "decision": "accept"}))
+    root.answer(accept)
+    assert leaf.wait_for("FD_CONNECT", s)["code"] == 0
+
+
+def test_every_call_is_documented() -> None:
+    from pathlib import Path
+
+    page = (Path(__file__).parents[2] / "docs" / "agents.md").read_text()
+    table = page[page.index("| call | args") : page.index("`condition` of an `ask`")]
+    rows = [row.split("|")[1] for row in table.splitlines()[2:] if row.startswith("|")]
+    named = {name for row in rows for name in row.replace("`", "").replace(" ", "").split(",")}
+    assert named == set(CALLS)
