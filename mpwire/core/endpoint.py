@@ -16,6 +16,7 @@ from mpwire.core.cookie import CookieJar
 from mpwire.core.entropy import Entropy
 from mpwire.core.events import (
     ClearTimer,
+    DataReceived,
     Dropped,
     Forgotten,
     Input,
@@ -31,15 +32,21 @@ from mpwire.core.events import (
 )
 from mpwire.core.listener import Listener
 from mpwire.core.membership import Identity, Membership
+from mpwire.core.participant import (
+    Participant,
+    ParticipantEffect,
+    ParticipantState,
+    ReceiverAppeared,
+)
 from mpwire.core.profile import Profile
 from mpwire.core.replies import OUT_OF_THE_BLUE, REFUSALS_PPS, Limiter, version_negotiation
 from mpwire.core.session import Session
 from mpwire.core.timers import TimerPlan, TimerQueue
 from mpwire.wire.codec import decode_untrusted, encode, unknown_mandatory
 from mpwire.wire.errors import DecodeError, UnsupportedVersion
-from mpwire.wire.messages import Abort, Cancel, CloseAck, JoinReq, Message
+from mpwire.wire.messages import Abort, Announce, Cancel, CloseAck, Data, JoinReq, Message
 from mpwire.wire.numbers import HEADER_OCTETS, JOIN_REQ_MIN_OCTETS, HeaderFlag, MessageType
-from mpwire.wire.registries import RejectReason
+from mpwire.wire.registries import LeafDirection, RejectReason
 
 ACTION_MODULES: Final = (asking, answering, crossing, member)
 """Importing them registers the actions that the state table names."""
@@ -58,16 +65,22 @@ class Endpoint:
     """What requests must fit, and what is announced to every peer."""
     capacity_octets_per_s: int | None = None
     """What the network carries each way for one membership; None: as much as anybody asks for."""
+    participant: Participant | None = None
+    """What this end is of a nonrooted session."""
     listener: Listener | None = None
     datagrams: list[SendDatagram] = field(default_factory=list)
     """What is to be sent, in order; whoever drives the endpoint takes it away."""
     reports: list[tuple[Membership, Report]] = field(default_factory=list)
     """What happened, in order; the layer above takes it away."""
+    session_reports: list[DataReceived | ReceiverAppeared] = field(default_factory=list)
+    """What happened to the participant, in order; the layer above takes it away."""
     dropped: list[Dropped] = field(default_factory=list)
     """What was ignored on purpose since the driver last looked."""
     by_tag: dict[int, Membership] = field(default_factory=dict)
     by_peer_tag: dict[tuple[Address, int], Membership] = field(default_factory=dict)
     by_peer: dict[Address, list[Membership]] = field(default_factory=dict)
+    groups: dict[Address, int] = field(default_factory=dict)
+    """The GroupTag of every group that is listened to here."""
     timers: TimerQueue[Membership] = field(default_factory=TimerQueue)
     cookies: CookieJar = field(init=False)
     limiter: Limiter = field(default_factory=Limiter)
@@ -78,6 +91,14 @@ class Endpoint:
         """Make what depends on the plan."""
         self.cookies = CookieJar(self.entropy, self.plan.cookie_life_s)
         self.tombstones = Tombstones(max(self.plan.linger_s, self.plan.cookie_life_s))
+
+    @property
+    def is_idle(self) -> bool:
+        """Tell whether nothing is left that this endpoint has to answer or to say."""
+        participant = self.participant
+        return not self.by_tag and (
+            participant is None or participant.state is ParticipantState.GONE
+        )
 
     # Calls ------------------------------------------------------------------------------------
 
@@ -162,17 +183,54 @@ class Endpoint:
                 self.call(entry.membership, Refused(reason), now_s)
         self.listener = None
 
+    # Nonrooted sessions -----------------------------------------------------------------------
+
+    def enter(self, participant: Participant, now_s: float) -> None:
+        """Become a participant of a nonrooted session; its group has been joined by now."""
+        self.participant = participant
+        if participant.direction & LeafDirection.RECEIVE:
+            self.groups[participant.group] = participant.name.group_tag
+        self._carry_out(participant.join(now_s))
+
+    def send_to_session(self, payload: bytes) -> None:
+        """Send one message as the participant that this endpoint is."""
+        assert self.participant is not None
+        self._carry_out(self.participant.send(payload))
+
+    def leave(self, now_s: float) -> None:
+        """Leave the nonrooted session; the group is not listened to any more."""
+        assert self.participant is not None
+        self.groups.pop(self.participant.group, None)
+        self._carry_out(self.participant.leave(now_s))
+
+    def _carry_out(self, effects: list[ParticipantEffect]) -> None:
+        participant = self.participant
+        assert participant is not None
+        for effect in effects:
+            match effect:
+                case Send(message):
+                    self.send(message, participant.local, participant.group)
+                case Dropped():
+                    self.dropped.append(effect)
+                case _:
+                    self.session_reports.append(effect)
+
     # Time -------------------------------------------------------------------------------------
 
     def next_timer_s(self) -> float | None:
         """Return when `expire_timers` has something to do next."""
-        return self.timers.next_s()
+        participant_s = self.participant.timer_s if self.participant else None
+        times_s = (self.timers.next_s(), participant_s)
+        return min((time_s for time_s in times_s if time_s is not None), default=None)
 
     def expire_timers(self, now_s: float) -> None:
         """Let every timer expire that is due."""
         while (expired := self.timers.pop_expired(now_s)) is not None:
             membership, name = expired
             self.call(membership, TimerExpired(name), now_s)
+        participant = self.participant
+        while participant and participant.timer_s is not None and participant.timer_s <= now_s:
+            self._carry_out(participant.expire(now_s))
 
     # Datagrams --------------------------------------------------------------------------------
 
@@ -195,6 +253,9 @@ class Endpoint:
             destination: the address of ours that it was sent to.
             now_s: the time in seconds.
         """
+        if destination in self.groups and is_unicast(source):
+            self._receive_group_untrusted(data, source, destination, now_s)
+            return
         if not (is_unicast(source) and is_unicast_host(destination[0])):
             self.drop("a datagram from or to a group, a broadcast address or nobody", "R16 R103")
             return
@@ -210,6 +271,24 @@ class Endpoint:
             self.drop(str(error), error.rule)
             return
         self.receive(message, source, destination, now_s)
+
+    def _receive_group_untrusted(
+        self, data: bytes, source: Address, destination: Address, now_s: float
+    ) -> None:
+        """Take a datagram of a joined group: group data or nothing, and no answer (R99, R103)."""
+        try:
+            message = decode_untrusted(data)
+        except DecodeError as error:
+            self.drop(str(error), error.rule)
+            return
+        if not message.flags & HeaderFlag.M or message.destination_tag != self.groups[destination]:
+            self.drop(f"{type(message).__name__} of another session of the group", "R16 R98")
+        elif unknown_mandatory(message):
+            self.drop("a mandatory TLV that is unknown here", "6")
+        elif self.participant is not None and isinstance(message, Announce | Data):
+            self._carry_out(self.participant.receive(message, source, now_s))
+        else:
+            self.drop(f"{type(message).__name__} to a group", "R99")
 
     def receive(
         self, message: Message, source: Address, destination: Address, now_s: float

@@ -6,12 +6,15 @@ an answer which has arrived in time always wins over its own time-out.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mpwire.core import Entropy, TimerPlan
 from mpwire.core.address import Address
+from mpwire.core.events import SendDatagram
+from mpwire.core.groups import is_group_host
+from mpwire.io.multicast import GroupSocket, reached_group, set_reach
 from mpwire.io.udp import UNREACHABLE, Arrival, UdpSocket
-from mpwire.winsock import Provider
+from mpwire.winsock import Provider, SocketError
 
 
 class Driver:
@@ -35,6 +38,9 @@ class Driver:
         self.loop = loop
         self.on_progress = on_progress
         self.sockets: dict[Address, UdpSocket] = {}
+        self.group_sockets: dict[tuple[Address, Address], GroupSocket] = {}
+        """What hears a group for an open address, by that address and the group."""
+        self.hop_limits: dict[Address, int] = {}
         self.provider = Provider(self, entropy, plan)
         self.unsent_count = 0
         """Datagrams that the kernel refused."""
@@ -58,12 +64,37 @@ class Driver:
         """Close a UDP socket, once what it has to say is out: an ABORT may be its last word."""
         self._send()
         udp = self.sockets.pop(address)
+        self.hop_limits.pop(address, None)
         self.loop.remove_reader(udp.socket)
         udp.close()
 
     def source_for(self, local: Address, peer: Address) -> Address:
         """Return the concrete address from which a bound socket reaches a peer."""
         return self.sockets[local].source_for(peer)
+
+    def set_reach(self, local: Address, source: Address, hop_limit: int) -> None:
+        """Choose interface and hop limit of what a socket sends to groups."""
+        set_reach(self.sockets[local], source[0], hop_limit)
+        self.hop_limits[local] = hop_limit
+
+    def join_group(
+        self, local: Address, source: Address, group: Address, origins: Sequence[str]
+    ) -> None:
+        """Open a socket that hears a group, and watch it."""
+        heard = GroupSocket(group, self.sockets[local], self.hop_limits[local])
+        try:
+            heard.join(source[0], origins)
+        except SocketError:
+            heard.close()
+            raise
+        self.group_sockets[local, group] = heard
+        self.loop.add_reader(heard.socket, self._on_readable, heard)
+
+    def leave_group(self, local: Address, group: Address) -> None:
+        """Close the socket that heard a group, which ends its membership."""
+        heard = self.group_sockets.pop((local, group))
+        self.loop.remove_reader(heard.socket)
+        heard.close()
 
     # Running ----------------------------------------------------------------------------------
 
@@ -76,19 +107,18 @@ class Driver:
         for arrival in udp.receive_all():
             if isinstance(arrival, Arrival):
                 self.provider.receive_untrusted(
-                    udp.local, arrival.data, arrival.source, arrival.destination, self.now_s
+                    udp.opened, arrival.data, arrival.source, arrival.destination, self.now_s
                 )
             else:
                 self.provider.unreachable_untrusted(
-                    udp.local, arrival.quote, arrival.peer, self.now_s, port=arrival.port
+                    udp.opened, arrival.quote, arrival.peer, self.now_s, port=arrival.port
                 )
             self._send()
 
     def drain(self) -> None:
         """Handle every datagram that is queued at any socket right now."""
-        for udp in [*self.sockets.values()]:
-            if udp.local in self.sockets:
-                self._drain_one(udp)
+        for udp in [*self.sockets.values(), *self.group_sockets.values()]:
+            self._drain_one(udp)
         self.settle()
 
     def settle(self) -> None:
@@ -108,13 +138,20 @@ class Driver:
         datagrams, self.provider.datagrams = self.provider.datagrams, []
         for datagram in datagrams:
             udp = self._socket_of(datagram.source)
-            refusal = None if udp is None else udp.send(datagram)
+            refusal = None if udp is None else udp.send(self._as_sent(udp, datagram))
             if udp is None or refusal is not None:
                 self.unsent_count += 1
             if udp is not None and refusal is not None and refusal.errno in UNREACHABLE:
                 self.provider.unreachable_untrusted(
                     udp.local, datagram.data, datagram.destination, self.now_s, port=False
                 )
+
+    def _as_sent(self, udp: UdpSocket, datagram: SendDatagram) -> SendDatagram:
+        """Return a datagram with the group that it really goes to, if it goes to one."""
+        if self.hop_limits.get(udp.local) != 0 or not is_group_host(datagram.destination[0]):
+            return datagram
+        group = reached_group(datagram.destination, udp.family, 0)
+        return SendDatagram(datagram.data, datagram.source, group)
 
     def _socket_of(self, source: Address) -> UdpSocket | None:
         """Return the socket bound to this address, or to its port on all addresses."""
@@ -134,5 +171,7 @@ class Driver:
         """Close every socket and stop the timer; peers are told nothing (D38)."""
         if self._timer is not None:
             self._timer.cancel()
+        for local, group in [*self.group_sockets]:
+            self.leave_group(local, group)
         for address in [*self.sockets]:
             self.release(address)

@@ -28,6 +28,9 @@ IP_PKTINFO: Final = 8
 IP_MTU_DISCOVER: Final = 10
 IP_RECVERR: Final = 11
 IP_PMTUDISC_DO: Final = 2
+IP_MULTICAST_ALL: Final = 49
+"""0: not what other sockets of the host have joined."""
+IPV6_MULTICAST_ALL: Final = 29
 IPV6_MTU_DISCOVER: Final = 23
 IPV6_RECVERR: Final = 25
 MSG_ERRQUEUE: Final = 0x2000
@@ -46,6 +49,7 @@ CODE_OF_ERRNO: Final = {
     errno.EHOSTUNREACH: WsaError.WSAEHOSTUNREACH,
     errno.EAFNOSUPPORT: WsaError.WSAEAFNOSUPPORT,
     errno.EINVAL: WsaError.WSAEADDRNOTAVAIL,
+    errno.ENOBUFS: WsaError.WSAENOBUFS,
 }
 
 
@@ -95,6 +99,8 @@ class UdpSocket:
             raise socket_error(error) from None
         name = self.socket.getsockname()
         self.local: Address = (name[0], name[1])
+        self.opened = self.local
+        """The address that the provider knows this socket by."""
 
     def _set_options(self) -> None:
         set_option = self.socket.setsockopt
@@ -103,11 +109,13 @@ class UdpSocket:
             set_option(socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_DO)
             set_option(socket.IPPROTO_IP, IP_PKTINFO, 1)
             set_option(socket.IPPROTO_IP, IP_RECVERR, 1)
+            set_option(socket.IPPROTO_IP, IP_MULTICAST_ALL, 0)
         else:
             set_option(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             set_option(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IP_PMTUDISC_DO)
             set_option(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
             set_option(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+            set_option(socket.IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)
 
     def receive_all(self) -> Iterator[Arrival | Unreachable]:
         """Yield everything that is queued at the socket, errors included, until it is empty.

@@ -11,7 +11,7 @@ is repeated by its seed. Nothing ever waits: time jumps to the next delivery or 
 
 import heapq
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -19,6 +19,7 @@ from mpwire.core import Entropy, TimerPlan
 from mpwire.core.address import Address
 from mpwire.core.agenda import Agenda
 from mpwire.core.events import SendDatagram
+from mpwire.core.groups import is_group_host
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock import Provider, SocketError
 from mpwire.wire.codec import decode_untrusted
@@ -45,7 +46,7 @@ class Transit:
     destination: Address
     data: bytes
     copies: int
-    """0 when it was lost, 2 when it was duplicated."""
+    """0 when it was lost, 2 when it was duplicated; of a group's datagram the sum of all."""
 
     @property
     def message(self) -> Message:
@@ -85,6 +86,26 @@ class BusTransport:
         """Give the port back."""
         self.ports.remove(address[1])
         del self.bus.places[address]
+        for listeners in self.bus.groups.values():
+            listeners.pop(address, None)
+
+    def set_reach(self, local: Address, source: Address, hop_limit: int) -> None:
+        """Note whether what is sent to groups stays on this host."""
+        del source
+        self.bus.reaches[local] = hop_limit
+
+    def join_group(
+        self, local: Address, source: Address, group: Address, origins: Sequence[str]
+    ) -> None:
+        """Hear what is sent to a group."""
+        del source
+        if group in self.bus.refused_groups:
+            raise SocketError(self.bus.refused_groups[group], f"{group[0]} cannot be joined")
+        self.bus.groups.setdefault(group, {})[local] = tuple(origins)
+
+    def leave_group(self, local: Address, group: Address) -> None:
+        """Hear it no more."""
+        del self.bus.groups[group][local]
 
     def source_for(self, local: Address, peer: Address) -> Address:
         """Return the local address itself, unless the peer's host is cut off."""
@@ -126,12 +147,18 @@ class Bus:
         self.now_s = 0.0
         self.providers: dict[str, Provider] = {}
         self.places: dict[Address, Provider] = {}
+        self.groups: dict[Address, dict[Address, tuple[str, ...]]] = {}
+        """Who listens to a group, and to which hosts only."""
+        self.reaches: dict[Address, int] = {}
+        """Hop limit of what an address sends to groups."""
+        self.refused_groups: dict[Address, WsaError] = {}
+        """Groups that cannot be joined, and what the call fails with."""
         self.unreachable: set[str] = set()
         self.trace: list[Transit] = []
         self.traced = traced
         self.judge: Callable[[Transit], int] | None = None
         """Decides instead of `loss` whether a datagram arrives, or how often."""
-        self._flying: list[tuple[float, int, Transit]] = []
+        self._flying: list[tuple[float, int, Address, Transit]] = []
         self._agenda: Agenda[Provider] = Agenda()
         self._count = 0
 
@@ -168,20 +195,41 @@ class Bus:
     def inject(self, datagram: SendDatagram) -> None:
         """Put a datagram on the wire, whoever it is from."""
         transit = Transit(
-            self.now_s, datagram.source, datagram.destination, datagram.data, copies=1
+            self.now_s, datagram.source, datagram.destination, datagram.data, copies=0
         )
-        if self.judge is not None:
-            transit.copies = int(self.judge(transit))
-        elif self.random.random() < self.loss:
-            transit.copies = 0
-        elif self.random.random() < self.duplication:
-            transit.copies = 2
-        if self.traced:
+        in_group = is_group_host(datagram.destination[0])
+        is_kept = in_group and self._reach_of(datagram.source) == 0
+        if self.traced and not is_kept:
             self.trace.append(transit)
-        for _ in range(transit.copies):
-            self._count += 1
-            at_s = self.now_s + self.delay_s + self.jitter_s * self.random.random()
-            heapq.heappush(self._flying, (at_s, self._count, transit))
+        for receiver in self._listeners(transit) if in_group else [transit.destination]:
+            copies = self._copies(transit)
+            transit.copies += copies
+            for _ in range(copies):
+                self._count += 1
+                at_s = self.now_s + self.delay_s + self.jitter_s * self.random.random()
+                heapq.heappush(self._flying, (at_s, self._count, receiver, transit))
+
+    def _copies(self, transit: Transit) -> int:
+        """Decide the fate of a datagram on its way to one receiver."""
+        if self.judge is not None:
+            return int(self.judge(transit))
+        if self.random.random() < self.loss:
+            return 0
+        return 2 if self.random.random() < self.duplication else 1
+
+    def _listeners(self, transit: Transit) -> list[Address]:
+        """Return the addresses that hear a datagram to a group: all, also on its own host."""
+        host, reach = transit.source[0], self._reach_of(transit.source)
+        return [
+            listener
+            for listener, origins in self.groups.get(transit.destination, {}).items()
+            if (not origins or host in origins)
+            and (host == listener[0] or min(reach, self._reach_of(listener)))
+        ]
+
+    def _reach_of(self, local: Address) -> int:
+        """Return the hop limit of an address, open or not; 1 if it has none of its own."""
+        return self.reaches.get(local, 1)
 
     def next_s(self) -> float | None:
         """Return when something happens next: a delivery or a timer."""
@@ -213,12 +261,12 @@ class Bus:
     def _step(self) -> list[Provider]:
         """Deliver a datagram, or let the timers expire that are due; return who was concerned."""
         if self._flying and self._flying[0][0] <= self.now_s:
-            _, _, transit = heapq.heappop(self._flying)
-            provider = self.places.get(transit.destination)
+            _, _, receiver, transit = heapq.heappop(self._flying)
+            provider = self.places.get(receiver)
             if provider is None:
                 return []
             provider.receive_untrusted(
-                transit.destination, transit.data, transit.source, transit.destination, self.now_s
+                receiver, transit.data, transit.source, transit.destination, self.now_s
             )
             return [provider]
         due = [*self._agenda.due(self.now_s)]

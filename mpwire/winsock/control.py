@@ -16,6 +16,7 @@ from mpwire.winsock.errors import SocketError
 from mpwire.winsock.network import Network
 from mpwire.winsock.protocols import ProtocolEntry
 from mpwire.winsock.quality import Quality
+from mpwire.winsock.scope import MultipointIoctl
 from mpwire.winsock.sockets import Socket
 from mpwire.wire.messages import Qos
 
@@ -106,6 +107,9 @@ class Control(Quality, Network, Ending):
                 return self.get_qos(socket)
             case Ioctl.SIO_SET_QOS:
                 self.set_qos(socket, value)
+                return 0
+            case _ if code in [*MultipointIoctl]:
+                self.multipoint_ioctl(socket, code, value)
                 return 0
         raise SocketError(_objection(code), f"{code:#x} cannot be served")
 

@@ -6,7 +6,7 @@ from mpwire.core.session import SessionInput
 from mpwire.core.table import State
 from mpwire.vocabulary import JoinFlag, ShutdownHow, WsaError
 from mpwire.winsock.errors import SocketError
-from mpwire.winsock.reactions import Reactions
+from mpwire.winsock.gathering import Gathering
 from mpwire.winsock.record import FD_CLOSE
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.registries import CloseReason, RejectReason
@@ -19,7 +19,7 @@ REASON = {
 }
 
 
-class Ending(Reactions):
+class Ending(Gathering):
     """End sockets, memberships and sessions."""
 
     def set_linger(self, handle: int, linger_s: float | None) -> None:
@@ -55,7 +55,8 @@ class Ending(Reactions):
         if how is ShutdownHow.RECEIVE and socket.join_flag is JoinFlag.SENDER_ONLY:
             raise SocketError(WsaError.WSAEINVAL, "the socket does not receive")
         endpoint = socket.endpoint
-        connected = socket.usable and (socket.membership is not None or socket.role is Role.ROOT)
+        member = socket.membership is not None or socket.participant is not None
+        connected = socket.usable and (member or socket.role is Role.ROOT)
         if endpoint is None or not connected:
             raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
         if how is not ShutdownHow.SEND:
@@ -64,7 +65,7 @@ class Ending(Reactions):
             socket.send_shut = True
             if socket.role is Role.ROOT:
                 self._dismantle(socket, endpoint, now_s)
-            elif socket.ended is None:
+            elif socket.ended is None:  # a participant of a nonrooted session tells nobody
                 self._end_membership(socket, endpoint, now_s)
         self.collect(endpoint, now_s)
 
@@ -103,6 +104,7 @@ class Ending(Reactions):
         else:
             if socket.parent is None:
                 endpoint.stop_listening(RejectReason.SESSION_CLOSING, now_s)
+                self.leave_session(socket, endpoint, now_s)
             self._end_membership(socket, endpoint, now_s)
         if socket.membership is not None:
             self.owners.pop(socket.membership, None)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Final
 
 from mpwire.core import Endpoint, Membership
 from mpwire.core.address import Address
@@ -12,7 +11,9 @@ from mpwire.core.membership import OFFERED_VERSIONS
 from mpwire.vocabulary import Condition, JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.base import Accepted, Blocked
 from mpwire.winsock.condition import ConditionFunction, Conditions
+from mpwire.winsock.directions import MIRRORED, flag_of, leaf_direction
 from mpwire.winsock.errors import SocketError
+from mpwire.winsock.gathering import Gathering
 from mpwire.winsock.parameters import (
     MAXIMUM_JOIN_DATA_OCTETS,
     check_address_room,
@@ -22,20 +23,13 @@ from mpwire.winsock.parameters import (
 )
 from mpwire.winsock.quality import Quality, mirrored
 from mpwire.winsock.record import FD_CONNECT
-from mpwire.winsock.sockets import FLAG_OF_DIRECTION, LEAF_DIRECTION, Role, Socket
+from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import canonical_peer
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import JoinReq, Qos
 from mpwire.wire.numbers import HeaderFlag
-from mpwire.wire.registries import LeafDirection, RejectReason
+from mpwire.wire.registries import RejectReason
 from mpwire.wire.registries import Role as WireRole
-
-MIRRORED: Final = {
-    JoinFlag.SENDER_ONLY: LeafDirection.RECEIVE,
-    JoinFlag.RECEIVER_ONLY: LeafDirection.SEND,
-    JoinFlag.BOTH: LeafDirection.SEND | LeafDirection.RECEIVE,
-}
-"""What dwFlags of an inviting root, which speak of the root (D14), allow the leaf."""
 
 
 def _grease(dice: bytes) -> tuple[tuple[int, bytes], ...]:
@@ -44,7 +38,7 @@ def _grease(dice: bytes) -> tuple[tuple[int, bytes], ...]:
     return ((code, dice[2 : 2 + dice[1] % 16]),)
 
 
-class Joining(Conditions, Quality):
+class Joining(Conditions, Quality, Gathering):
     """Become a listener, ask for a membership, or admit one."""
 
     def listen(self, handle: int, backlog: int, now_s: float) -> None:
@@ -80,7 +74,7 @@ class Joining(Conditions, Quality):
 
     def check_data_role(self, socket: Socket) -> None:
         """Raise WSAEOPNOTSUPP for a rooted data plane whose root is not the c_root."""
-        if not socket.protocol.data_rooted:
+        if not (socket.protocol.data_rooted and socket.protocol.control_rooted):
             return
         if bool(socket.flags & SocketFlag.C_ROOT) is not bool(socket.flags & SocketFlag.D_ROOT):
             raise SocketError(WsaError.WSAEOPNOTSUPP, "this provider has one d_root: the c_root")
@@ -120,8 +114,11 @@ class Joining(Conditions, Quality):
         flag = self._check_join(socket, flags)
         caller_data = check_caller_data(caller_data, socket.protocol)
         room = check_callee_capacity(callee_capacity)
-        address = canonical_peer(check_name(address), socket.family)
+        name = check_name(address)
         qos = self.wanted_qos(socket, sqos, flag)
+        if not socket.protocol.control_rooted:
+            return self.join_session(socket, name, flag, now_s)
+        address = canonical_peer(name, socket.family)
         endpoint = self.bind_implicitly(socket)
         self.check_network(endpoint)
         if self._is_member(endpoint, address):
@@ -137,7 +134,7 @@ class Joining(Conditions, Quality):
         socket.record.called("join_leaf")
         socket.asked_flag, socket.callee_capacity = flag, room
         socket.sqos = socket.carried = qos
-        request = self._request(endpoint, flag, caller_data)
+        request = self._request(socket, endpoint, flag, caller_data)
         self._ask_for(request, qos, room)
         membership = endpoint.join(local, address, request, now_s)
         joined = self._new_leaf(socket) if socket.role is Role.ROOT else socket
@@ -166,10 +163,8 @@ class Joining(Conditions, Quality):
             raise SocketError(WsaError.WSAEALREADY, "a join is outstanding")
         if socket.is_unusable_handle:
             raise SocketError(WsaError.WSAEINVAL, "the socket awaits its own completion")
-        if socket.role is not Role.ROOT and (socket.membership or socket.ended is not None):
+        if socket.role is not Role.ROOT and socket.is_member:
             raise SocketError(WsaError.WSAEISCONN, "the socket is a member of a session")
-        if not socket.protocol.control_rooted:
-            raise SocketError(WsaError.WSAEOPNOTSUPP, "only rooted sessions can be joined")
         self.check_data_role(socket)
         endpoint = socket.endpoint
         if socket.role is Role.LEAF and endpoint is not None and endpoint.listener is not None:
@@ -188,10 +183,12 @@ class Joining(Conditions, Quality):
     def _is_member(self, endpoint: Endpoint, address: Address) -> bool:
         return any(membership.is_live for membership in endpoint.by_peer.get(address, ()))
 
-    def _request(self, endpoint: Endpoint, flag: JoinFlag, caller_data: bytes | None) -> JoinReq:
+    def _request(
+        self, socket: Socket, endpoint: Endpoint, flag: JoinFlag, caller_data: bytes | None
+    ) -> JoinReq:
         """Build the JOIN_REQ of a new attempt: new InitTag, new Txn."""
         session = endpoint.session
-        direction = LEAF_DIRECTION if session is None else MIRRORED
+        direction = MIRRORED[flag] if session else leaf_direction(flag, socket.flags)
         dice = self.entropy.octets(20)
         return JoinReq(
             flags=HeaderFlag.G if dice[0] & 1 else 0,
@@ -201,7 +198,7 @@ class Joining(Conditions, Quality):
             init_tag=self.entropy.tag(),
             role=WireRole.C_LEAF_TO_ROOT if session is None else WireRole.C_ROOT,
             jl=flag,
-            leaf_dir=direction[flag],
+            leaf_dir=direction,
             planes=endpoint.profile.planes,
             next_data_seq=(
                 self.entropy.sequence() if session is None else session.facts.next_data_seq
@@ -233,6 +230,7 @@ class Joining(Conditions, Quality):
             record=parent.record.inherited(),
             endpoint=parent.endpoint,
             parent=parent,
+            options=parent.options,
             blocking=parent.blocking,
             linger_s=parent.linger_s,
         )
@@ -344,7 +342,7 @@ class Joining(Conditions, Quality):
         accepted.membership = membership
         socket.untold = False
         if endpoint.session is None:
-            accepted.join_flag = FLAG_OF_DIRECTION[membership.leaf_dir]
+            accepted.join_flag = flag_of(membership.leaf_dir)
             accepted.sqos = accepted.carried = mirrored(membership.request.qos)
         self.owners[membership] = accepted
         endpoint.call(membership, Admitted(callee_data), now_s)

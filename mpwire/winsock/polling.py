@@ -83,7 +83,10 @@ class Polling(Transfer):
             return False
         try:
             self._check_direction(socket, JoinFlag.RECEIVER_ONLY, "sending")
-            self._receivers(socket)
+            if socket.participant is None:
+                self._receivers(socket)
+            elif not socket.participant.has_receiver:
+                return False
         except SocketError:
             return False
         return not socket.send_shut

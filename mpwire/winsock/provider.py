@@ -87,6 +87,8 @@ class Provider(Joining, Polling, Control, Selecting):
         socket = self.find(handle)
         if socket.membership is not None:
             return socket.membership.local
+        if socket.participant is not None:
+            return socket.participant.local
         if socket.endpoint is None:
             raise SocketError(WsaError.WSAEINVAL, "the socket is not bound")
         return socket.endpoint.local

@@ -11,12 +11,14 @@ from mpwire.core.events import (
     Superseded,
 )
 from mpwire.core.listener import ListenerState
+from mpwire.core.participant import ReceiverAppeared
 from mpwire.core.session import SessionState
 from mpwire.vocabulary import WsaError
 from mpwire.winsock.base import ProviderBase
+from mpwire.winsock.directions import flag_of
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.record import FD_ACCEPT, FD_CLOSE, FD_CONNECT, FD_READ, FD_WRITE
-from mpwire.winsock.sockets import FLAG_OF_DIRECTION, Role, Socket
+from mpwire.winsock.sockets import Role, Socket
 
 
 class Reactions(ProviderBase):
@@ -28,13 +30,15 @@ class Reactions(ProviderBase):
             reports, endpoint.reports = endpoint.reports, []
             for membership, report in reports:
                 self._react(endpoint, membership, report, now_s)
+        if endpoint.session_reports:
+            self._take_from_session(endpoint, now_s)
         self.indicate_request(endpoint, now_s)
         self.datagrams += endpoint.datagrams
         endpoint.datagrams = []
         self.dropped += endpoint.dropped
         endpoint.dropped = []
         self.agenda.note(endpoint.local, endpoint.next_timer_s())
-        idle = not endpoint.by_tag and endpoint.local not in self.holders
+        idle = endpoint.is_idle and endpoint.local not in self.holders
         if idle and self.endpoints.get(endpoint.local) is endpoint:
             del self.endpoints[endpoint.local]
             self.agenda.note(endpoint.local, None)
@@ -79,7 +83,7 @@ class Reactions(ProviderBase):
             original.callee_data = callee_data[: original.callee_capacity]
             original.join_flag = original.asked_flag
             if not membership.initiator:
-                original.join_flag = FLAG_OF_DIRECTION[membership.leaf_dir]
+                original.join_flag = flag_of(membership.leaf_dir)
             original.untold |= original.role is Role.LEAF or is_first
             self.occur(original, FD_CONNECT)
             if self.finish_all(original, "join_leaf", socket.handle):
@@ -172,6 +176,19 @@ class Reactions(ProviderBase):
         target.queue.append(payload)
         self.occur(target, FD_READ)
         self.wake("recv", target, now_s)
+
+    def _take_from_session(self, endpoint: Endpoint, now_s: float) -> None:
+        """Turn what a participant has heard into data and events of its socket."""
+        reports, endpoint.session_reports = endpoint.session_reports, []
+        socket = self.holders[endpoint.local]
+        for report in reports:
+            match report:
+                case DataReceived(_, payload) if socket.may_ever_receive:
+                    socket.queue.append(payload)
+                    self.occur(socket, FD_READ)
+                    self.wake("recv", socket, now_s)
+                case ReceiverAppeared() if socket.may_ever_send:
+                    self.occur(socket, FD_WRITE)
 
     def _ended(
         self, endpoint: Endpoint, membership: Membership, code: WsaError, now_s: float

@@ -2,28 +2,31 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
 
 from mpwire.core.address import Address
 from mpwire.core.endpoint import Endpoint
 from mpwire.core.membership import Membership
+from mpwire.core.participant import Participant
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.contract import Role
 from mpwire.winsock.protocols import ENTRIES, Protocol, ProtocolEntry
 from mpwire.winsock.record import EventRecord
 from mpwire.wire.messages import Qos
-from mpwire.wire.registries import LeafDirection
 
-__all__ = ["FLAG_OF_DIRECTION", "LEAF_DIRECTION", "Role", "Socket"]
+__all__ = ["GroupOptions", "Role", "Socket"]
 
-LEAF_DIRECTION: Final = {
-    JoinFlag.SENDER_ONLY: LeafDirection.SEND,
-    JoinFlag.RECEIVER_ONLY: LeafDirection.RECEIVE,
-    JoinFlag.BOTH: LeafDirection.SEND | LeafDirection.RECEIVE,
-}
-"""What dwFlags of a joining leaf allow the leaf."""
-FLAG_OF_DIRECTION: Final = {direction: flag for flag, direction in LEAF_DIRECTION.items()}
-"""In which directions a leaf acts that was invited: the invitation says it."""
+
+@dataclass(slots=True)
+class GroupOptions:
+    """What the ioctls of multipoint sockets have chosen (W65)."""
+
+    loopback: bool = True
+    """Whether a d_leaf of a nonrooted data plane gets its own messages (D31)."""
+    scope: int = 1
+    """Hop limit of what is sent to groups; 0 stays on this host."""
+    origins: tuple[str, ...] = ()
+    """Hosts that a source-specific group is joined for."""
+    session_name: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -75,6 +78,16 @@ class Socket:
     error: WsaError = WsaError.SUCCESS
     """SO_ERROR (W104)."""
 
+    options: GroupOptions = field(default_factory=GroupOptions)
+    """What ioctls have chosen; A has those of its L."""
+    participant: Participant | None = None
+    """What an L is of a nonrooted session."""
+
+    @property
+    def is_member(self) -> bool:
+        """Tell whether a leaf's socket is in a session, or was."""
+        return bool(self.membership or self.participant or self.ended is not None)
+
     @property
     def may_ever_send(self) -> bool:
         """Tell whether neither its join nor its application keeps this socket from sending."""
@@ -91,6 +104,8 @@ class Socket:
         if self.role is Role.ROOT:
             session = self.endpoint.session if self.endpoint else None
             return session is not None and bool(session.members)
+        if self.participant is not None:
+            return True
         return self.usable and self.membership is not None and self.ended is None
 
     @property
@@ -100,5 +115,7 @@ class Socket:
 
     @property
     def peer(self) -> Address | None:
-        """Return the address of the other end, if there is one."""
+        """Return the address of the other end, or of the session without a root (W55)."""
+        if self.participant is not None:
+            return self.participant.group
         return self.membership.peer if self.membership else None

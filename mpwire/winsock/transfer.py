@@ -9,13 +9,13 @@ from mpwire.core.session import ADMITTED
 from mpwire.vocabulary import JoinFlag, WsaError
 from mpwire.winsock.base import Blocked
 from mpwire.winsock.errors import SocketError
-from mpwire.winsock.reactions import Reactions
+from mpwire.winsock.gathering import Gathering
 from mpwire.winsock.record import FD_CLOSE, FD_READ
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
 
 
-class Transfer(Reactions):
+class Transfer(Gathering):
     """Move group data between R and the leaf ends; P carries none (W60, D36)."""
 
     def send(self, handle: int, payload: bytes, now_s: float) -> int:
@@ -33,6 +33,8 @@ class Transfer(Reactions):
         self._check_direction(socket, JoinFlag.RECEIVER_ONLY, "sending")
         if socket.send_shut:
             raise SocketError(WsaError.WSAESHUTDOWN, "the send side was shut down")
+        if socket.participant is not None:
+            return self.send_to_session(socket, payload, now_s)
         receivers = self._receivers(socket)
         limit = min((one.max_payload for one in receivers), default=MAX_PAYLOAD_OCTETS)
         if len(payload) > limit:

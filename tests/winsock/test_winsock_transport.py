@@ -5,7 +5,7 @@ import pytest
 from mpwire.core.address import Address
 from mpwire.testing.actor import fails
 from mpwire.vocabulary import WsaError
-from mpwire.winsock.transport import WILDCARDS, canonical, canonical_peer
+from mpwire.winsock.transport import WILDCARDS, UnicastOnly, canonical, canonical_peer
 
 E = WsaError
 
@@ -50,3 +50,13 @@ def test_what_is_nobodys_address_is_no_peer(address: Address) -> None:
     assert canonical(address, 4) == address
     with fails(E.WSAEADDRNOTAVAIL):
         canonical_peer(address, 4)
+
+
+def test_a_network_without_groups_refuses_them() -> None:
+    transport, here, group = UnicastOnly(), ("10.0.0.1", 7), ("239.255.7.7", 7)
+    with fails(E.WSAEOPNOTSUPP):
+        transport.set_reach(here, here, 1)
+    with fails(E.WSAEOPNOTSUPP):
+        transport.join_group(here, here, group, ())
+    with fails(E.WSAEOPNOTSUPP):
+        transport.leave_group(here, group)

@@ -20,6 +20,7 @@ from mpwire.vocabulary import WsaError
 from mpwire.winsock import Provider, SocketError
 from mpwire.winsock.record import FD_CLOSE, FD_CONNECT, FD_READ
 from mpwire.winsock.sockets import Role, Socket
+from mpwire.winsock.transport import UnicastOnly
 
 PLAN: Final = TimerPlan(retransmissions=3)
 BACKLOG: Final = 5
@@ -72,7 +73,7 @@ class CountingEntropy(Entropy):
 
 
 @dataclass(slots=True)
-class Ports:
+class Ports(UnicastOnly):
     """The UDP ports of one host, as its provider wants them."""
 
     host: str
