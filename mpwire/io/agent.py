@@ -17,8 +17,9 @@ import msgspec
 from mpwire import __version__
 from mpwire.io import calls
 from mpwire.io.driver import Driver
-from mpwire.io.handlers import REPORTED, Handlers, InvalidCallError, UnsupportedCallError
+from mpwire.io.handlers import REPORTED, Handlers
 from mpwire.io.lines import LineReader
+from mpwire.io.values import InvalidCallError, UnsupportedCallError
 from mpwire.winsock import Provider, SocketError
 
 CONTRACT: Final = 1

@@ -160,6 +160,31 @@ class Cancel(Arguments):
     call: int
 
 
+Setting = bool | int | float | Address | FlowBody | None
+"""What an ioctl takes: a BOOL, a number, an address, a flow specification, or nothing."""
+
+
+class Control(Arguments):
+    """WSPIoctl: the name of a control code, or any number; and its input."""
+
+    socket: int
+    code: str | int
+    value: Setting = None
+
+
+class GetOption(Arguments):
+    """WSPGetSockOpt: the name of an option, or any number."""
+
+    socket: int
+    option: str | int
+
+
+class SetOption(GetOption):
+    """WSPSetSockOpt; null where an option can be off."""
+
+    value: bool | int | float | None
+
+
 class NoArguments(Arguments):
     """A call without arguments."""
 
@@ -183,6 +208,9 @@ CALLS: Final[dict[str, type[Arguments]]] = {
     "shutdown": Shutdown,
     "close": OnSocket,
     "set_linger": SetLinger,
+    "ioctl": Control,
+    "getsockopt": GetOption,
+    "setsockopt": SetOption,
     "getsockname": OnSocket,
     "getpeername": OnSocket,
     "cancel_blocking_call": Cancel,

@@ -8,42 +8,29 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
 
 from mpwire.core import Entropy, TimerPlan
-from mpwire.io import calls
+from mpwire.io import calls, values
 from mpwire.io.driver import Driver
 from mpwire.io.lines import LineReader
-from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag
+from mpwire.io.values import FAMILIES, InvalidCallError, Result, UnsupportedCallError
+from mpwire.vocabulary import Condition, JoinFlag, ShutdownHow, SocketFlag
 from mpwire.winsock import (
-    Accepted,
     Blocked,
     Completion,
     ConditionArguments,
     ConditionFunction,
     Provider,
 )
-from mpwire.winsock.base import Ready
-from mpwire.winsock.protocols import Protocol, ProtocolEntry, SocketType
-from mpwire.wire.messages import Qos
+from mpwire.winsock.protocols import Protocol
 
 REPORTED = 1
 """The event object of selections whose events the agent enumerates and reports by itself."""
 UNREPORTED = 2
 """The event object of selections that the caller enumerates."""
-FAMILIES = {"inet": 4, "inet6": 6}
-SOCKET_TYPES = {SocketType.DATAGRAM: "SOCK_DGRAM", SocketType.SEQUENCED_PACKET: "SOCK_SEQPACKET"}
-Result: TypeAlias = dict[str, Any]
-
-
-class UnsupportedCallError(Exception):
-    """The call, or an argument of it, is not implemented."""
-
-
-class InvalidCallError(Exception):
-    """The line is no call of the contract."""
 
 
 class Handlers(ABC):
@@ -136,7 +123,7 @@ class Handlers(ABC):
 
     def call_enum_protocols(self, _call_id: int, _arguments: calls.NoArguments) -> Result:
         """WSPEnumProtocols."""
-        return {"protocols": [_described(entry) for entry in self.provider.enum_protocols()]}
+        return {"protocols": [values.described(entry) for entry in self.provider.enum_protocols()]}
 
     def call_bind(self, _call_id: int, arguments: calls.Bind) -> Result:
         """WSPBind."""
@@ -150,7 +137,7 @@ class Handlers(ABC):
 
     def call_event_select(self, _call_id: int, arguments: calls.EventSelect) -> Result:
         """WSPEventSelect."""
-        events = _mask(arguments.events)
+        events = values.mask(arguments.events)
         event_object = REPORTED if arguments.report else UNREPORTED
         self.provider.event_select(arguments.socket, event_object, events, self.now_s)
         return {}
@@ -166,7 +153,7 @@ class Handlers(ABC):
             arguments.socket,
             arguments.window,
             arguments.message,
-            _mask(arguments.events),
+            values.mask(arguments.events),
             self.now_s,
         )
         return {}
@@ -188,7 +175,7 @@ class Handlers(ABC):
             self.now_s,
             arguments.timeout_s,
         )
-        return self._or_wait(call_id, value, _ready)
+        return self._or_wait(call_id, value, values.ready)
 
     def call_join_leaf(self, call_id: int, arguments: calls.JoinLeaf) -> Result | None:
         """WSPJoinLeaf; a nonblocking join answers with the descriptor alone."""
@@ -197,9 +184,9 @@ class Handlers(ABC):
             arguments.address,
             self.now_s,
             flags=JoinFlag[arguments.flags],
-            caller_data=_octets(arguments.caller_data),
+            caller_data=values.octets(arguments.caller_data),
             callee_capacity=arguments.callee_capacity,
-            sqos=_flow(arguments.sqos),
+            sqos=values.flow(arguments.sqos),
         )
         if isinstance(value, Blocked):
             return self._or_wait(call_id, value, partial(self._joined, arguments.socket))
@@ -217,13 +204,13 @@ class Handlers(ABC):
         """WSPAccept, with a policy or with questions."""
         condition = self._policy(call_id, arguments)
         value = self.provider.accept(arguments.socket, condition, self.now_s)
-        return self._or_wait(call_id, value, _accepted)
+        return self._or_wait(call_id, value, values.accepted)
 
     def _policy(self, call_id: int, arguments: calls.Accept) -> ConditionFunction:
         """Return the condition function that the call names."""
         if arguments.condition == "ask":
             return partial(self._ask, call_id)
-        decision = Condition[arguments.condition.upper()], _octets(arguments.callee_data)
+        decision = Condition[arguments.condition.upper()], values.octets(arguments.callee_data)
         return lambda _arguments: decision
 
     def _ask(self, call_id: int, arguments: ConditionArguments) -> tuple[Condition, bytes | None]:
@@ -236,7 +223,7 @@ class Handlers(ABC):
             local=arguments.local,
             caller_data=None if arguments.caller_data is None else arguments.caller_data.hex(),
             callee_capacity=arguments.callee_capacity,
-            sqos=None if sqos is None else _flow_body(sqos),
+            sqos=None if sqos is None else values.flow_body(sqos),
         )
         self.say(calls.AskLine(ask, call_id, body))
         while True:
@@ -244,14 +231,14 @@ class Handlers(ABC):
                 answer = _answer_to(ask, line)
                 if answer is not None:
                     self.reader.lines.remove(line)
-                    return Condition[answer.decision.upper()], _octets(answer.callee_data)
+                    return Condition[answer.decision.upper()], values.octets(answer.callee_data)
             if self.reader.ended:
                 return Condition.DEFER, None
             self.reader.wait()
 
     def call_send(self, _call_id: int, arguments: calls.Send) -> Result:
         """WSPSend."""
-        data = _octets(arguments.data) or b""
+        data = values.octets(arguments.data) or b""
         return {"octets": self.provider.send(arguments.socket, data, self.now_s)}
 
     def call_recv(self, call_id: int, arguments: calls.OnSocket) -> Result | None:
@@ -267,6 +254,23 @@ class Handlers(ABC):
     def call_close(self, _call_id: int, arguments: calls.OnSocket) -> Result:
         """WSPCloseSocket."""
         self.provider.close(arguments.socket, self.now_s)
+        return {}
+
+    def call_ioctl(self, call_id: int, arguments: calls.Control) -> Result | None:
+        """WSPIoctl."""
+        code, setting = values.ioctl_code(arguments.code), values.setting(arguments.value)
+        value = self.provider.ioctl(arguments.socket, code, setting, self.now_s)
+        return self._or_wait(call_id, value, values.settled)
+
+    def call_getsockopt(self, _call_id: int, arguments: calls.GetOption) -> Result:
+        """WSPGetSockOpt."""
+        option = values.option_number(arguments.option)
+        return values.settled(self.provider.getsockopt(arguments.socket, option))
+
+    def call_setsockopt(self, _call_id: int, arguments: calls.SetOption) -> Result:
+        """WSPSetSockOpt."""
+        option = values.option_number(arguments.option)
+        self.provider.setsockopt(arguments.socket, option, arguments.value)
         return {}
 
     def call_set_linger(self, _call_id: int, arguments: calls.SetLinger) -> Result:
@@ -302,52 +306,3 @@ def _answer_to(ask: int, line: bytes) -> calls.AnswerLine | None:
     except (msgspec.DecodeError, RecursionError):
         return None
     return answer if answer.answer == ask else None
-
-
-def _octets(text: str | None) -> bytes | None:
-    """Read hexadecimal text."""
-    try:
-        return None if text is None else bytes.fromhex(text)
-    except ValueError:
-        raise InvalidCallError(f"{text!r} is not hexadecimal") from None
-
-
-def _mask(names: list[calls.EventName]) -> NetworkEvent:
-    events = NetworkEvent(0)
-    for name in names:
-        events |= NetworkEvent[name]
-    return events
-
-
-def _flow(body: calls.FlowBody | None) -> Qos | None:
-    """Read a flow specification."""
-    if body is None:
-        return None
-    return Qos(sending_octets_per_s=body.sending, receiving_octets_per_s=body.receiving)
-
-
-def _flow_body(qos: Qos) -> calls.FlowBody:
-    return calls.FlowBody(qos.sending_octets_per_s, qos.receiving_octets_per_s)
-
-
-def _accepted(value: Accepted) -> Result:
-    data = None if value.caller_data is None else value.caller_data.hex()
-    return {"socket": value.socket, "address": value.address, "caller_data": data}
-
-
-def _ready(value: Ready) -> Result:
-    return {"read": value.read, "write": value.write, "exceptional": value.exceptional}
-
-
-def _described(entry: ProtocolEntry) -> Result:
-    """Say of a protocol entry what WSAPROTOCOL_INFO would."""
-    return {
-        "protocol": entry.protocol,
-        "name": entry.name,
-        "service_flags": [
-            f"XP1_{flag.name}" for flag in type(entry.service_flags) if flag in entry.service_flags
-        ],
-        "socket_type": SOCKET_TYPES[entry.socket_type],
-        "families": [name for name, family in FAMILIES.items() if family in entry.families],
-        "message_octets": entry.max_payload_octets,
-    }

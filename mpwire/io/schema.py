@@ -15,6 +15,7 @@ from mpwire.io.calls import (
     EventLine,
     EventName,
     FamilyName,
+    FlowBody,
     HelloLine,
     InvalidLine,
     ProtocolName,
@@ -120,6 +121,12 @@ class Name(msgspec.Struct):
     address: Address
 
 
+class Value(msgspec.Struct):
+    """Result of `ioctl` and `getsockopt`: what the code or the option is about."""
+
+    value: bool | int | float | str | Address | FlowBody | None
+
+
 RESULTS: Final[dict[str, type[msgspec.Struct]]] = dict.fromkeys(CALLS, Nothing) | {
     "enum_protocols": Protocols,
     "socket": SocketResult,
@@ -131,6 +138,8 @@ RESULTS: Final[dict[str, type[msgspec.Struct]]] = dict.fromkeys(CALLS, Nothing) 
     "accept": Accepted,
     "send": Sent,
     "recv": Received,
+    "ioctl": Value,
+    "getsockopt": Value,
     "getsockname": Name,
     "getpeername": Name,
 }

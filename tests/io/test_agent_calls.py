@@ -104,6 +104,53 @@ def test_a_join_may_ask_for_a_flow(root: AgentProcess, leaf: AgentProcess) -> No
     assert leaf.wait_for("FD_CONNECT", s)["code"] == 0
 
 
+def test_options_and_ioctls_go_by_name_and_by_number(root: AgentProcess) -> None:
+    r, _ = listening(root)
+    options = {
+        "SO_ACCEPTCONN": True,
+        "SO_LINGER": None,
+        "SO_DONTLINGER": True,
+        "SO_ERROR": 0,
+        "SO_TYPE": 5,
+        "SO_PROTOCOL_INFO": "MPW_ROOTED",
+        "SO_CONDITIONAL_ACCEPT": True,
+    }
+    for option, value in options.items():
+        assert root.call("getsockopt", socket=r, option=option) == {"value": value}
+    assert root.call("setsockopt", socket=r, option="SO_DONTLINGER", value=False) == {}
+    assert root.call("getsockopt", socket=r, option=0x80) == {"value": 0}
+    refused = root.call("setsockopt", socket=r, option="SO_TYPE", value=1)
+    assert refused["error"]["name"] == "WSAENOPROTOOPT"
+    assert root.call("getsockopt", socket=r, option="SO_SPEED") == {
+        "id": root.last_id,
+        "unsupported": "option: SO_SPEED",
+    }
+    assert root.call("ioctl", socket=r, code="FIONREAD") == {"value": 0}
+    assert root.call("ioctl", socket=r, code=7)["error"]["name"] == "WSAEINVAL"
+    assert "SIO_X" in root.call("ioctl", socket=r, code="SIO_X")["unsupported"]
+    reached = root.call(
+        "ioctl", socket=r, code="SIO_ROUTING_INTERFACE_QUERY", value=["127.0.0.9", 9]
+    )
+    assert reached["value"][0] == "127.0.0.1"
+    waiting = root.start("ioctl", socket=r, code="SIO_ADDRESS_LIST_CHANGE")
+    root.call("cancel_blocking_call", call=waiting)
+    assert root.answer(waiting)["error"]["name"] == "WSAEINTR"
+    assert root.call("ioctl", socket=r, code="FIONBIO", value=True) == {"value": 0}
+    assert root.call("accept", socket=r)["error"]["name"] == "WSAEWOULDBLOCK"
+
+
+@pytest.mark.w(17)
+def test_flows_are_set_and_read_by_ioctl(root: AgentProcess) -> None:
+    r, _ = listening(root)
+    flow = {"sending": 5, "receiving": 6}
+    assert root.call("ioctl", socket=r, code="SIO_GET_QOS") == {
+        "value": {"sending": 0, "receiving": 0}
+    }
+    assert root.call("ioctl", socket=r, code="SIO_SET_QOS", value=flow) == {"value": 0}
+    assert root.call("ioctl", socket=r, code="SIO_GET_QOS") == {"value": flow}
+    assert root.call("ioctl", socket=r, code="SIO_SET_QOS", value=3)["error"]["code"] == 10014
+
+
 def test_every_call_is_documented() -> None:
     from pathlib import Path
 
