@@ -22,7 +22,10 @@ from mpwire.io.host import ALL_EVENTS, EVENT_OBJECT, Host, current_host
 from mpwire.io.observed import ObservedSocket
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag, WsaError
 from mpwire.winsock import Blocked, ConditionArguments, ConditionFunction, SocketError
+from mpwire.winsock.control import Answer as Output
+from mpwire.winsock.control import Ioctl, Option, Setting
 from mpwire.winsock.protocols import Protocol
+from mpwire.wire.messages import Qos
 
 Answer: TypeAlias = Condition | tuple[Condition, bytes | None]
 ConditionCallable: TypeAlias = Callable[[ConditionArguments], Answer]
@@ -62,8 +65,16 @@ class MultipointSocket(ObservedSocket):
         flags: JoinFlag = JoinFlag.BOTH,
         caller_data: bytes | None = None,
         callee_capacity: int = 512,
+        sqos: Qos | None = None,
     ) -> "MultipointSocket":
         """Invite the leaf that listens at `address` (R), or join the session of that root (L).
+
+        Args:
+            address: of the leaf, or of the root.
+            flags: the direction in which this socket will act.
+            caller_data: goes along with the request.
+            callee_capacity: octets of callee data there is room for.
+            sqos: flow specification to ask for.
 
         Returns:
             the new socket that stands for the leaf, or this socket itself; `callee_data` is there.
@@ -81,6 +92,7 @@ class MultipointSocket(ObservedSocket):
                 flags=flags,
                 caller_data=caller_data,
                 callee_capacity=callee_capacity,
+                sqos=sqos,
             )
             assert not isinstance(joined, Blocked), "selecting events made it nonblocking"
             self._join = outcome
@@ -169,6 +181,20 @@ class MultipointSocket(ObservedSocket):
     def getpeername(self) -> Address:
         """Return the address of the other end."""
         return self._call(self.host.provider.getpeername, self.handle)
+
+    def getsockopt(self, option: Option) -> Setting:
+        """Return an option: SO_ERROR, SO_LINGER, ..."""
+        return self._call(self.host.provider.getsockopt, self.handle, option)
+
+    def setsockopt(self, option: Option, value: float | None) -> None:
+        """Set an option."""
+        self._call(self.host.provider.setsockopt, self.handle, option, value)
+
+    def ioctl(self, code: Ioctl, value: object = None) -> Output:
+        """Serve a control code; what would wait tells by a network event instead."""
+        answer = self._call(self.host.provider.ioctl, self.handle, code, value, self.now)
+        assert not isinstance(answer, Blocked), "selecting events made it nonblocking"
+        return answer
 
     def set_linger(self, seconds: float | None) -> None:
         """Choose how `close` ends: None gracefully in the background, 0 abortively."""

@@ -23,7 +23,10 @@ from mpwire.io.errors import DisconnectedError
 from mpwire.io.host import Host
 from mpwire.io.observed import Event
 from mpwire.vocabulary import JoinFlag, ShutdownHow, SocketFlag
+from mpwire.winsock.control import Answer as Output
+from mpwire.winsock.control import Ioctl, Option, Setting
 from mpwire.winsock.protocols import Protocol
+from mpwire.wire.messages import Qos
 
 Result = TypeVar("Result")
 
@@ -94,17 +97,19 @@ class MultipointSocket:
         flags: JoinFlag = JoinFlag.BOTH,
         caller_data: bytes | None = None,
         callee_capacity: int = 512,
+        sqos: Qos | None = None,
     ) -> "MultipointSocket":
         """Invite the leaf that listens at `address` (R), or join the session of that root (L).
 
         Returns:
-            the new socket that stands for the leaf, or this socket itself; `callee_data` is there.
-
-        Raises:
-            MultipointError: as WSPJoinLeaf, and as its FD_CONNECT says.
+            the new socket that stands for the leaf, or this socket itself: see `mpwire.io.aio`.
         """
         work = self.inner.join_leaf(
-            address, flags=flags, caller_data=caller_data, callee_capacity=callee_capacity
+            address,
+            flags=flags,
+            caller_data=caller_data,
+            callee_capacity=callee_capacity,
+            sqos=sqos,
         )
         return self._wrap(background().run(work, self.timeout_s))
 
@@ -170,6 +175,18 @@ class MultipointSocket:
     def getpeername(self) -> Address:
         """Return the address of the other end."""
         return _do(self.inner.getpeername)
+
+    def getsockopt(self, option: Option) -> Setting:
+        """Return an option: SO_ERROR, SO_LINGER, ..."""
+        return _do(self.inner.getsockopt, option)
+
+    def setsockopt(self, option: Option, value: float | None) -> None:
+        """Set an option."""
+        _do(self.inner.setsockopt, option, value)
+
+    def ioctl(self, code: Ioctl, value: object = None) -> Output:
+        """Serve a control code; what would wait tells by a network event instead."""
+        return _do(self.inner.ioctl, code, value)
 
     def set_linger(self, seconds: float | None) -> None:
         """Choose how `close` ends: None gracefully in the background, 0 abortively."""

@@ -24,6 +24,9 @@ ALL_EVENTS: Final = (
     | NetworkEvent.FD_READ
     | NetworkEvent.FD_WRITE
     | NetworkEvent.FD_CLOSE
+    | NetworkEvent.FD_QOS
+    | NetworkEvent.FD_ROUTING_INTERFACE_CHANGE
+    | NetworkEvent.FD_ADDRESS_LIST_CHANGE
 )
 
 

@@ -22,6 +22,8 @@ from mpwire.io.errors import (
 from mpwire.io.host import HOSTS, Host
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag, WsaError
 from mpwire.winsock import ConditionArguments
+from mpwire.winsock.control import Ioctl, Option
+from mpwire.wire.messages import Qos
 from tests.io.loopback import FAMILIES, LOCAL, SOON
 
 
@@ -381,5 +383,29 @@ def test_directions_and_wrong_arguments_are_refused() -> None:
             with pytest.raises(MultipointError) as receiver:
                 await leaf.send(b"x")
             assert receiver.value.code is WsaError.WSAEOPNOTSUPP
+
+    run(scene)
+
+
+def test_options_and_flows() -> None:
+    async def scene() -> None:
+        flow = Qos(sending_octets_per_s=10, receiving_octets_per_s=20)
+        asked: list[ConditionArguments] = []
+
+        def look(arguments: ConditionArguments) -> Condition:
+            asked.append(arguments)
+            return Condition.ACCEPT
+
+        async with Root(LOCAL) as root, Leaf() as leaf:
+            root.listen()
+            assert root.getsockopt(Option.SO_ACCEPTCONN) is True
+            root.setsockopt(Option.SO_LINGER, 0)
+            root.set_linger(None)
+            assert root.getsockopt(Option.SO_DONTLINGER) is True
+            await asyncio.gather(leaf.join_leaf(root.getsockname(), sqos=flow), root.accept(look))
+            assert [arguments.sqos for arguments in asked] == [flow]
+            assert leaf.ioctl(Ioctl.SIO_GET_QOS) == flow
+            with pytest.raises(NotNowError):
+                leaf.ioctl(Ioctl.SIO_ADDRESS_LIST_CHANGE)
 
     run(scene)

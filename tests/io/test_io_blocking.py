@@ -22,6 +22,8 @@ from mpwire.io.errors import (
 )
 from mpwire.vocabulary import Condition, NetworkEvent, ShutdownHow, WsaError
 from mpwire.winsock import ConditionArguments
+from mpwire.winsock.control import Ioctl, Option
+from mpwire.wire.messages import Qos
 from tests.io.loopback import FAMILIES, LOCAL, SOON
 
 
@@ -225,3 +227,12 @@ def test_the_loop_can_be_stopped_and_starts_again() -> None:
     assert not first.thread.is_alive()
     with Leaf(LOCAL):
         assert RUNNING[0] is not first
+
+
+def test_options_and_flows() -> None:
+    flow = Qos(sending_octets_per_s=10, receiving_octets_per_s=20)
+    with Leaf(LOCAL) as leaf:
+        leaf.ioctl(Ioctl.SIO_SET_QOS, flow)
+        assert leaf.ioctl(Ioctl.SIO_GET_QOS) == flow
+        leaf.setsockopt(Option.SO_LINGER, 0)
+        assert leaf.getsockopt(Option.SO_LINGER) == 0
