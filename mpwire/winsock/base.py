@@ -132,6 +132,9 @@ class ProviderBase:
         self.lost: set[str] = set()
         """Local addresses whose interface is lost."""
         self.blocked: dict[int, Blocked] = {}
+        """Every call that waits, by token."""
+        self.blocked_on: dict[int, dict[int, Blocked]] = {}
+        """The same by the handle of their socket, so that waking one looks at no other."""
         self.polls: dict[int, Callable[[], Ready]] = {}
         """How each waiting WSPSelect looks, by token."""
         self.deadlines: Agenda[int] = Agenda()
@@ -258,6 +261,7 @@ class ProviderBase:
         handle = NO_SOCKET if socket is None else socket.handle
         waiting = Blocked(self._last_token, call, handle, retry)
         self.blocked[waiting.token] = waiting
+        self.blocked_on.setdefault(handle, {})[waiting.token] = waiting
         return waiting
 
     def wake(self, call: str, socket: Socket, now_s: float) -> None:
@@ -265,9 +269,9 @@ class ProviderBase:
 
         A try may wake others, but never itself.
         """
-        for waiting in [*self.blocked.values()]:
+        for waiting in [*self.blocked_on.get(socket.handle, {}).values()]:
             retry = waiting.retry
-            if (waiting.call, waiting.handle) != (call, socket.handle) or retry is None:
+            if waiting.call != call or retry is None:
                 continue
             waiting.retry = None
             try:
@@ -300,6 +304,10 @@ class ProviderBase:
     ) -> None:
         """Complete a waiting call."""
         del self.blocked[waiting.token]
+        others = self.blocked_on[waiting.handle]
+        del others[waiting.token]
+        if not others:
+            del self.blocked_on[waiting.handle]
         self.deadlines.note(waiting.token, None)
         self.polls.pop(waiting.token, None)
         self.completions.append(Completion(waiting.token, value, error))
@@ -308,8 +316,8 @@ class ProviderBase:
         """Complete the calls that wait on a socket, of one kind or all; return how many did."""
         found = [
             waiting
-            for waiting in self.blocked.values()
-            if waiting.handle == socket.handle and call in {None, waiting.call}
+            for waiting in self.blocked_on.get(socket.handle, {}).values()
+            if call in {None, waiting.call}
         ]
         for waiting in found:
             if isinstance(outcome, SocketError):

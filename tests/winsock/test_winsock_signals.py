@@ -1,11 +1,34 @@
 """Which sockets have set an event object: what a waiting application has to enumerate."""
 
-from mpwire.testing.actor import Actor, Party, drain_events, leaf_actor, root_actor
+from mpwire.testing.actor import (
+    C_LEAF,
+    NOBODY,
+    Actor,
+    Party,
+    drain_events,
+    leaf_actor,
+    root_actor,
+)
 from mpwire.testing.bus import Bus
 from mpwire.winsock.record import FD_READ
 
 SHARED = 1000
 """An event object for several sockets of one application."""
+
+
+def test_calls_that_wait_are_found_by_their_socket(bus: Bus) -> None:
+    root = root_actor(bus, backlog=0)
+    sockets = [Actor(bus, root.provider, root.provider.socket(C_LEAF)) for _ in range(3)]
+    tokens = [socket.start_join(NOBODY) for socket in sockets]
+    provider = root.provider
+    assert {handle: len(calls) for handle, calls in provider.blocked_on.items()} == {
+        socket.handle: 1 for socket in sockets
+    }
+    provider.cancel_blocking_call(tokens[1].token, bus.now_s)
+    assert sockets[1].handle not in provider.blocked_on
+    sockets[0].close()
+    assert list(provider.blocked_on) == [sockets[2].handle]
+    assert list(provider.blocked) == [tokens[2].token]
 
 
 def share(*actors: Actor) -> None:
