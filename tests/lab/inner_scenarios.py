@@ -53,6 +53,13 @@ class Tape:
     def __init__(self) -> None:
         self.entries: list[dict[str, Any]] = []
         self.frame_count = 0
+        self.heard = asyncio.Event()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait for a frame after which something is the case."""
+        while not condition():
+            self.heard.clear()
+            await self.heard.wait()
 
     def frame(
         self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
@@ -61,6 +68,7 @@ class Tape:
         self.frame_count += 1
         entry = {"number": self.frame_count, "host": host, "direction": direction}
         self.entries.append({**entry, "data": data.hex(), "time_ns": time_ns})
+        self.heard.set()
         return self.frame_count
 
     def record(self, record: AnyRecord, /) -> None:

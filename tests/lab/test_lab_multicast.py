@@ -1,0 +1,32 @@
+"""Real group sockets in a lab: membership reports leave, data arrives, of both families."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+pytestmark = pytest.mark.lab
+
+Run = Callable[..., Any]
+MODULES = ["inner_multicast"]
+TO_INCLUDE, TO_EXCLUDE, ALLOW = 3, 4, 5
+"""Record types of IGMPv3 and MLDv2 reports: no source any more, every source, new sources."""
+
+
+@pytest.mark.w(53, 54, 59, 63)
+@pytest.mark.parametrize("group", ["239.255.7.7", "ff15::7:7"])
+def test_members_report_and_hear_and_who_only_sends_does_neither(inside: Run, group: str) -> None:
+    result = inside("gathering", modules=MODULES, group=group)
+    both = ["from one", "from three"]
+    assert result["received"] == [both, both]
+    assert set(result["reports"]["h1"]) == {TO_EXCLUDE}
+    assert set(result["reports"]["h2"]) == {TO_EXCLUDE, TO_INCLUDE}
+    assert result["reports"]["h3"] == []
+    assert result["unsent"] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("group", ["232.0.7.7", "ff35::7:7"])
+def test_a_source_specific_membership_names_its_source(inside: Run, group: str) -> None:
+    result = inside("one_source", modules=MODULES, group=group)
+    assert result["received"] == ["from three"]
+    assert set(result["reports"]) == {ALLOW}
