@@ -1,6 +1,6 @@
 """Break W66 to W71: leaving and dismantling."""
 
-from mpwire.core import Endpoint
+from mpwire.core import Endpoint, member
 from mpwire.vocabulary import WsaError
 from mpwire.winsock import Provider
 from mpwire.winsock.record import FD_CLOSE
@@ -141,3 +141,20 @@ def leaves_go_on_without_the_root(patch: MonkeyPatch) -> None:
         return original(self, handle, payload, *others)
 
     wrap(patch, Provider, "send", wrong)
+
+
+@breaks(71)
+def what_is_missing_is_not_waited_for(patch: MonkeyPatch) -> None:
+    """A leaf sees the end before data that was sent earlier but comes later."""
+    wrap(patch, member, "_complete", lambda *_: True)
+
+
+@breaks(71)
+def what_is_unread_goes_with_the_end(patch: MonkeyPatch) -> None:
+    """A graceful end throws away what has arrived and was not read."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> None:
+        socket.queue.clear()
+        original(self, socket, *others)
+
+    on_close_seen(patch, wrong)
