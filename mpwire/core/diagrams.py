@@ -13,7 +13,7 @@ from inspect import getdoc
 from pathlib import Path
 from typing import Final
 
-from mpwire.core import session
+from mpwire.core import participant, session
 from mpwire.core.membership import ACTIONS
 from mpwire.core.table import ARRIVALS, IGNORED, TRANSITIONS, State
 
@@ -56,6 +56,10 @@ def core_states() -> str:
             "### 16.2 The session, at its root",
             _diagram(_session_edges(), "OPEN", "DEAD"),
             _table(["state", "input", "next", "source"], _session_rows()),
+            "### 16.3 A participant of a nonrooted session",
+            _diagram(_participant_edges(), "NEW", "GONE"),
+            _table(["state", "input", "next", "source"], _participant_rows()),
+            "ANNOUNCE and DATA are dropped in every other state.",
         ]
     )
 
@@ -113,6 +117,22 @@ def _session_edges() -> dict[tuple[str, str], list[str]]:
 def _session_rows() -> Iterable[list[str]]:
     for (state, event), row in session.TRANSITIONS.items():
         yield [state.value, event.value, row.next_state.value, row.cite]
+
+
+def _participant_edges() -> dict[tuple[str, str], list[str]]:
+    edges: dict[tuple[str, str], list[str]] = {}
+    for (state, event), row in participant.TRANSITIONS.items():
+        for following in row.next_states:
+            if following is not state:
+                label = event.value.partition(": ")[2]
+                edges.setdefault((state.value, following.value), []).append(label)
+    return edges
+
+
+def _participant_rows() -> Iterable[list[str]]:
+    for (state, event), row in participant.TRANSITIONS.items():
+        following = " or ".join(one.value for one in row.next_states)
+        yield [state.value, event.value, following, row.cite]
 
 
 def main(arguments: list[str]) -> int:

@@ -35,7 +35,7 @@ class SessionName:
 
 
 def session_name(group: Address, name: str = "") -> SessionName:
-    """Derive Session ID and GroupTag of a nonrooted session (protocol.md 13.1).
+    """Derive Session ID and GroupTag of a nonrooted session (protocol.md 21.1).
 
     Layout:
         SHA-256 over "mpw1", AF (8: 4 or 6), the group's octets, the port (16), the name (UTF-8);

@@ -315,7 +315,7 @@ class Participant:
             self._announce_soon(now_s)
 
     def _defend_id(self, announce: Announce, now_s: float) -> None:
-        """Keep our Member ID against a higher MemberTag, or give it up (protocol.md 13.3)."""
+        """Keep our Member ID against a higher MemberTag, or give it up (protocol.md 21.3)."""
         if self.member_tag <= announce.member_tag:
             self._announce_soon(now_s)
             self._drop("ANNOUNCE under our own Member ID", "R98")

@@ -21,7 +21,7 @@ SPACING_S: Final = 0.5
 MAXIMUM_OTHERS: Final = 10_000
 """Participants remembered; of more nothing is known or received."""
 MISORDER: Final = 1024
-"""How far behind the newest message one may be and still count as new (protocol.md 11)."""
+"""How far behind the newest message one may be and still count as new (protocol.md 21.4)."""
 DROPOUT: Final = 3000
 """How far ahead of the newest a message may be without a second one to back it (RFC 3550 A.1)."""
 

@@ -218,13 +218,17 @@ class Bus:
         return 2 if self.random.random() < self.duplication else 1
 
     def _listeners(self, transit: Transit) -> list[Address]:
-        """Return the addresses that hear a datagram to a group: all, also on its own host."""
-        host, reach = transit.source[0], self._reach_of(transit.source)
+        """Return the addresses that hear a datagram to a group, also on its own host.
+
+        Those with a hop limit of 0 hear only each other, and only on one host.
+        """
+        host, kept = transit.source[0], self._reach_of(transit.source) == 0
         return [
             listener
             for listener, origins in self.groups.get(transit.destination, {}).items()
             if (not origins or host in origins)
-            and (host == listener[0] or min(reach, self._reach_of(listener)))
+            and kept is (self._reach_of(listener) == 0)
+            and (host == listener[0] or not kept)
         ]
 
     def _reach_of(self, local: Address) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mpwire.core import diagrams, session
+from mpwire.core import diagrams, participant, session
 from mpwire.core.diagrams import core_states, main, replace_states
 from mpwire.core.table import IGNORED, TRANSITIONS, State
 
@@ -41,6 +41,12 @@ def test_every_state_and_every_change_of_state_is_in_the_diagrams() -> None:
         for (state, _), row in session.TRANSITIONS.items()
         if row.next_state is not state
     }
+    changes |= {
+        (state.value, after.value)
+        for (state, _), row in participant.TRANSITIONS.items()
+        for after in row.next_states
+        if after is not state
+    }
     ends = {("[*]", "NEW"), ("GONE", "[*]"), ("[*]", "OPEN"), ("DEAD", "[*]")}
     assert drawn == changes | ends
 
@@ -49,7 +55,8 @@ def test_what_is_ignored_is_listed() -> None:
     text = core_states()
     assert "| GONE | everything |" in text
     for state in State:
-        assert (f"\n| {state.value} | " in text.split("are dropped:")[1]) is bool(IGNORED[state])
+        table = text.split("are dropped:")[1].split("### 16.2")[0]
+        assert (f"\n| {state.value} | " in table) is bool(IGNORED[state])
 
 
 def test_only_the_marked_part_is_replaced() -> None:

@@ -40,3 +40,9 @@ def test_everything_in_the_name_makes_another_session() -> None:
         session_name(("239.255.7.7", 7777), "choir"),
     }
     assert len(names) == 5
+
+
+def test_the_example_of_the_specification_is_right() -> None:
+    name = session_name(("239.255.7.7", 7777))
+    assert f"{name.session_id:016x}" == "a50315a4156bf8dc"
+    assert f"{name.group_tag:016x}" == "ff68ca4948756abf"
