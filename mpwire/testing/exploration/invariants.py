@@ -182,12 +182,17 @@ def offence_in_the_end(facts: Sequence[Facts], *, repair: bool) -> Offence | Non
     for one in facts:
         if one.end_offence is not None:
             return one.end_offence
+    return half_open(facts) or (_loss(facts) if repair else None)
+
+
+def half_open(facts: Sequence[Facts]) -> Offence | None:
+    """Return an end that is a member of something that its peer knows nothing of."""
     for one in facts:
         for own_tag, peer_tag in one.live:
             if not any((peer_tag, own_tag) in other.live for other in facts):
                 what = f"{one.host} is a member of something that its peer knows nothing of"
                 return Offence(Invariant.NO_HALF_OPEN, what)
-    return _loss(facts) if repair else None
+    return None
 
 
 def _loss(facts: Sequence[Facts]) -> Offence | None:

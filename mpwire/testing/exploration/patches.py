@@ -10,17 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from mpwire.core import Endpoint, Membership, member, membership
+from mpwire.core import Endpoint, Membership, member, membership, table
 from mpwire.core.address import Address
 from mpwire.core.admission import Admission, Tombstones
-from mpwire.core.events import Admitted, Ended, Input, Joined
+from mpwire.core.events import Admitted, Ended, Input, Joined, RequestFolded, TimerExpired
+from mpwire.core.listener import Listener
 from mpwire.core.reception import Reception
 from mpwire.core.serial import plus
+from mpwire.core.table import Kind, Row, State
+from mpwire.core.timers import TimerName
 from mpwire.testing.exploration.invariants import Invariant
 from mpwire.vocabulary import WsaError
 from mpwire.winsock.reactions import Reactions
 from mpwire.winsock.record import FD_CLOSE, FD_CONNECT, EventRecord, Phase
-from mpwire.wire.messages import Abort, JoinReq, Message, Reject
+from mpwire.wire.messages import Abort, Accept, JoinReq, Message, Reject
 
 
 class Swap:
@@ -87,6 +90,63 @@ def patched(name: str | None) -> Iterator[None]:
         yield
     finally:
         swap.undo()
+
+
+# Drafts that were refuted (docs/protocol.md 9.6), switched back in --------------------------------
+
+
+@patch("calm-glare", Invariant.NO_HALF_OPEN)
+def draft_resume_folded(swap: Swap) -> None:
+    """Let a leaf resume its folded request, without a word, when nobody confirms its ACCEPT."""
+
+    def give_up(end: Membership, _event: Input, now_s: float) -> None:
+        last = end.outstanding
+        assert isinstance(last, Accept)
+        if last.attempt < end.plan.retransmissions:
+            end.send_copy(now_s)
+        else:
+            end.enter(State.GONE)
+
+    call = Endpoint.call
+
+    def resume(self: Endpoint, end: Membership, event: Input, now_s: float) -> None:
+        was_crossed = end.state is State.CROSSED
+        call(self, end, event, now_s)
+        if not was_crossed or end.state is State.CROSSED:
+            return
+        timed_out = end.state is State.GONE and isinstance(event, TimerExpired)
+        folded = [one for one in self.by_peer.get(end.peer, ()) if one.state is State.FOLDED]
+        for twin in folded:
+            if timed_out:
+                assert isinstance(twin.outstanding, JoinReq)
+                self.reports.append((twin, RequestFolded(end)))
+                twin.state = State.PROVING if twin.outstanding.cookie else State.ASKING
+            timer = TimerName.RETRANSMIT if timed_out else TimerName.LIMIT
+            call(self, twin, TimerExpired(timer), now_s)
+
+    def fold(end: Membership, _event: Input, _now_s: float) -> None:
+        end.enter(State.FOLDED)
+
+    swap.entry(membership.ACTIONS, "fold_request", fold)
+    swap.entry(membership.ACTIONS, "repeat_crossed", give_up)
+    swap.attribute(Endpoint, "call", resume)
+
+
+@patch("glare-listening-plain", Invariant.ONE_MEMBERSHIP)
+def draft_no_parking(swap: Swap) -> None:
+    """Let a root accept a request in its queue though it is inviting that very leaf."""
+
+    def leave_visible(_self: Listener, _leaf: Address | None) -> None:
+        return
+
+    swap.attribute(Listener, "park", leave_visible)
+
+
+@patch("glare-dead-acceptance", Invariant.ONE_MEMBERSHIP)
+def draft_late_accept_wins(swap: Swap) -> None:
+    """Let an ACCEPT of the folded request override the invitation that it was folded into."""
+    row = Row("confirm_join", (State.JOINED, State.GONE), "draft")
+    swap.entry(table.TRANSITIONS, (State.FOLDED, Kind.IN_ACCEPT), row)
 
 
 # Mutants: a rule of ours, left out ----------------------------------------------------------------

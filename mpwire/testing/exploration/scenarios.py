@@ -42,6 +42,8 @@ class Scenario:
     """Polls of a pending request before its T_PEND is over."""
     repair: bool = False
     """Whether nothing that was queued before a graceful close may be lost."""
+    calm: bool = False
+    """Whether no ABORT is lost, and no end may be a member alone until its keepalive says so."""
 
     def begin(self, budget: Budget) -> Walk:
         """Open the sockets, play the prelude, and return a walk about to begin."""
@@ -51,7 +53,7 @@ class Scenario:
         ]
         for number, line in self.prelude:
             _play(parties, number, line)
-        return Walk(parties, budget, polls=self.polls, repair=self.repair)
+        return Walk(parties, budget, polls=self.polls, repair=self.repair, calm=self.calm)
 
 
 def _play(parties: list[Party], number: int, line: str) -> None:
@@ -79,9 +81,10 @@ def scenario(
     deep: Budget | None = None,
     prelude: tuple[tuple[int, str], ...] = (),
     repair: bool = False,
+    calm: bool = False,
 ) -> None:
     """Add a scenario under its name."""
-    SCENARIOS[name] = Scenario(name, about, casts, fast, deep or fast, prelude, 1, repair)
+    SCENARIOS[name] = Scenario(name, about, casts, fast, deep or fast, prelude, 1, repair, calm)
 
 
 def root(*acts: str) -> Cast:
@@ -334,6 +337,42 @@ for variant, (by_root, by_leaf) in GLARES.items():
         fast=NOTHING,
         deep=ONE_EACH,
     )
+
+scenario(
+    "glare-dead-acceptance",
+    "The root accepts, aborts that at once, and invites; everything may arrive late.",
+    root("accept", "abort P1", "invite 2"),
+    leaf("join"),
+    fast=NOTHING,
+    deep=ONE_EACH,
+)
+scenario(
+    "calm-glare",
+    "A root invites the leaf that asks it; three losses, but never of an ABORT.",
+    lonely("invite 2"),
+    leaf("join"),
+    fast=Budget(losses=3),
+    deep=Budget(losses=3, duplicates=1, early=1),
+    calm=True,
+)
+scenario(
+    "calm-leaf",
+    "A leaf asks, is accepted, both close; three losses, but never of an ABORT.",
+    root("accept", "close P1"),
+    leaf("join", "close L"),
+    fast=Budget(losses=3),
+    deep=Budget(losses=3, duplicates=1, early=1),
+    calm=True,
+)
+scenario(
+    "calm-root",
+    "A root invites, the leaf accepts, both close; three losses, but never of an ABORT.",
+    lonely("invite 2", "close P1"),
+    waiting("accept", "close A1"),
+    fast=Budget(losses=3),
+    deep=Budget(losses=3, duplicates=1, early=1),
+    calm=True,
+)
 
 # Three --------------------------------------------------------------------------------------------
 

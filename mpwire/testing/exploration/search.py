@@ -4,6 +4,7 @@ from array import array
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from mpwire.core.timers import TimerName
 from mpwire.testing.exploration.invariants import Invariant, Offence
 from mpwire.testing.exploration.walk import Move, Refuted, Walk
 
@@ -21,6 +22,11 @@ class Tally:
     offence: Offence | None = None
     path: list[Move] = field(default_factory=list)
     """The shortest way to the offence."""
+
+
+def is_keepalive(move: Move) -> bool:
+    """Tell whether a keepalive expires."""
+    return isinstance(move.subject, tuple) and move.subject[1] is TimerName.KEEPALIVE
 
 
 def search(walker: Walk) -> Tally:
@@ -43,7 +49,7 @@ def search(walker: Walk) -> Tally:
             if here == level_end:
                 tally.depth += 1
                 level_end = len(states)
-            rests = True
+            rests = is_calm = True
             shown = here
             for move in walker.moves(states[here]):
                 index = indices.setdefault(move.state, len(states))
@@ -55,7 +61,10 @@ def search(walker: Walk) -> Tally:
                     shown = here
                 edges.append(index)
                 rests &= move.kind == "acts"
+                is_calm &= move.kind == "acts" or is_keepalive(move)
             offsets.append(len(edges))
+            if is_calm:
+                walker.judge_calm(states[here])
             if rests:
                 tally.ends += 1
                 walker.judge_end(states[here])

@@ -74,7 +74,7 @@ def _tell_move(walker: Walk, state: int, move: Move) -> str:
     if isinstance(subject, int):
         message = describe(decode_untrusted(walker.datagrams[subject][0]))
         if move.kind == "is lost":
-            return f"{'network':8}loses {message} to {actor}"
+            return f"{'network':8}loses {message} to {actor.strip()}"
         kept = " (and it stays in flight)" if move.kind == "is duplicated" else ""
         what = f"hears {message}{kept}"
     elif isinstance(subject, str):

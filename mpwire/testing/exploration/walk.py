@@ -14,6 +14,9 @@ The moves:
 - a timer expires, in any order: freely when nothing is in flight, otherwise as one of `early`; a
   keepalive whose peer is a member as well only as one of `keepalives`
 
+In a calm walk nobody dies and the network loses no ABORT. Then no end may ever be a member alone,
+not even until its keepalive finds out.
+
 A datagram that changes nothing when it arrives is neither lost nor duplicated: the same state
 would come out with a smaller budget, from which only less can happen.
 """
@@ -31,11 +34,13 @@ from mpwire.testing.exploration.invariants import (
     Invariant,
     Offence,
     facts_of,
+    half_open,
     offence_in_the_end,
     offence_of_all,
 )
 from mpwire.testing.exploration.party import Party, Step, TimerKey
 from mpwire.testing.exploration.snapshot import Frozen, freeze, thaw
+from mpwire.wire.numbers import MessageType
 
 BITS: Final = 21
 """Bits per number in a packed state: two million states of a party, or of the network."""
@@ -95,15 +100,16 @@ class Walk:
     """Know all states of the parties of one scenario, of the network, and of the whole."""
 
     def __init__(
-        self, parties: Sequence[Party], budget: Budget, *, polls: int, repair: bool
+        self, parties: Sequence[Party], budget: Budget, *, polls: int, repair: bool, calm: bool
     ) -> None:
         """Take the parties as they are for the first state; they are not touched again."""
-        self.polls, self.repair = polls, repair
+        self.polls, self.repair, self.calm = polls, repair, calm
         self.hosts = {party.host: number for number, party in enumerate(parties)}
         self.known: list[list[Known]] = [[] for _ in parties]
         self.numbers: list[dict[Frozen, int]] = [{} for _ in parties]
         self.datagrams: list[Datagram] = []
         self.receivers: list[int] = []
+        self.losable: list[bool] = []
         self.datagram_numbers: dict[Datagram, int] = {}
         self.networks: list[tuple[int, ...]] = [()]
         self.network_numbers: dict[tuple[int, ...], int] = {(): 0}
@@ -167,6 +173,7 @@ class Walk:
             number = self.datagram_numbers[key] = len(self.datagrams)
             self.datagrams.append(key)
             self.receivers.append(self.hosts[datagram.destination[0]])
+            self.losable.append(not (self.calm and datagram.data[3] == MessageType.ABORT))
         return number
 
     def _network_number(self, flying: Sequence[int]) -> int:
@@ -248,7 +255,7 @@ class Walk:
                 less = self._budget_number(budget._replace(duplicates=budget.duplicates - 1))
                 after = self._after(parties, index, step, network, less)
                 yield Move("is duplicated", index, datagram, after)
-            if budget.losses:
+            if budget.losses and self.losable[datagram]:
                 less = self._budget_number(budget._replace(losses=budget.losses - 1))
                 yield Move("is lost", index, datagram, self.pack(parties, rest, less))
 
@@ -302,6 +309,16 @@ class Walk:
         offence = offence_of_all(self._facts(parties))
         if offence is not None:
             raise Refuted(offence)
+
+    def judge_calm(self, state: int) -> None:
+        """Check what holds when nothing is in flight and only keepalives are left to expire.
+
+        Raises: Refuted.
+        """
+        if self.calm:
+            offence = half_open(self._facts(self.unpack(state)[0]))
+            if offence is not None:
+                raise Refuted(offence)
 
     def judge_end(self, state: int) -> None:
         """Check what holds when nothing is in flight and no timer can expire.
