@@ -16,8 +16,9 @@ from collections.abc import Sequence
 from time import perf_counter
 from typing import Final
 
+from mpwire.testing.exploration.casting import Scenario
 from mpwire.testing.exploration.patches import PATCHES, patched
-from mpwire.testing.exploration.scenarios import SCENARIOS, Scenario
+from mpwire.testing.exploration.scenarios import SCENARIOS
 from mpwire.testing.exploration.search import Tally, search
 from mpwire.testing.exploration.telling import tell
 from mpwire.testing.exploration.walk import Budget

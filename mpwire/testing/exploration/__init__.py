@@ -1,6 +1,7 @@
 """All interleavings of small sessions of the real machines (docs/exploration.md).
 
-- `scenarios`: the sessions, and their bounds (start here); `acts`: what applications do in them
+- `scenarios` (start here), `crossings`, `crowds`: the sessions, and their bounds; `casting`: what a
+  scenario is; `acts`: what applications do in them
 - `walk`: states and moves; `search`: all of them, and the shortest way to one that must not be
 - `invariants`: what must hold; `telling`: a counterexample as people read it
 - `party`: one host, a real provider with its application; `snapshot`: its state as a value

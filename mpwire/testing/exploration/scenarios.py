@@ -1,114 +1,21 @@
-"""The sessions that are explored, and how far.
+"""The sessions of two parties that are explored; `crossings` and `crowds` add the others."""
 
-Each names its parties (the root's host is number 1), what their applications may do, and what has
-happened already when the walk begins: a prelude of acts, after each of which everything in flight
-arrives in order, without losses. Bounds of the fast profile are those that the continuous
-integration walks; the deep ones take minutes and gigabytes.
-"""
-
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
-from mpwire.testing.exploration.acts import play
-from mpwire.testing.exploration.party import Party
-from mpwire.testing.exploration.walk import Budget, Walk
-
-Acts = Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Cast:
-    """One party of a scenario."""
-
-    opens: str
-    """"root", "lonely root" (does not listen), "leaf" or "waiting leaf" (listens)."""
-    acts: Acts
-    """What its application may do, each line once, in any order; "a | b": one of them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scenario:
-    """A small session, and the bounds within which all of it is walked."""
-
-    name: str
-    about: str
-    casts: tuple[Cast, ...]
-    fast: Budget
-    deep: Budget
-    prelude: tuple[tuple[int, str], ...] = ()
-    """(host number, act) before the walk begins."""
-    polls: int = 1
-    """Polls of a pending request before its T_PEND is over."""
-    repair: bool = False
-    """Whether nothing that was queued before a graceful close may be lost."""
-    calm: bool = False
-    """Whether no ABORT is lost, and no end may be a member alone until its keepalive says so."""
-
-    def begin(self, budget: Budget) -> Walk:
-        """Open the sockets, play the prelude, and return a walk about to begin."""
-        parties = [
-            Party(number, cast.opens, tuple(tuple(line.split(" | ")) for line in cast.acts))
-            for number, cast in enumerate(self.casts, 1)
-        ]
-        for number, line in self.prelude:
-            _play(parties, number, line)
-        return Walk(parties, budget, polls=self.polls, repair=self.repair, calm=self.calm)
-
-
-def _play(parties: list[Party], number: int, line: str) -> None:
-    """Let one application act, and everything in flight arrive."""
-    flying = play(parties[number - 1], line).datagrams
-    while flying:
-        datagram = flying.pop(0)
-        host = datagram.destination[0]
-        receiver = next(party for party in parties if party.host == host)
-        flying += receiver.hear(datagram).datagrams
-
-
-NOTHING = Budget()
-ONE_EACH = Budget(losses=1, duplicates=1, early=1)
-LOSS = Budget(losses=1)
-
-SCENARIOS: Final[dict[str, Scenario]] = {}
-
-
-def scenario(
-    name: str,
-    about: str,
-    *casts: Cast,
-    fast: Budget = ONE_EACH,
-    deep: Budget | None = None,
-    prelude: tuple[tuple[int, str], ...] = (),
-    repair: bool = False,
-    calm: bool = False,
-) -> None:
-    """Add a scenario under its name."""
-    SCENARIOS[name] = Scenario(name, about, casts, fast, deep or fast, prelude, 1, repair, calm)
-
-
-def root(*acts: str) -> Cast:
-    """Return a root that listens."""
-    return Cast("root", acts)
-
-
-def lonely(*acts: str) -> Cast:
-    """Return a root that does not listen."""
-    return Cast("lonely root", acts)
-
-
-def leaf(*acts: str) -> Cast:
-    """Return a leaf that asks."""
-    return Cast("leaf", acts)
-
-
-def waiting(*acts: str) -> Cast:
-    """Return a leaf that waits for invitations."""
-    return Cast("waiting leaf", acts)
-
-
-LEAF_JOINED: Final = ((2, "join"), (1, "accept"))
-LEAF_INVITED: Final = ((1, "invite 2"), (2, "accept"))
+from mpwire.testing.exploration import crossings, crowds
+from mpwire.testing.exploration.casting import (
+    LEAF_INVITED,
+    LEAF_JOINED,
+    LOSS,
+    ONE_EACH,
+    SCENARIOS,
+    leaf,
+    lonely,
+    root,
+    scenario,
+    waiting,
+)
+from mpwire.testing.exploration.walk import Budget
 
 # Asking and deciding ------------------------------------------------------------------------------
 
@@ -311,77 +218,5 @@ scenario(
     deep=ONE_EACH,
 )
 
-# Crossed joins ------------------------------------------------------------------------------------
 
-GLARES: Final = {
-    "plain": ((), ()),
-    "cancel-root": (("close P1",), ()),
-    "cancel-leaf": ((), ("close L",)),
-    "cancel-both": (("close P1",), ("close L",)),
-    "dismantle": (("close R",), ()),
-}
-for variant, (by_root, by_leaf) in GLARES.items():
-    scenario(
-        f"glare-{variant}",
-        f"A root invites the leaf that asks it; {variant.replace('-', ' ')}.",
-        lonely("invite 2", *by_root),
-        leaf("join", *by_leaf),
-        fast=LOSS,
-        deep=ONE_EACH,
-    )
-    scenario(
-        f"glare-listening-{variant}",
-        f"A root that listens invites the leaf that asks it; {variant.replace('-', ' ')}.",
-        root("invite 2", "accept", *by_root),
-        leaf("join", *by_leaf),
-        fast=NOTHING,
-        deep=ONE_EACH,
-    )
-
-scenario(
-    "glare-dead-acceptance",
-    "The root accepts, aborts that at once, and invites; everything may arrive late.",
-    root("accept", "abort P1", "invite 2"),
-    leaf("join"),
-    fast=NOTHING,
-    deep=ONE_EACH,
-)
-scenario(
-    "calm-glare",
-    "A root invites the leaf that asks it; three losses, but never of an ABORT.",
-    lonely("invite 2"),
-    leaf("join"),
-    fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1, early=1),
-    calm=True,
-)
-scenario(
-    "calm-leaf",
-    "A leaf asks, is accepted, both close; three losses, but never of an ABORT.",
-    root("accept", "close P1"),
-    leaf("join", "close L"),
-    fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1, early=1),
-    calm=True,
-)
-scenario(
-    "calm-root",
-    "A root invites, the leaf accepts, both close; three losses, but never of an ABORT.",
-    lonely("invite 2", "close P1"),
-    waiting("accept", "close A1"),
-    fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1, early=1),
-    calm=True,
-)
-
-# Three --------------------------------------------------------------------------------------------
-
-scenario(
-    "three-join",
-    "Two leaves ask one root.",
-    root("accept", "accept"),
-    leaf("join"),
-    leaf("join"),
-    fast=NOTHING,
-    deep=LOSS,
-)
+__all__ = ["SCENARIOS", "crossings", "crowds"]

@@ -14,7 +14,7 @@ behaviour is lost by that.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
@@ -24,8 +24,9 @@ from msgspec import Struct
 from mpwire.core import Membership
 from mpwire.core.agenda import Agenda
 from mpwire.core.replies import Limiter
-from mpwire.core.timers import TimerQueue
+from mpwire.core.timers import TimerPlan, TimerQueue
 from mpwire.winsock import Provider
+from mpwire.wire.messages import JoinReq
 
 Frozen: TypeAlias = tuple[Any, ...]
 
@@ -53,9 +54,23 @@ class Number:
         self.value = value
 
 
+class Constant:
+    """Something that never changes: equal ones have the same, and copies share it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 NUMBERS: Final = tuple(Number(value) for value in range(4096))
+CHANGING: Final = JoinReq
+"""The one message that its holder changes: the Attempt of a queued request."""
 _ATOMS: Final[set[type]] = {int, str, bytes, bool, float, type(None), type}
 _READERS: Final[dict[type, tuple[tuple[str, ...], Callable[[Any], Any]]]] = {}
+_CONSTANTS: Final[dict[int, tuple[Any, Constant]]] = {}
+"""By identity, with the thing itself, so that no other can take its identity."""
+_CONSTANTS_BY_VALUE: Final[dict[Any, Constant]] = {}
 
 
 def _is_frozen(kind: type) -> bool:
@@ -67,6 +82,8 @@ def _is_frozen(kind: type) -> bool:
 def _field_names(subject: object) -> tuple[str, ...]:
     """Return the names of everything that an object holds."""
     kind = type(subject)
+    if isinstance(subject, Struct):
+        return tuple(subject.__struct_fields__)
     names = [name for base in reversed(kind.__mro__) for name in getattr(base, "__slots__", ())]
     names += getattr(subject, "__dict__", ())
     if not names:
@@ -85,11 +102,6 @@ def _reader_of(subject: object) -> tuple[tuple[str, ...], Callable[[Any], Any]]:
     return _READERS[kind]
 
 
-_STRUCTS: Final[dict[type, tuple[tuple[str, ...], Callable[[Any], Any]]]] = {}
-"""Field names and reader of every class of messages met; a message is a value, not an object."""
-_SETS: Final = (set, frozenset)
-
-
 class _Freezer:
     """Number the objects of one graph in the order in which they are met."""
 
@@ -106,35 +118,43 @@ class _Freezer:
             self.met.append(subject)
         return found
 
+    def values(self, held: Iterable[Any]) -> list[Any]:
+        """Return what stands for some values in a record."""
+        return [one if type(one) in _ATOMS else self.value(one) for one in held]
+
     def value(self, held: Any) -> Any:
-        """Return what stands for a value in a record."""
+        """Return what stands for a value that is no atom, as far as is known."""
         kind = type(held)
-        if kind in _ATOMS:
-            return held
         if kind is dict:
-            return (dict, *map(self.value, held), *map(self.value, held.values()))
+            return (dict, *self.values(held), *self.values(held.values()))
         if kind is list or kind is deque or kind is tuple:
-            return (kind, *map(self.value, held))
+            return (kind, *self.values(held))
         if kind is set or kind is frozenset:
-            return (kind, frozenset(map(self.value, held)))
-        if kind in _STRUCTS:
-            return (kind, *map(self.value, _STRUCTS[kind][1](held)))
-        if isinstance(held, Struct):
-            names = held.__struct_fields__
-            _STRUCTS[kind] = (names, attrgetter(*names))
-            return self.value(held)
-        if isinstance(held, Enum) or _is_frozen(kind):
+            return (kind, frozenset(self.values(held)))
+        if kind is CHANGING:
+            return (kind, *self.values(_reader_of(held)[1](held)))
+        if isinstance(held, Struct | TimerPlan):
+            return self.constant(held)
+        if kind in _ATOMS or isinstance(held, Enum) or _is_frozen(kind):
             _ATOMS.add(kind)
             return held
         return self.number(held)
+
+    def constant(self, held: Any) -> Constant:
+        """Return what stands for a value that nobody changes."""
+        known = _CONSTANTS.get(id(held))
+        if known is None:
+            key = (type(held), *self.values(_reader_of(held)[1](held)))
+            constant = _CONSTANTS_BY_VALUE.setdefault(key, Constant(held))
+            known = _CONSTANTS[id(held)] = (held, constant)
+        return known[1]
 
     def record(self, subject: Any) -> Frozen:
         """Return the record of one object."""
         if type(subject) is TimerQueue:
             running = [(self.number(owner), name) for owner, name in subject.running()]
             return (TimerQueue, *sorted(running, key=lambda one: (one[0].value, one[1].value)))
-        _, read = _reader_of(subject)
-        return (type(subject), *map(self.value, read(subject)))
+        return (type(subject), *self.values(_reader_of(subject)[1](subject)))
 
 
 def freeze(root: object) -> Frozen:
@@ -147,34 +167,53 @@ def freeze(root: object) -> Frozen:
     return tuple([freezer.record(subject) for subject in freezer.met])  # grows meanwhile
 
 
-def thaw(frozen: Frozen) -> Any:
-    """Build the graph that was frozen, anew."""
-    objects = [record[0].__new__(record[0]) for record in frozen]
+class _Thawer:
+    """Build the objects of one frozen graph."""
 
-    def value(held: Any) -> Any:
+    __slots__ = ("objects",)
+
+    def __init__(self, frozen: Frozen) -> None:
+        self.objects = [record[0].__new__(record[0]) for record in frozen]
+
+    def value(self, held: Any) -> Any:
+        """Return what a number, a constant or a container stands for; an atom for itself."""
         kind = type(held)
         if kind is Number:
-            return objects[held.value]
+            return self.objects[held.value]
+        if kind is Constant:
+            return held.value
         if kind is not tuple:
             return held
         made = held[0]
         if made is dict:
             middle = (len(held) + 1) // 2
-            return dict(zip(map(value, held[1:middle]), map(value, held[middle:]), strict=True))
-        if made in _STRUCTS:
-            names = _STRUCTS[made][0]
-            return made(**dict(zip(names, map(value, held[1:]), strict=True)))
-        return made(map(value, held[1])) if made in _SETS else made(map(value, held[1:]))
+            keys = map(self.value, held[1:middle])
+            return dict(zip(keys, map(self.value, held[middle:]), strict=True))
+        if made is CHANGING:
+            names = _READERS[made][0]
+            return made(**dict(zip(names, map(self.value, held[1:]), strict=True)))
+        if made is set or made is frozenset:
+            return made(map(self.value, held[1]))
+        return made(map(self.value, held[1:]))
 
-    for subject, record in zip(objects, frozen, strict=True):
+    def fill(self, subject: Any, record: Frozen) -> None:
+        """Give an object what its record says."""
         kind = record[0]
         if kind is TimerQueue:
             subject.__init__()
             for owner, name in record[1:]:
-                subject.set(objects[owner.value], name, 0.0)
-            continue
+                subject.set(self.objects[owner.value], name, 0.0)
+            return
+        value = self.value
         for name, held in zip(_READERS[kind][0], record[1:], strict=True):
-            setattr(subject, name, value(held))
+            setattr(subject, name, held if type(held) in _ATOMS else value(held))
         for name, make in FORGOTTEN.get(kind, {}).items():
             setattr(subject, name, make())
-    return objects[0]
+
+
+def thaw(frozen: Frozen) -> Any:
+    """Build the graph that was frozen, anew; only what never changes is shared."""
+    thawer = _Thawer(frozen)
+    for subject, record in zip(thawer.objects, frozen, strict=True):
+        thawer.fill(subject, record)
+    return thawer.objects[0]
