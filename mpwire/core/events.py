@@ -73,6 +73,8 @@ class CloseRequested:
     """The layer above ends this membership gracefully."""
 
     reason: CloseReason
+    data: bytes | None = None
+    """Disconnect data for the application of the peer."""
 
 
 @dataclass(slots=True)

@@ -149,6 +149,7 @@ def close_membership(end: Membership, event: Input, now_s: float) -> None:
             cflags=CloseFlag.DISMANTLE if event.reason is CloseReason.DISMANTLE else 0,
             final_seq=_final_seq(end),
             side_final_seq=0,
+            disc_data=event.data,
         ),
         now_s,
     )

@@ -32,7 +32,7 @@ from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, Kind, State, kind
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.errors import LocalProtocolError
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Confirm, Data, JoinReq, Message, Reject, SessionDesc
+from mpwire.wire.messages import Abort, Close, Confirm, Data, JoinReq, Message, Reject, SessionDesc
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, VERSION
 from mpwire.wire.registries import AbortReason, LeafDirection
 
@@ -119,6 +119,8 @@ class Membership:
     reception: Reception | None = None
     final_seq: int | None = None
     """Last sequence number the peer originated, once its CLOSE or CLOSE_ACK said so."""
+    disconnect_data: bytes | None = None
+    """What the application of the peer sent with its CLOSE."""
     pending_close: CloseRequested | None = None
     held: list[DataSubmitted] = field(default_factory=list)
     """Data promised by our ACCEPT, kept until the peer is known to be joined (R81)."""
@@ -173,6 +175,8 @@ class Membership:
                 self.refute_suspicion()
         row = TRANSITIONS.get((self.state, kind))
         if row is not None:
+            if isinstance(event, Close):
+                self.disconnect_data = event.disc_data
             ACTIONS[row.action](self, event, now_s)
             assert self.state in row.next_states, (row, self.state)
         elif kind in IGNORED[self.state]:

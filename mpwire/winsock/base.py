@@ -233,12 +233,11 @@ class ProviderBase:
             socket.untold = False
         return found
 
-    def unmark(self, socket: Socket) -> None:
-        """Forget that a socket has set its event object; the object itself stays as it is."""
+    def unmark(self, socket: Socket) -> bool:
+        """Forget that a socket has set its event object, which stays as it is; return if it had."""
         event_object = socket.record.event_object
-        signallers = self.signallers.get(event_object) if event_object is not None else None
-        if signallers is not None:
-            signallers.pop(socket.handle, None)
+        signallers = self.signallers.get(event_object, {}) if event_object is not None else {}
+        return socket.handle in signallers and signallers.pop(socket.handle) is None
 
     def occur(self, socket: Socket, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> None:
         """Record that something new happened on an open socket."""

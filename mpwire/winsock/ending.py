@@ -5,6 +5,7 @@ from mpwire.core.events import AbortRequested, CloseRequested, Withdrawn
 from mpwire.core.session import SessionInput
 from mpwire.core.table import State
 from mpwire.vocabulary import JoinFlag, ShutdownHow, WsaError
+from mpwire.winsock.duplicates import Duplicates
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.gathering import Gathering
 from mpwire.winsock.record import FD_CLOSE
@@ -19,7 +20,7 @@ REASON = {
 }
 
 
-class Ending(Gathering):
+class Ending(Gathering, Duplicates):
     """End sockets, memberships and sessions."""
 
     def set_linger(self, handle: int, linger_s: float | None) -> None:
@@ -81,11 +82,13 @@ class Ending(Gathering):
     def close(self, handle: int, now_s: float) -> None:
         """Give the descriptor back; nothing is ever recorded on it again (W76).
 
+        While a duplicate of it is open the socket lives on (W84). With the last one, it ends:
         A socket with an outstanding join cancels it (W25); a member leaves, P expels its leaf, R
         dismantles its session (W66-W68); with linger 0 all of that abortively (W82).
         """
         socket = self.find(handle)
-        del self.sockets[handle]
+        if not self.drop_descriptor(socket, handle):
+            return
         self.unmark(socket)
         endpoint = socket.endpoint
         if endpoint is None:
@@ -145,7 +148,8 @@ class Ending(Gathering):
         """End one membership; linger says how, but only when the handle itself goes (W81)."""
         aborts = socket.linger_s == 0 and socket.handle not in self.sockets
         if membership.state is not State.GONE:
-            event = AbortRequested() if aborts else CloseRequested(REASON[socket.role])
+            graceful = CloseRequested(REASON[socket.role], socket.farewell)
+            event = AbortRequested() if aborts else graceful
             endpoint.call(membership, event, now_s)
 
     def _dismantle(self, root: Socket, endpoint: Endpoint, now_s: float) -> None:

@@ -16,6 +16,8 @@ from mpwire.wire.tables import TLV_FORMATS
 
 MAXIMUM_JOIN_DATA_OCTETS: Final = TLV_FORMATS[TlvType.CALLEE_DATA].highest_octets
 """Caller or callee data one request or acceptance carries."""
+MAXIMUM_DISCONNECT_DATA_OCTETS: Final = TLV_FORMATS[TlvType.DISC_DATA].highest_octets
+"""Disconnect data one CLOSE carries."""
 SOCKADDR_OCTETS: Final = {4: 16, 6: 28}
 """Size of sockaddr_in and sockaddr_in6."""
 HIGHEST_RATE: Final = 0xFFFFFFFF
@@ -57,6 +59,22 @@ def check_caller_data(data: object, entry: ProtocolEntry) -> bytes | None:
     if not isinstance(data, bytes) or len(data) > MAXIMUM_JOIN_DATA_OCTETS:
         raise SocketError(
             WsaError.WSAEFAULT, f"caller data is at most {MAXIMUM_JOIN_DATA_OCTETS} octets"
+        )
+    return data or None
+
+
+def check_disconnect_data(data: object) -> bytes | None:
+    """Return the disconnect data to send, None when there is none.
+
+    Raises:
+        SocketError: WSAEFAULT no octets, or too many.
+    """
+    if data is None:
+        return None
+    if not isinstance(data, bytes) or len(data) > MAXIMUM_DISCONNECT_DATA_OCTETS:
+        raise SocketError(
+            WsaError.WSAEFAULT,
+            f"disconnect data is at most {MAXIMUM_DISCONNECT_DATA_OCTETS} octets",
         )
     return data or None
 

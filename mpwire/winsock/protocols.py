@@ -31,6 +31,8 @@ class ServiceFlag(IntFlag):
     """Closing lets data that is under way arrive first (W85)."""
     CONNECT_DATA = 0x80
     """User data travels with the join and its answer (W15, W16)."""
+    DISCONNECT_DATA = 0x100
+    """User data travels with the end of a membership (W85)."""
     SUPPORT_MULTIPOINT = 0x400
     """The next two bits mean something (W1)."""
     MULTIPOINT_CONTROL_PLANE = 0x800
@@ -182,7 +184,7 @@ _P = Protocol
 ENTRIES: Final = {
     entry.protocol: entry
     for entry in (
-        ProtocolEntry(_P.MPW_ROOTED, ROOTED, capabilities=Capability.REPAIR),
+        ProtocolEntry(_P.MPW_ROOTED, ROOTED | S.DISCONNECT_DATA, capabilities=Capability.REPAIR),
         ProtocolEntry(
             _P.MPW_CONFERENCE, CONNECTED | S.GUARANTEED_DELIVERY, capabilities=Capability.REPAIR
         ),
@@ -215,7 +217,7 @@ ENTRIES: Final = {
         ),
         ProtocolEntry(
             _P.MPW_DIALOGUE,
-            ROOTED,
+            ROOTED | S.DISCONNECT_DATA,
             capabilities=Capability.REPAIR | Capability.SIDECHAT | Capability.HALFCLOSE,
         ),
     )

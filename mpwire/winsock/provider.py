@@ -12,6 +12,7 @@ from mpwire.core.address import Address
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.control import Control
 from mpwire.winsock.errors import SocketError
+from mpwire.winsock.farewell import Farewell
 from mpwire.winsock.joining import Joining
 from mpwire.winsock.polling import Polling
 from mpwire.winsock.protocols import (
@@ -27,7 +28,7 @@ from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import canonical
 
 
-class Provider(Joining, Polling, Control, Selecting):
+class Provider(Joining, Polling, Control, Farewell, Selecting):
     """Hold the sockets of one process and offer every call on them."""
 
     # Life of a socket -------------------------------------------------------------------------

@@ -67,6 +67,10 @@ class Socket:
     untold: bool = False
     """Whether a join has made it sendable and FD_CONNECT has not said so yet (W26)."""
     callee_data: bytes = b""
+    farewell: bytes | None = None
+    """Disconnect data that goes with the end of its memberships (W85)."""
+    duplicates: list[int] = field(default_factory=list)
+    """Its other descriptors, the oldest first (W84)."""
     watched: tuple[Address, Address | None] | None = None
     """The destination SIO_ROUTING_INTERFACE_CHANGE watches, and which of ours reaches it now."""
     queue: deque[bytes] = field(default_factory=deque)
