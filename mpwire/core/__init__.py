@@ -1,7 +1,8 @@
 """The protocol machines, without I/O: bytes, calls and the time in; datagrams and reports out.
 
 - `table`: the states of one end of a membership and every legal step (start here)
-- `membership`: the machine that walks it; `asking`, `answering`, `crossing`, `member`: its actions
+- `membership`: the machine that walks it; `asking`, `answering`, `crossing`, `restarting`,
+  `member`: its actions
 - `session`: the root's books; `listener`: the queue of requests; `admission`: who gets into it
 - `endpoint`: one UDP address, its memberships and timers; `replies`: answers to strangers
 - `profile`: what an endpoint offers; `events`: inputs, effects, reports

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
-from mpwire.core import crossing, replies
+from mpwire.core import crossing, replies, restarting
 from mpwire.core.address import Address
 from mpwire.core.events import RequestVerified, Superseded
 from mpwire.core.table import State
@@ -87,13 +87,19 @@ class Admission:
     def _refuse_unproven(
         self, request: JoinReq, source: Address, destination: Address, now_s: float
     ) -> None:
-        """Refuse whoever asks while nobody listens; no cookie is needed for a no (R35)."""
+        """Refuse whoever asks while nobody listens; no cookie is needed for a no (R35).
+
+        A member that asks may have forgotten that it is one (LF32).
+        """
         if not self.endpoint.refusals.admits(source, now_s):
             self.endpoint.drop("JOIN_REQ while nobody listens, too many", "R104")
             return
         closing = RejectReason.SESSION_CLOSING
         reason = closing if self._is_ending else RejectReason.NOT_LISTENING
         self.endpoint.send(replies.reject(request, reason), destination, source)
+        member = restarting.live_member(self.endpoint, source)
+        if member is not None:
+            restarting.verify(self.endpoint, member, now_s)
 
     @property
     def _is_ending(self) -> bool:
@@ -122,15 +128,19 @@ class Admission:
         endpoint = self.endpoint
         assert endpoint.listener is not None
         for older in [*endpoint.by_peer.get(source, ())]:
-            if older.state is State.QUEUED:
+            if older.state in {State.VERIFYING, State.QUEUED}:
                 endpoint.call(older, Superseded(), now_s)
-        reason = self._objection(request, source)
+        reason = self._objection(request)
         if reason is not None:
             self._refuse(request, reason, source, destination, now_s)
             return
+        member = restarting.live_member(endpoint, source)
         membership = endpoint.new_membership(destination, source, request, initiator=False)
-        endpoint.listener.add(membership)
-        endpoint.call(membership, RequestVerified(request), now_s)
+        if member is None:
+            endpoint.listener.add(membership)
+            endpoint.call(membership, RequestVerified(request), now_s)
+        else:
+            restarting.hold(endpoint, membership, member, now_s)
 
     def _fold(
         self,
@@ -147,15 +157,13 @@ class Admission:
         else:
             self._refuse(request, reason, source, destination, now_s)
 
-    def _objection(self, request: JoinReq, source: Address) -> RejectReason | None:
+    def _objection(self, request: JoinReq) -> RejectReason | None:
         """Return why a proven request is refused at once, or None."""
         endpoint = self.endpoint
         assert endpoint.listener is not None
         reason = self._misfit(request, endpoint.listener.role)
         if reason is not None:
             return reason
-        if self._live_member(source):
-            return RejectReason.ALREADY_MEMBER
         if endpoint.listener.is_full:
             return RejectReason.BACKLOG_FULL
         return None
@@ -185,10 +193,6 @@ class Admission:
         if request.qos is None or capacity is None:
             return False
         return max(request.qos.sending_octets_per_s, request.qos.receiving_octets_per_s) > capacity
-
-    def _live_member(self, source: Address) -> bool:
-        """Tell whether this source already has a live membership here (R52)."""
-        return any(membership.is_live for membership in self.endpoint.by_peer.get(source, ()))
 
     def _refuse(
         self,

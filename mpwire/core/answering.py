@@ -48,23 +48,29 @@ EARLY_DATA: Final = 64
 @action
 def queue_request(end: Membership, event: Input, now_s: float) -> None:
     """Hold a verified request for WSPAccept and tell its sender so."""
+    assert isinstance(event, RequestVerified)
     end.state = State.QUEUED
+    wait_for_decision(end, now_s)
+    answer_poll(end, event.request, now_s)
+
+
+def wait_for_decision(end: Membership, now_s: float) -> None:
+    """Keep a request for as long as its sender waits, and a little longer."""
     grace_s = QUEUE_GRACE_S * end.plan.pend_s / 180
     end.set_timer(TimerName.LIMIT, now_s + end.plan.pend_s + grace_s)
-    assert isinstance(event, RequestVerified)
-    answer_poll(end, event.request, now_s)
 
 
 @action
 def answer_poll(end: Membership, event: Input, _now_s: float) -> None:
-    """Answer a copy of the queued request: still QUEUED, or DEFERRED (R37)."""
+    """Answer a copy of the request: VERIFYING, or still QUEUED, or DEFERRED (R37)."""
     assert isinstance(event, JoinReq)
+    state = PendingState.DEFERRED if end.deferred else PendingState.QUEUED
     end.request.attempt = event.attempt
     end.send(
         Pending(
             **_echo(end, event),
             resp_tag=end.identity.own_tag,
-            state=PendingState.DEFERRED if end.deferred else PendingState.QUEUED,
+            state=PendingState.VERIFYING if end.state is State.VERIFYING else state,
             queue_pos=0,
             poll_ms=round(end.plan.poll_s * 1000),
         )

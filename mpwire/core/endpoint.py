@@ -9,7 +9,7 @@ and the time, and collects `datagrams` to send and `reports` to act on.
 from dataclasses import dataclass, field
 from typing import Final
 
-from mpwire.core import answering, asking, crossing, member  # the membership's actions
+from mpwire.core import answering, asking, crossing, member, restarting  # their actions
 from mpwire.core.address import Address, is_unicast, is_unicast_host
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.cookie import CookieJar
@@ -48,7 +48,7 @@ from mpwire.wire.messages import Abort, Announce, Cancel, CloseAck, Data, JoinRe
 from mpwire.wire.numbers import HEADER_OCTETS, JOIN_REQ_MIN_OCTETS, HeaderFlag, MessageType
 from mpwire.wire.registries import LeafDirection, RejectReason
 
-ACTION_MODULES: Final = (asking, answering, crossing, member)
+ACTION_MODULES: Final = (asking, answering, crossing, member, restarting)
 """Importing them registers the actions that the state table names."""
 
 
@@ -81,6 +81,8 @@ class Endpoint:
     by_peer: dict[Address, list[Membership]] = field(default_factory=dict)
     groups: dict[Address, int] = field(default_factory=dict)
     """The GroupTag of every group that is listened to here."""
+    doubts: dict[Membership, Membership] = field(default_factory=dict)
+    """Requests that wait until the old membership of the same address has proved dead (RM42)."""
     timers: TimerQueue[Membership] = field(default_factory=TimerQueue)
     cookies: CookieJar = field(init=False)
     limiter: Limiter = field(default_factory=Limiter)
@@ -161,6 +163,7 @@ class Endpoint:
                     self._forget(membership, now_s)
                 case _:
                     self.reports.append((membership, effect))
+        restarting.settle(self, membership, now_s)
 
     def _forget(self, membership: Membership, now_s: float) -> None:
         """Drop all state but the tombstone that keeps an old request dead (protocol.md 9.3)."""
@@ -181,6 +184,7 @@ class Endpoint:
         for entry in self.listener.entries:
             if entry.gone is None:
                 self.call(entry.membership, Refused(reason), now_s)
+        restarting.refuse_all(self, reason, now_s)
         self.listener = None
 
     # Nonrooted sessions -----------------------------------------------------------------------

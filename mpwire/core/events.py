@@ -40,6 +40,18 @@ class RequestCrossed:
 
 
 @dataclass(slots=True)
+class RequestDoubted:
+    """A verified JOIN_REQ came from an address that has a live membership here (RM42)."""
+
+    request: JoinReq
+
+
+@dataclass(slots=True)
+class VerificationRequested:
+    """The peer of this membership seems to have forgotten it: look at once whether it lives."""
+
+
+@dataclass(slots=True)
 class Withdrawn:
     """The layer above closed the handle of a join that is still outstanding (W25)."""
 
@@ -111,6 +123,8 @@ Input: TypeAlias = (
     JoinRequested
     | RequestVerified
     | RequestCrossed
+    | RequestDoubted
+    | VerificationRequested
     | Withdrawn
     | Admitted
     | Deferred

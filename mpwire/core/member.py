@@ -77,7 +77,12 @@ def probe_peer(end: Membership, _event: Input, now_s: float) -> None:
     quiet_s = 0.8 * end.plan.keepalive_s
     if now_s < end.heard_s + quiet_s:
         end.watch_peer(end.heard_s)
-        return
+    else:
+        suspect_peer(end, now_s)
+
+
+def suspect_peer(end: Membership, now_s: float) -> None:
+    """Send PROBE until the peer is heard, or dead."""
     end.enter(State.SUSPECT)
     end.send_request(
         Probe(

@@ -44,6 +44,8 @@ class State(Enum):
     """CANCEL is out, its answer awaited."""
     FOLDED = "FOLDED"
     """Our JOIN_REQ has given way to an invitation of the root it went to, for good."""
+    VERIFYING = "VERIFYING"
+    """The peer asks anew; first its old membership must turn out to be dead (RM42)."""
     QUEUED = "QUEUED"
     """The peer's request waits for WSPAccept (QUEUED, INVITED)."""
     ACCEPTING = "ACCEPTING"
@@ -70,6 +72,8 @@ class Kind(Enum):
     JOIN = "api: join"
     VERIFIED = "in: JOIN_REQ verified"
     CROSSING = "in: JOIN_REQ verified, crossing ours"
+    DOUBTED = "in: JOIN_REQ verified, of a member"
+    VERIFY = "api: verify"
     WITHDRAW = "api: withdraw"
     ADMIT = "api: accept"
     DEFER = "api: defer"
@@ -159,6 +163,14 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.CROSSED, K.IN_ABORT): Row("refuse_crossed", (S.GONE,), "LF12"),
     (S.CROSSED, K.WITHDRAW): Row("leave_when_settled", (S.CROSSED,), "W25 R53"),
     # The end that is asked.
+    (S.NEW, K.DOUBTED): Row("hold_request", (S.VERIFYING,), "RM42"),
+    (S.VERIFYING, K.IN_JOIN_REQ): Row("answer_poll", (S.VERIFYING,), "RM42"),
+    (S.VERIFYING, K.IN_CANCEL): Row("drop_cancelled", (S.GONE,), "RM17"),
+    (S.VERIFYING, K.IN_ABORT): Row("drop_aborted", (S.GONE,), "RM17"),
+    (S.VERIFYING, K.LIMIT): Row("expire_request", (S.GONE,), "RM18"),
+    (S.VERIFYING, K.VERIFIED): Row("queue_held_request", (S.QUEUED,), "RM42 LI3"),
+    (S.VERIFYING, K.REFUSE): Row("refuse_request", (S.GONE,), "RM42"),
+    (S.VERIFYING, K.SUPERSEDE): Row("supersede_request", (S.GONE,), "R29"),
     (S.QUEUED, K.IN_JOIN_REQ): Row("answer_poll", (S.QUEUED,), "RM15"),
     (S.QUEUED, K.IN_CANCEL): Row("drop_cancelled", (S.GONE,), "RM17"),
     (S.QUEUED, K.IN_ABORT): Row("drop_aborted", (S.GONE,), "RM17"),
@@ -184,6 +196,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.JOINED, K.IN_PROBE): Row("answer_probe", (S.JOINED,), "RM29 LF22"),
     (S.JOINED, K.IN_CLOSE): Row("end_closed", (S.LINGERING, S.DRAINING), "RM31 RM32 LF24 LF25"),
     (S.JOINED, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
+    (S.JOINED, K.VERIFY): Row("verify_peer", (S.SUSPECT,), "RM42 LF32"),
     (S.JOINED, K.KEEPALIVE): Row("probe_peer", (S.JOINED, S.SUSPECT), "RM27 LF22"),
     (S.JOINED, K.SEND): Row("send_data", (S.JOINED,), "R81"),
     (S.JOINED, K.CLOSE): Row("close_membership", (S.CLOSING,), "RM34 RM35 LF27 LF28"),
@@ -224,6 +237,8 @@ CALLS: Final = frozenset(
         K.JOIN,
         K.VERIFIED,
         K.CROSSING,
+        K.DOUBTED,
+        K.VERIFY,
         K.WITHDRAW,
         K.ADMIT,
         K.DEFER,
@@ -281,6 +296,8 @@ KIND_OF: Final[dict[type, Kind]] = {
     events.JoinRequested: K.JOIN,
     events.RequestVerified: K.VERIFIED,
     events.RequestCrossed: K.CROSSING,
+    events.RequestDoubted: K.DOUBTED,
+    events.VerificationRequested: K.VERIFY,
     events.Withdrawn: K.WITHDRAW,
     events.Admitted: K.ADMIT,
     events.Deferred: K.DEFER,

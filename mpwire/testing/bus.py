@@ -11,6 +11,7 @@ is repeated by its seed. Nothing ever waits: time jumps to the next delivery or 
 
 import heapq
 import random
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -158,6 +159,7 @@ class Bus:
         self.traced = traced
         self.judge: Callable[[Transit], int] | None = None
         """Decides instead of `loss` whether a datagram arrives, or how often."""
+        self._lives: Counter[str] = Counter()
         self._flying: list[tuple[float, int, Address, Transit]] = []
         self._agenda: Agenda[Provider] = Agenda()
         self._count = 0
@@ -167,8 +169,10 @@ class Bus:
         return f"Bus(seed={self.seed})"
 
     def provider(self, host: str) -> Provider:
-        """Add a host with one process on it."""
-        entropy = Entropy(f"{self.seed} {host}".encode())
+        """Add a host with one process on it; one that was removed has other tags than before."""
+        self._lives[host] += 1
+        life = f" {self._lives[host]}" if self._lives[host] > 1 else ""
+        entropy = Entropy(f"{self.seed} {host}{life}".encode())
         transport = BusTransport(self, host)
         self.providers[host] = Provider(transport, entropy, self.plan)
         return self.providers[host]

@@ -30,11 +30,13 @@ from mpwire.core.events import (
     PortUnreachable,
     Refused,
     RequestCrossed,
+    RequestDoubted,
     RequestGone,
     RequestVerified,
     SetTimer,
     Superseded,
     TimerExpired,
+    VerificationRequested,
     Withdrawn,
 )
 from mpwire.core.membership import ACTIONS
@@ -189,6 +191,9 @@ def calls(end: Membership) -> Iterator[Input]:
         yield RequestVerified(end.request)
     if not end.is_root and not (end.initiator and end.state is State.NEW):
         yield RequestCrossed(end.request)
+    if not end.initiator or end.state is not State.NEW:
+        yield RequestDoubted(end.request)
+    yield VerificationRequested()
     yield Withdrawn()
     yield Admitted(None)
     yield Deferred()

@@ -6,11 +6,12 @@ from itertools import pairwise
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
+from mpwire.oracle.rules.admitting import STATELESS_REASONS
 from mpwire.oracle.rules.answering import JITTER, too_early
 from mpwire.oracle.rules.lifetime import PROBE_COPIES, waits_ms
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import Packet
-from mpwire.wire.messages import Accept, Challenge, Close, JoinReq, Pending, Probe, Timers
+from mpwire.wire.messages import Accept, Challenge, Close, JoinReq, Pending, Probe, Reject, Timers
 from mpwire.wire.numbers import PendingState, TimersFlag
 
 KEEPALIVE_FLOOR_MS = 18_750
@@ -42,7 +43,7 @@ def r71(case: Case) -> Iterator[Outcome]:
 @rule(
     "R72",
     "New PROBEs of one node to one peer are at least 0.8 KeepAlive apart, but for one that a "
-    "request of that very peer brings about (VERIFYING).",
+    "request of that very peer brings about (held back, or refused for want of a listener).",
     source="protocol.md 17.5 R72",
     group="close",
     needs="history",
@@ -59,12 +60,13 @@ def r72(case: Case) -> Iterator[Outcome]:
 
 
 def _doubtful(case: Case, end: End) -> Iterator[Packet]:
-    """Yield what the peer's address asked for anew, and got PENDING(VERIFYING) for."""
+    """Yield what the peer's address asked for anew, and was held back or refused at once for."""
     for attempt in case.history.attempts:
         if (attempt.initiator, attempt.responder) != (end.peer.endpoint, end.endpoint):
             continue
         states = {read(packet, Pending).state for packet in attempt.shelf.sent(Pending)}
-        if PendingState.VERIFYING in states:
+        reasons = {read(packet, Reject).reason for packet in attempt.shelf.sent(Reject)}
+        if PendingState.VERIFYING in states or reasons & STATELESS_REASONS:
             yield from attempt.shelf.arrived(JoinReq)
 
 
