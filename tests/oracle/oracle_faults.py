@@ -18,6 +18,7 @@ from tests.oracle.oracle_asides import (
     withdrawn,
 )
 from tests.oracle.oracle_breaches import BREACHES
+from tests.oracle.oracle_crossings import AMISS
 from tests.oracle.oracle_details import enumerated, interrupted, linger_zero, unfit, versions
 from tests.oracle.oracle_edits import (
     Fault,
@@ -282,4 +283,4 @@ DATA = (
     Fault("DR5", tour, fields("DATA b'hello' leaf1", payload=b"hallo")),
     Fault("DR6", tour, blind_read),
 )
-FAULTS = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA, *BREACHES)
+FAULTS = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA, *BREACHES, *AMISS)

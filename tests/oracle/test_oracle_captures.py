@@ -11,6 +11,7 @@ from mpwire.oracle import Judgement, judge
 from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_asides import ASIDES, glare
+from tests.oracle.oracle_crossings import CROSSINGS
 from tests.oracle.oracle_cuts import rewritten
 from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
@@ -37,7 +38,7 @@ def failed(judgement: Judgement) -> set[str]:
 
 @pytest.mark.parametrize("directions", [True, False])
 @pytest.mark.parametrize("vantage", [*NAMES[:2], None])
-@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS, *STREAMS])
+@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS])
 def test_correct_session_has_no_violation(
     plot: Plotted,
     vantage: str | None,

@@ -8,6 +8,7 @@ from mpwire.oracle import judge
 from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_asides import ASIDES
+from tests.oracle.oracle_crossings import CROSSINGS
 from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import FAULTS
@@ -15,7 +16,7 @@ from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
 
-CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS, *STREAMS)
+CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS)
 
 
 @pytest.mark.parametrize("plot", CORRECT)
