@@ -20,8 +20,8 @@ from mpwire.oracle.expect_data import read_expectations
 from mpwire.oracle.expect_join import (
     accept_expectations,
     connect_expectations,
-    write_expectations,
 )
+from mpwire.oracle.expect_write import write_expectations
 from mpwire.oracle.expectations import Expectation
 from mpwire.oracle.judgement import JudgedEvent, Level
 from mpwire.oracle.registry import PASSED, Outcome

@@ -7,9 +7,8 @@ from mpwire.oracle.calls import error_name
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
 from mpwire.oracle.judgement import Level
-from mpwire.oracle.membership import Attempt, End, Membership
+from mpwire.oracle.membership import Attempt, Membership
 from mpwire.oracle.shelf import read
-from mpwire.oracle.sockets import Socket
 from mpwire.oracle.trace import Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import (
@@ -18,16 +17,12 @@ from mpwire.wire.messages import (
     Cancel,
     Close,
     Confirm,
-    Data,
-    Probe,
     Reject,
     VersionNeg,
 )
 from mpwire.wire.numbers import (
     AbortReason,
     CancelReason,
-    Capability,
-    LeafDirection,
     RejectReason,
 )
 
@@ -211,79 +206,3 @@ def _folded_connect(case: Case, join: Join, membership: Membership) -> Expectati
         f"{'arrived' if arrived else 'left'} in frame {packet.number}",
         settled=packet.position,
     )
-
-
-def write_expectations(case: Case) -> Iterator[Expectation | None]:
-    """Expect the first FD_WRITE where a socket becomes usable, later ones after EWOULDBLOCK."""
-    served: set[Socket] = set()
-    for membership in sorted(case.history.memberships, key=lambda one: one.accept.number):
-        for end in membership.ends:
-            socket = case.session_socket(end)
-            usable = _usable(case, end)
-            if socket is None or usable is None:
-                continue
-            first = socket not in served
-            served.add(socket)
-            may_send = bool(membership.leaf_dir & _sending(end))
-            if first and may_send:
-                yield _first_write(case, socket, usable)
-            elif may_send and end.is_root:
-                yield _first_write(case, socket, usable, Level.MAY)
-            if membership.caps & Capability.SIDECHAT and end.is_root:
-                handle = case.socket_of(end)
-                if handle is not None:
-                    yield _first_write(case, handle, usable, Level.MAY)
-    for socket in case.sockets.all:
-        for call in socket.sends:
-            if call.error == WsaError.WSAEWOULDBLOCK:
-                yield expect(
-                    case,
-                    socket,
-                    "FD_WRITE",
-                    rule="EV10",
-                    opens=call.asked,
-                    level=Level.MAY,
-                    cause=f"{call} would have blocked",
-                )
-
-
-def _sending(end: End) -> LeafDirection:
-    return LeafDirection.RECEIVE if end.is_root else LeafDirection.SEND
-
-
-def _first_write(
-    case: Case,
-    socket: Socket,
-    usable: tuple[Position, Packet],
-    level: Level = Level.MUST,
-) -> Expectation | None:
-    opens, packet = usable
-    return expect(
-        case,
-        socket,
-        "FD_WRITE",
-        rule="EV9",
-        opens=opens,
-        level=level,
-        frames=(packet.number,),
-        cause=f"{type(packet.message).__name__.upper()} in frame {packet.number} made it usable",
-        settled=packet.position,
-    )
-
-
-def _usable(case: Case, end: End) -> tuple[Position, Packet] | None:
-    """Return from where a side may be reported writable, and the packet that makes it a member.
-
-    An acceptor is usable when its accept call returns (W47), and certainly once its membership
-    is confirmed: by CONFIRM, and at the root by anything else that proves it (RM22).
-    """
-    if end.is_initiator:
-        arrived = [p for p in end.arrived(Accept) if end.sent(Confirm)]
-        if not arrived and end.sent(Confirm):
-            return None
-        return (arrived[0].position, arrived[0]) if arrived else None
-    proofs = end.arrived(Confirm, Data, Probe) if end.is_root else end.arrived(Confirm)
-    handle = case.socket_of(end)
-    if handle is None or not proofs:
-        return None
-    return handle.created, proofs[0]

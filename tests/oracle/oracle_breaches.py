@@ -190,6 +190,8 @@ BREACHES = (
     Fault("R75", cast, fields("DATA b'second' leaf2 2", attempt=3)),
     Fault("R82", relayed, fields("leaf2 ACCEPT", session_desc=DESCRIPTION)),
     Fault("R86", paced, deaf),
+    Fault("EV10", windowed, lacking("FD_WRITE again")),
+    Fault("EV9", windowed, moved("FD_WRITE again", ahead_of="SYNC")),
     Fault("EV11", cast, lacking("FD_READ b'second' leaf2")),
     Fault("EV11", relayed, lacking("FD_READ b'again' leaf2")),
     Fault("EV13", whispered, lacking("FD_READ leaf1")),
