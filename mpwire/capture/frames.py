@@ -11,6 +11,7 @@ import struct
 from collections.abc import Callable
 from typing import Final
 
+from mpwire.capture.groups import GroupReport
 from mpwire.capture.internet import (
     Checksum,
     Datagram,
@@ -41,6 +42,7 @@ __all__ = [
     "Datagram",
     "Endpoint",
     "Fragment",
+    "GroupReport",
     "LinkType",
     "Other",
     "Unreachable",

@@ -15,6 +15,7 @@ from typing import Literal
 
 import msgspec
 
+from mpwire.capture.groups import GroupReport, decode_igmp, decode_mld
 from mpwire.capture.names import (
     ARP_OPERATIONS,
     EXTENSION_HEADERS,
@@ -25,6 +26,7 @@ from mpwire.capture.names import (
     PROTOCOL_FRAGMENT,
     PROTOCOL_ICMP,
     PROTOCOL_ICMPV6,
+    PROTOCOL_IGMP,
     PROTOCOL_UDP,
     UNREACHABLE_CODES,
     UNREACHABLE_CODES_V6,
@@ -90,6 +92,8 @@ class Other(msgspec.Struct, kw_only=True, gc=False):
     fragment: Fragment | None = None
     unreachable: Unreachable | None = None
     """Set for ICMP errors of both families."""
+    groups: tuple[GroupReport, ...] = ()
+    """What IGMP and MLD reports say of groups."""
     vlans: tuple[int, ...] = ()
 
 
@@ -236,11 +240,19 @@ def decode_transport(packet: _Packet) -> Datagram | Other:
         return _other(packet, f"{_protocol_name(packet.protocol)} fragment")
     if packet.protocol == PROTOCOL_UDP:
         return _udp(packet)
+    if packet.protocol == PROTOCOL_IGMP:
+        return _reporting(_other(packet, "igmp"), decode_igmp(packet.body))
     if packet.protocol == PROTOCOL_ICMP and packet.body:
         return _icmp(packet, ICMP_TYPES, UNREACHABLE_CODES, _ipv4_quoted)
     if packet.protocol == PROTOCOL_ICMPV6 and packet.body:
-        return _icmp(packet, ICMPV6_TYPES, UNREACHABLE_CODES_V6, take_off_ipv6)
+        found = _icmp(packet, ICMPV6_TYPES, UNREACHABLE_CODES_V6, take_off_ipv6)
+        return _reporting(found, decode_mld(packet.body))
     return _other(packet, _protocol_name(packet.protocol))
+
+
+def _reporting(found: Other, groups: tuple[GroupReport, ...]) -> Other:
+    found.groups = groups
+    return found
 
 
 def _other(packet: _Packet, name: str) -> Other:

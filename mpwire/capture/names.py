@@ -58,13 +58,14 @@ NULL_FAMILIES: Final[dict[int, int]] = {
 }
 
 PROTOCOL_ICMP: Final = 1
+PROTOCOL_IGMP: Final = 2
 PROTOCOL_UDP: Final = 17
 PROTOCOL_FRAGMENT: Final = 44
 PROTOCOL_AH: Final = 51
 PROTOCOL_ICMPV6: Final = 58
 IP_PROTOCOLS: Final[dict[int, str]] = {
     PROTOCOL_ICMP: "icmp",
-    2: "igmp",
+    PROTOCOL_IGMP: "igmp",
     4: "ipv4 in ip",
     6: "tcp",
     PROTOCOL_UDP: "udp",

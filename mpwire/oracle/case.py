@@ -9,6 +9,7 @@ from mpwire.oracle.bind import Bindings, bind
 from mpwire.oracle.calls import AgentLog, Call, read_agents
 from mpwire.oracle.history import History
 from mpwire.oracle.membership import End, Membership
+from mpwire.oracle.opening import openings
 from mpwire.oracle.sockets import Kind, Socket, SocketTable
 from mpwire.oracle.trace import NEVER, Packet, Position, Trace
 from mpwire.wire.messages import Message
@@ -33,6 +34,7 @@ class Case:
         self.inboxes: dict[End, list[Deliverable]] = {}
         """What each side was given to read; filled by `oracle.inbox`."""
         self.bindings: Bindings = bind(self.sockets, self.history.attempts)
+        self.openings = openings(self.trace, self.history, self.sockets, self.logs)
 
     @cached_property
     def sent(self) -> list[Packet]:

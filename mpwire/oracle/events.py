@@ -221,6 +221,8 @@ class EventJudge:
             return "EV17"
         if report.code != 0:
             return "EV19"
+        if any(opening.socket is socket for opening in self.case.openings):
+            return "EV24"
         if not _told_itself(socket) and self._others_ended(socket, report):
             return "EV23"
         return "EV15" if socket.kind in (Kind.HANDLE, Kind.ROOT) else "EV14"

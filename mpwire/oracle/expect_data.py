@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
-from mpwire.oracle.inbox import Deliverable, own_copies, readers, reads, receivers
+from mpwire.oracle.inbox import Deliverable, own_copies, readers, reads, receivers, sent_by
 from mpwire.oracle.judgement import Level
-from mpwire.oracle.membership import End
 from mpwire.oracle.sockets import Socket
+from mpwire.oracle.trace import is_multicast
 
 
 def read_expectations(case: Case) -> Iterator[Expectation | None]:
@@ -18,6 +18,7 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
     readable and the receive of the one before it was called, whichever comes later.
     """
     group = receivers(case)
+    open_ones = {opening.socket for opening in case.openings if opening.receives}
     for socket, given in readers(case):
         taken = reads(socket)
         for place, item in enumerate(given):
@@ -33,23 +34,24 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
                 case,
                 socket,
                 "FD_READ",
-                rule="EV13" if item.private else "EV11",
+                rule=_window(item),
                 opens=opens,
                 level=Level.MUST if item.certain and not waiting else Level.MAY,
                 frames=item.frames,
                 taker=taker,
                 cause=f"{item}" + (f", after {before} had read the one before" if before else ""),
             )
-        yield from _of_its_own(case, socket, given, group.get(socket, []))
+        own = own_copies(group.get(socket, []), socket)
+        yield from _of_its_own(case, socket, given, sent_by(socket) if socket in open_ones else own)
 
 
 def _of_its_own(
-    case: Case, socket: Socket, given: list[Deliverable], ends: list[End]
+    case: Case, socket: Socket, given: list[Deliverable], own: list[Deliverable]
 ) -> Iterator[Expectation | None]:
     """Allow FD_READ for a copy of its own message that was not read yet (W65)."""
     if any(item.packet is None for item in given):
         return
-    for item in own_copies(ends, socket):
+    for item in own:
         yield expect(
             case,
             socket,
@@ -59,3 +61,11 @@ def _of_its_own(
             level=Level.MAY,
             cause=f"{item}",
         )
+
+
+def _window(item: Deliverable) -> str:
+    """Name the rule that speaks of the event for a message."""
+    if item.private:
+        return "EV13"
+    cast = item.packet is not None and is_multicast(item.packet.destination[0])
+    return "EV26" if cast else "EV11"

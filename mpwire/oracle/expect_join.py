@@ -8,8 +8,9 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.membership import Attempt, Membership
+from mpwire.oracle.opening import Opening
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import Packet, Position
+from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import (
     Abort,
@@ -93,6 +94,28 @@ def connect_expectations(case: Case) -> Iterator[Expectation | None]:
     for join in case.bindings.joins:
         if join.attempt is not None:
             yield _connect(case, join, join.attempt)
+    for opening in case.openings:
+        yield _opened(case, opening)
+
+
+def _opened(case: Case, opening: Opening) -> Expectation | None:
+    """Expect success of a join that asks nobody, once it was announced (EV8).
+
+    The agent may tell of it before the fabric has seen the announcement; but not before it was
+    asked to join.
+    """
+    known = opening.began != NEVER
+    return expect(
+        case,
+        opening.socket,
+        "FD_CONNECT",
+        rule="EV8",
+        opens=opening.call.asked,
+        level=Level.MUST if known else Level.MAY,
+        frames=(opening.began[0],) if known else (),
+        cause=f"{opening.call} joined a group",
+        settled=opening.began if known else None,
+    )
 
 
 def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:

@@ -37,6 +37,18 @@ def write_expectations(case: Case) -> Iterator[Expectation | None]:
                 handle = case.socket_of(end)
                 if handle is not None:
                     yield _first_write(case, handle, usable, Level.MAY)
+    for opening in case.openings:
+        if opening.sends:
+            yield expect(
+                case,
+                opening.socket,
+                "FD_WRITE",
+                rule="EV9",
+                opens=opening.call.asked,
+                level=Level.MUST if opening.began != NEVER else Level.MAY,
+                cause=f"{opening.call} joined a group",
+                settled=opening.began if opening.began != NEVER else None,
+            )
     for socket in case.sockets.all:
         for call in socket.sends:
             if call.error == WsaError.WSAEWOULDBLOCK:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
+from mpwire.oracle.opening import Opening
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import Inflow, Limits, acknowledged, acks_of, inflows
-from mpwire.oracle.trace import NEVER, START, Packet, Position
+from mpwire.oracle.trace import NEVER, START, Packet, Position, is_multicast
 from mpwire.wire.messages import Accept, Ack, Confirm, Data, DataAck, Side, Sync
 from mpwire.wire.numbers import AckedType, LeafDirection, Planes, SyncFlag
 
@@ -71,6 +72,11 @@ def readers(case: Case) -> Iterator[tuple[Socket, list[Deliverable]]]:
         items += [item for end in ends if not end.is_root for item in private(end)]
         own = own_copies(ends, socket)
         yield socket, in_order(items + own if _looped(socket, items, own) else items)
+    for opening in case.openings:
+        items = [_of_group(opening, packet) for packet in opening.given(case.history)]
+        own = sent_by(opening.socket) if opening.receives else []
+        looped = _looped(opening.socket, items, own)
+        yield opening.socket, in_order(items + own if looped else items)
     for end in case.ends():
         handle = case.socket_of(end) if end.is_root else None
         if handle is not None and handle not in group and (items := private(end)):
@@ -101,12 +107,28 @@ def deliverables(case: Case, end: End) -> list[Deliverable]:
     if found is None:
         taking = _taking(case, end)
         flows = inflows(end).values() if may_receive(end) else ()
-        found = [item for inflow in flows for item in _readable(inflow, taking)]
+        joined = _listening(case, end)
+        found = [item for inflow in flows for item in _readable(inflow, taking, joined)]
         found = case.inboxes[end] = in_order(found)
     return found
 
 
-def _readable(inflow: Inflow, taking: tuple[Position, Position]) -> Iterator[Deliverable]:
+def _listening(case: Case, end: End) -> Position:
+    """Return from where on a side's host is known to take what is sent to the session's group.
+
+    That is its report to routers; a simulated network has none, and gives members their data.
+    """
+    run = case.trace.run.run
+    if run is not None and run.fabric == "sim":
+        return START
+    groups = {packet.destination[0] for packet in end.membership.group.packets}
+    said = [r for r in case.trace.reports if r.host == end.host and r.group in groups and r.joins]
+    return min((report.position for report in said), default=NEVER)
+
+
+def _readable(
+    inflow: Inflow, taking: tuple[Position, Position], joined: Position
+) -> Iterator[Deliverable]:
     """Yield what is readable of one origin, in order.
 
     A session that repairs hands messages out in Seq order, so that a message waits for those
@@ -128,7 +150,8 @@ def _readable(inflow: Inflow, taking: tuple[Position, Position]) -> Iterator[Del
         ready = _run(copies, expected) if repairs else [seq]
         for number in ready:
             copy = copies[number]
-            dropped = copy.position < inflow.begins or (
+            cast = is_multicast(copy.destination[0])
+            dropped = copy.position < (joined if cast else inflow.begins) or (
                 repairs and not serial_before(number, limits.at(copy.position))
             )
             doubt = repairs and (doubt or dropped)
@@ -196,6 +219,16 @@ def inbox(case: Case, ends: list[End]) -> list[Deliverable]:
     return in_order([item for end in ends for item in deliverables(case, end)])
 
 
+def too_old(end: End) -> list[Packet]:
+    """List the peer's data that was delivered to this side but came before its first message."""
+    inflow = inflows(end)[end.peer.member_id]
+    return [
+        packet
+        for packet in inflow.arrivals
+        if inflow.start is not None and serial_before(read(packet, Data).seq, inflow.start)
+    ]
+
+
 def own_copies(ends: list[End], socket: Socket) -> list[Deliverable]:
     """List what a socket may be given back because it sent it itself (W65).
 
@@ -203,6 +236,24 @@ def own_copies(ends: list[End], socket: Socket) -> list[Deliverable]:
     """
     if all(end.membership.planes & Planes.DATA_ROOTED for end in ends):
         return []
+    return sent_by(socket)
+
+
+def _of_group(opening: Opening, packet: Packet) -> Deliverable:
+    """Build what a member of a nonrooted session was given: it is certain once it has joined."""
+    message = read(packet, Data)
+    return Deliverable(
+        packet.position,
+        packet,
+        message.origin,
+        message.seq,
+        message.payload or b"",
+        certain=opening.receives and max(opening.began, opening.reported) < packet.position,
+    )
+
+
+def sent_by(socket: Socket) -> list[Deliverable]:
+    """List what a socket sent, as it may be given back."""
     return [
         Deliverable(call.asked, None, 0, place, octets_of(call.text("data")), certain=False)
         for place, call in enumerate(socket.sends)

@@ -75,6 +75,18 @@ class Packet:
 
 
 @dataclass(slots=True)
+class Report:
+    """What a host told routers about a group."""
+
+    position: Position
+    time_ns: int
+    host: str
+    group: str
+    joins: bool
+    sources: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class AgentRecord:
     """A line to or from an agent, or the end of its process, at its position."""
 
@@ -103,6 +115,8 @@ class Trace:
         for host in run.run.hosts if run.run else ():
             for address in host.addresses:
                 self.host_of[canonical(address.split("/")[0])] = host.name
+        self.reports: list[Report] = []
+        """Reports about groups that left their hosts, in order."""
         self._ports: set[int] = set()
         self._odd: list[tuple[Frame, Datagram]] = []
         self._read()
@@ -137,6 +151,11 @@ class Trace:
     def _frame(self, frame: Frame) -> None:
         decoded = decode_frame(frame.linktype, frame.data)
         if not isinstance(decoded, Datagram):
+            if frame.direction == "out":
+                self.reports += [
+                    Report((frame.number, 0), frame.time_ns, frame.vantage, *said)
+                    for said in ((one.group, one.joins, one.sources) for one in decoded.groups)
+                ]
             return
         if is_mpw(decoded.payload):
             self.packets.append(self._packet(frame, decoded))

@@ -9,14 +9,12 @@ from tests.oracle.oracle_edits import (
     fields,
     lacking,
     moved,
-    moves_of,
     saying,
     sending,
 )
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION
 from tests.oracle.oracle_story import Move, Send, Wait, after, barriers, message_of, without
 from tests.oracle.oracle_streams import (
-    cast,
     drained,
     halved,
     noticed,
@@ -187,12 +185,10 @@ BREACHES = (
     Fault("R115", repaired, lacking("DATA b'two' leaf1 2")),
     Fault("R116", halved, fields("leaf1 ACCEPT", caps=2)),
     Fault("R116", halved, talking_on),
-    Fault("R75", cast, fields("DATA b'second' leaf2 2", attempt=3)),
     Fault("R82", relayed, fields("leaf2 ACCEPT", session_desc=DESCRIPTION)),
     Fault("R86", paced, deaf),
     Fault("EV10", windowed, lacking("FD_WRITE again")),
     Fault("EV9", windowed, moved("FD_WRITE again", ahead_of="SYNC")),
-    Fault("EV11", cast, lacking("FD_READ b'second' leaf2")),
     Fault("EV11", relayed, lacking("FD_READ b'again' leaf2")),
     Fault("EV13", whispered, lacking("FD_READ leaf1")),
     Fault("EV13", whispered, lacking("FD_READ root")),
@@ -204,7 +200,5 @@ BREACHES = (
     Fault("EV19", drained, moved("FD_CLOSE L", ahead_of="drain")),
     Fault("EV14", halved, saying("HALF ACK", event("leaf1", 1, "FD_CLOSE"))),
     Fault("DR1", relayed, lacking("DATA b'again' leaf2")),
-    Fault("DR1", cast, moves_of("DATA b'first'", more_targets=())),
-    Fault("DR4", cast, lacking("DATA b'second'")),
     Fault("R94", halved, sending("CLOSE_ACK", "leaf1", "root", new_data)),
 )

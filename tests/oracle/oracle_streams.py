@@ -17,7 +17,6 @@ from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, SESSION, Join
 from tests.oracle.oracle_story import Move
 from tests.oracle.oracle_tales import Tale
 
-GROUP = "239.1.2.3"
 GROUP_TAG = DESCRIPTION.group_tag
 
 
@@ -360,31 +359,4 @@ def paced() -> list[Move]:
     return tale.moves
 
 
-def cast() -> list[Move]:
-    """Tell of messages to a group, one of which a leaf misses and asks for."""
-    tale = Stream()
-    tale.description = msgspec.structs.replace(
-        DESCRIPTION, planes=7, family=4, data_port=61717, group=bytes((239, 1, 2, 3))
-    )
-    one, two = tale.meet("leaf1", "leaf2")
-    for place, text in enumerate((b"first", b"second")):
-        tale.submit("root", 1, text)
-        data = tale.data(text, 1, BEFORE_DATA + place, GROUP_TAG)
-        data = msgspec.structs.replace(data, flags=0x20)
-        more = () if place else ("leaf2",)
-        tale.send(f"DATA {text!r}", "root", "leaf1", data, target_address=GROUP, more_targets=more)
-        tale.take("leaf1", 1, text)
-    tale.take("leaf2", 1, b"first")
-    for join in (one, two):
-        join.last["root"] = BEFORE_DATA + 1
-    tale.sync("SYNC", two, BEFORE_DATA + 2, BEFORE_DATA)
-    tale.ack("DATA_ACK", two, BEFORE_DATA + 1)
-    tale.nack("NACK", two, BEFORE_DATA + 1)
-    tale.carry(two, b"second", BEFORE_DATA + 1, copy=2)
-    tale.take("leaf2", 1, b"second")
-    tale.barrier()
-    tale.dismantle([one, two])
-    return tale.moves
-
-
-STREAMS = (repaired, windowed, drained, relayed, halved, whispered, noticed, paced, cast)
+STREAMS = (repaired, windowed, drained, relayed, halved, whispered, noticed, paced)

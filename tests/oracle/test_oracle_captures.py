@@ -16,6 +16,7 @@ from tests.oracle.oracle_cuts import rewritten
 from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import WIRE
+from tests.oracle.oracle_groups import CASTS, cast
 from tests.oracle.oracle_story import NAMES, play
 from tests.oracle.oracle_streams import STREAMS, whispered
 from tests.oracle.oracle_tales import three, tour
@@ -38,7 +39,7 @@ def failed(judgement: Judgement) -> set[str]:
 
 @pytest.mark.parametrize("directions", [True, False])
 @pytest.mark.parametrize("vantage", [*NAMES[:2], None])
-@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS])
+@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS])
 def test_correct_session_has_no_violation(
     plot: Plotted,
     vantage: str | None,
@@ -60,7 +61,7 @@ def test_correct_session_has_no_violation(
 def test_wire_rules_pass_on_one_vantage(tmp_path: Path) -> None:
     """Judge at the root alone everything that frames at hand can show."""
     passed: set[str] = set()
-    for plot in (tour, whispered):
+    for plot in (tour, whispered, cast):
         run = play(plot(), tmp_path)
         judgement = judge(captured(run, tmp_path / "x.pcapng", "root", directions=False))
         passed |= {result.id for result in judgement.rules if result.verdict is Verdict.PASS}

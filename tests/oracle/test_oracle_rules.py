@@ -12,11 +12,12 @@ from tests.oracle.oracle_crossings import CROSSINGS
 from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import FAULTS
+from tests.oracle.oracle_groups import CASTS
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
 
-CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS)
+CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS)
 
 
 @pytest.mark.parametrize("plot", CORRECT)

@@ -16,6 +16,7 @@ In this order:
     repairing  R85-R115       what is asked for again, and sent again
     windowing  R109-R112      how much may be sent, and what is acknowledged
     private    R86-R90        side chat, and the pace of data
+    grouping   R95-R100       multicast: groups, reports, announcements
     windows    EV1-EV27       which socket events the packets demand, allow and forbid
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
@@ -33,6 +34,7 @@ from mpwire.oracle.rules import (
     data,
     draining,
     framing,
+    grouping,
     identity,
     joining,
     lifetime,
@@ -55,6 +57,7 @@ __all__ = [
     "data",
     "draining",
     "framing",
+    "grouping",
     "identity",
     "joining",
     "lifetime",

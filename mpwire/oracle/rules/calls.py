@@ -278,7 +278,7 @@ def cr9(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "CR10",
-    "Every join that starts sends a JOIN_REQ, and every JOIN_REQ was asked for by a join.",
+    "Every join to an address sends a JOIN_REQ, and every JOIN_REQ was asked for by a join.",
     source="semantics W10-W12, W29",
     group="calls",
     needs="events",
@@ -287,8 +287,9 @@ def cr9(case: Case) -> Iterator[Outcome]:
 def cr10(case: Case) -> Iterator[Outcome]:
     """Count joins without an attempt, and attempts without a join."""
     bound = {id(join.attempt) for join in case.bindings.joins if join.attempt is not None}
+    open_ones = {opening.call.asked for opening in case.openings}
     for join in case.bindings.joins:
-        if join.call.ok:
+        if join.call.ok and join.call.asked not in open_ones:
             proved = case.settled(join.call.host, join.call.asked) is not None
             if join.attempt is not None or proved:
                 yield said(

@@ -152,7 +152,11 @@ def _answered_tags(case: Case, init_tag: int) -> set[int]:
 
 
 def _group_tags(case: Case) -> set[int]:
-    return {
+    """Return the tags of all groups: described by a root, or announced by members."""
+    announced = {
+        packet.message.destination_tag for packet in case.history.announcements if packet.message
+    }
+    return announced | {
         description.group_tag
         for attempt in case.history.attempts
         for _, description in descriptions(attempt)

@@ -7,15 +7,15 @@ their order, their number, the completeness of a dismantling and the silence of 
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.inbox import readers
+from mpwire.oracle.inbox import deliverables, payload_of, readers, reads, receivers, too_old
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.closing import dismantlings, members_at, waited
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.trace import NEVER, Packet
-from mpwire.wire.messages import Abort, Cancel, Close, CloseAck
-from mpwire.wire.numbers import CancelReason, CloseReason
+from mpwire.wire.messages import Abort, Announce, Cancel, Close, CloseAck, Data
+from mpwire.wire.numbers import AnnounceKind, CancelReason, CloseReason
 
 
 def _window(rule_id: str, sentence: str, *, source: str) -> None:
@@ -119,6 +119,12 @@ _window(
     "FD_CLOSE(WSAECONNABORTED) is reported when this side gave up: ABORT 5 or 6, ABORT 2 on "
     "the handles of a root closed with linger 0, or data that never came.",
     source="W72",
+)
+_window(
+    "EV26",
+    "FD_READ is reported for what went to the group and was delivered while the member belonged to "
+    "it: after its handshake and its host's report, not after its end.",
+    source="W59, W63",
 )
 _window(
     "EV27",
@@ -307,3 +313,84 @@ def ev23(case: Case) -> Iterator[Outcome]:
         closes = membership.shelf.sent(Close)
         if closes and read(closes[0], Close).reason != CloseReason.DISMANTLE:
             yield PASSED
+
+
+@rule(
+    "EV24",
+    "Nobody gets an FD_CLOSE because a member of a nonrooted session left or fell silent.",
+    source="protocol.md 15; W54, W99",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev24(case: Case) -> Iterator[Outcome]:
+    """Count what said that a member left; an FD_CLOSE for it was found while matching."""
+    found = case.events.outcomes.get("EV24", ())
+    yield from found
+    hosts = {opening.call.host for opening in case.openings}
+    for packet in case.history.announcements:
+        leaves = read(packet, Announce).kind == AnnounceKind.LEAVE
+        if not found and leaves and packet.direction == "in" and packet.host in hosts:
+            yield PASSED
+
+
+@rule(
+    "EV25",
+    "A late joiner is given nothing that was sent before the NextDataSeq of its handshake.",
+    source="protocol.md 15; D35",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev25(case: Case) -> Iterator[Outcome]:
+    """Look for receives of messages that were delivered although they were too old."""
+    for socket, ends in receivers(case).items():
+        old = {
+            (read(packet, Data).payload or b"").hex(): packet.number
+            for end in ends
+            for packet in too_old(end)
+        }
+        given = {item.payload.hex() for end in ends for item in deliverables(case, end)}
+        for payload, frame in old.items():
+            taken = [call for call in reads(socket) if payload_of(call) == payload]
+            if not taken or payload in given:
+                yield PASSED
+                continue
+            yield Outcome(
+                "fail",
+                (frame,),
+                socket.name,
+                "nothing from before the join",
+                payload,
+                f"{taken[0]} returned what frame {frame} brought, which was sent before the join",
+            )
+
+
+@rule(
+    "EV8",
+    "A join of a nonrooted session gets FD_CONNECT(0) once it has announced itself to the group; "
+    "nobody needs to be there.",
+    source="protocol.md 15; W51, W53",
+    group="events",
+    needs="events",
+    vantage="E",
+)
+def ev8(case: Case) -> Iterator[Outcome]:
+    """Add to what matching found the joins that were reported and never announced.
+
+    With scope 0 nothing leaves the host, so that only the calls tell of the join.
+    """
+    yield from case.events.outcomes.get("EV8", ())
+    for opening in case.openings:
+        if opening.confined(case.logs[opening.call.host]):
+            continue
+        for report in case.events.reports_of(opening.socket, "FD_CONNECT"):
+            if case.silent_from(report.host, report.position) < opening.began:
+                yield Outcome(
+                    "fail",
+                    (max(report.position[0], 1),),
+                    opening.socket.name,
+                    "ANNOUNCE(JOIN) before it",
+                    f"{report}, and nothing was announced",
+                    f"{report} was reported on {opening.socket.name}, which announced nothing",
+                )
