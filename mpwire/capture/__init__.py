@@ -4,6 +4,7 @@ In reading order:
     blocks        pcapng numbers and values        writer, reader   pcapng, written and read
     pcapng        the names of both                pcap             classic pcap, read
     frames        link headers to datagrams        internet         IP, UDP and ICMP headers
+    groups        IGMP and MLD reports
     records       what a run file says besides frames
     recorder      writes a run file while the run goes on
     completeness  what a capture lacks
