@@ -160,8 +160,8 @@ class Cancel(Arguments):
     call: int
 
 
-Setting = bool | int | float | Address | FlowBody | None
-"""What an ioctl takes: a BOOL, a number, an address, a flow specification, or nothing."""
+Setting = bool | int | float | str | list[str | int] | FlowBody | None
+"""What an ioctl takes: a BOOL, a number, a text, an address or other list, a flow, or nothing."""
 
 
 class Control(Arguments):

@@ -8,6 +8,7 @@ from mpwire.winsock import Accepted
 from mpwire.winsock.base import Ready
 from mpwire.winsock.control import Ioctl, Option
 from mpwire.winsock.protocols import ProtocolEntry, SocketType
+from mpwire.winsock.scope import MultipointIoctl
 from mpwire.wire.messages import Qos
 
 FAMILIES = {"inet": 4, "inet6": 6}
@@ -80,9 +81,10 @@ def ioctl_code(name: str | int) -> int:
     """Read a control code: its name, or any number at all."""
     if isinstance(name, int):
         return name
-    if name not in Ioctl.__members__:
-        raise UnsupportedCallError(f"ioctl: {name}")
-    return Ioctl[name]
+    for codes in (Ioctl, MultipointIoctl):
+        if name in codes.__members__:
+            return codes[name]
+    raise UnsupportedCallError(f"ioctl: {name}")
 
 
 def option_number(name: str | int) -> int:

@@ -12,6 +12,7 @@ from mpwire.lab import steps
 from mpwire.lab.links import AgentFault, Decision, Refused, Report
 from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed, name, said
 from mpwire.lab.steps import AnyExpectation, AnyStep, Sight
+from mpwire.vocabulary import WsaError
 
 
 async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
@@ -52,6 +53,9 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
 _Simple = (
     steps.Select
     | steps.Listen
+    | steps.Failure
+    | steps.Loopback
+    | steps.Scope
     | steps.CalleeData
     | steps.Send
     | steps.Shutdown
@@ -68,6 +72,14 @@ async def _simple(stage: Stage, step: _Simple) -> None:
             await _select(stage, view, step.events, reported=not step.without_reports)
         case steps.Listen():
             await _calling(stage, view, "listen", {"backlog": step.backlog}, step.error)
+        case steps.Failure():
+            await _read_error(stage, view, step.error)
+        case steps.Loopback():
+            setting = {"code": "SIO_MULTIPOINT_LOOPBACK", "value": not step.off}
+            await _calling(stage, view, "ioctl", setting, step.error)
+        case steps.Scope():
+            setting = {"code": "SIO_MULTICAST_SCOPE", "value": step.scope}
+            await _calling(stage, view, "ioctl", setting, step.error)
         case steps.CalleeData():
             result = await _calling(stage, view, "callee_data", {}, None)
             _compare("callee data", step.data, result.get("callee_data"))
@@ -85,6 +97,15 @@ async def _simple(stage: Stage, step: _Simple) -> None:
             await _calling(stage, view, "close", {}, step.error)
         case _:
             assert_never(step)
+
+
+async def _read_error(stage: Stage, view: SocketView, error: str) -> None:
+    result = await _calling(stage, view, "getsockopt", {"option": "SO_ERROR"}, None)
+    seen = result.get("value")
+    if seen != WsaError[error]:
+        known = seen in [*WsaError]
+        told = WsaError(seen).name if known and isinstance(seen, int) else f"{seen!r}"
+        raise StepFailed(f"expected {error} as error of {view.name}, seen {told}")
 
 
 async def _calling(
@@ -118,7 +139,9 @@ async def _open(stage: Stage, step: steps.Open) -> None:
     host = stage.hosts[step.host]
     family = step.family or stage.plan.families[0]
     address = (host.address(family), step.port)
-    arguments = {"flags": step.flags(), "family": family}
+    arguments: dict[str, object] = {"flags": step.flags(), "family": family}
+    if step.protocol != "MPW_ROOTED":
+        arguments["protocol"] = step.protocol
     link = stage.links[step.host]
     try:
         made = await link.call("socket", arguments, ANSWER_PATIENCE_S)
@@ -143,6 +166,8 @@ async def _select(
 
 def _address(stage: Stage, step: steps.JoinStep) -> list[object]:
     """Give the address of a join's target."""
+    if step.group:
+        return [step.group, step.port or steps.DEFAULT_PORT]
     target = stage.sockets.get(step.target)
     if target is not None:
         ip, port = target.address

@@ -68,6 +68,8 @@ SLOTS: Final = {
         Slot(
             "ROLES", "roles", "`c_root/d_root`, `c_root/d_leaf`, `c_leaf/d_root`, `c_leaf/d_leaf`"
         ),
+        Slot("PROTOCOL", "a protocol", "the name of a protocol entry, such as `MPW_CONFERENCE`"),
+        Slot("GROUP", "a group", "an IP multicast address, such as `239.77.0.1`"),
         Slot("FAMILY", "inet or inet6", "`inet` or `inet6`, if the network has it"),
         Slot("PORT", "a port", "a port, 1 to 65535"),
         Slot("NUMBER", "a number", "a whole number"),
@@ -114,13 +116,13 @@ _JOIN: Final = (
 
 FORMS: Final = (
     Form(
-        "HOST opens NEW:socket as ROLES [on port PORT] [over FAMILY] [without binding]"
-        " [without events]",
+        "HOST opens NEW:socket as ROLES [of protocol PROTOCOL] [on port PORT] [over FAMILY]"
+        " [without binding] [without events]",
         steps.Open,
-        "Create a multipoint socket, select all events with reports (so it is nonblocking) and"
-        " bind it to the host's address, port 61717 unless told otherwise. `without events`"
-        " leaves it blocking. A socket that was closed keeps its port until it has answered"
-        " stragglers (`linger_s`); another socket of that host needs `on port PORT` until then.",
+        "Create a multipoint socket, of `MPW_ROOTED` unless told otherwise, select all events with"
+        " reports (so it is nonblocking) and bind it to the host's address, port 61717 unless told"
+        " otherwise. `without events` leaves it blocking. A socket that was closed keeps its port"
+        " until it has answered stragglers (`linger_s`); another socket of that host needs `on port PORT` until then.",
         "root opens R as c_root/d_root",
     ),
     Form(
@@ -149,6 +151,13 @@ FORMS: Final = (
         " call returns at once and FD_CONNECT tells the outcome; on a blocking one it stays open"
         " until the join has ended.",
         'leaf1 joins R with L1 with caller data "hi"',
+    ),
+    Form(
+        f"HOST joins group GROUP with SOCKET {_JOIN} [and gets ERROR]",
+        steps.Join,
+        "Join the session of an IP group, which has no root (WSPJoinLeaf on a socket of `MPW_OPEN`"
+        " or `MPW_COLLECT`); port 61717 unless told otherwise.",
+        "leaf1 joins group 239.77.0.1 with L1",
     ),
     Form(
         f"HOST invites TARGET with SOCKET as NEW {_JOIN}",
@@ -205,6 +214,32 @@ FORMS: Final = (
         steps.JoinEnds,
         "Wait for FD_CONNECT with that code, or for the blocking join to fail so.",
         "the join on L3 fails with WSAECONNREFUSED",
+    ),
+    Form(
+        "HOST reads error ERROR on SOCKET",
+        steps.Failure,
+        "Compare the error that the socket keeps (SO_ERROR); reading clears it.",
+        "leaf3 reads error WSAECONNREFUSED on L3",
+    ),
+    Form(
+        "HOST reads no error on SOCKET",
+        steps.Failure,
+        "The socket keeps no error.",
+        "leaf3 reads no error on L3",
+    ),
+    Form(
+        "HOST turns loopback of SOCKET [on | off] [and gets ERROR]",
+        steps.Loopback,
+        "Say whether what the socket sends comes back to it (SIO_MULTIPOINT_LOOPBACK), which it"
+        " does at first; for d_leaf sockets of a nonrooted data plane.",
+        "leaf1 turns loopback of L1 off",
+    ),
+    Form(
+        "HOST sets scope of SOCKET to NUMBER:scope [and gets ERROR]",
+        steps.Scope,
+        "Say how far multicast data of the socket goes (SIO_MULTICAST_SCOPE): 0 stays in the host,"
+        " 1, as at first, on the segment, more crosses routers.",
+        "leaf1 sets scope of L1 to 0",
     ),
     Form(
         "HOST reads callee data TEXT:data on SOCKET",

@@ -54,6 +54,7 @@ class Open(SocketStep, frozen=True, kw_only=True, tag="open"):
     roles: str
     port: int = DEFAULT_PORT
     family: Literal["inet", "inet6"] | None = None
+    protocol: str = "MPW_ROOTED"
     without_binding: bool = False
     without_events: bool = False
 
@@ -77,10 +78,12 @@ class Listen(SocketStep, frozen=True, kw_only=True, tag="listen"):
 
 
 class JoinStep(SocketStep, frozen=True, kw_only=True):
-    """What both kinds of WSPJoinLeaf have in common."""
+    """What all kinds of WSPJoinLeaf have in common."""
 
-    target: str
+    target: str = ""
     """A socket, or a host (its address and the default port)."""
+    group: str = ""
+    """The IP group of a session without a root, instead of a target."""
     port: int | None = None
     """Port to ask at instead of the target's own."""
     for_sending_only: bool = False
@@ -136,6 +139,27 @@ class JoinEnds(Step, frozen=True, kw_only=True, tag="join ends"):
     """The outstanding join of a socket ends: the call returns, or FD_CONNECT is reported."""
 
     socket: str
+    error: str | None = None
+
+
+class Failure(SocketStep, frozen=True, kw_only=True, tag="failure"):
+    """Compare the error that a socket keeps, which reading clears (SO_ERROR)."""
+
+    error: str = "SUCCESS"
+
+
+class Loopback(SocketStep, frozen=True, kw_only=True, tag="loopback"):
+    """Say whether what a socket sends comes back to it."""
+
+    on: bool = False
+    off: bool = False
+    error: str | None = None
+
+
+class Scope(SocketStep, frozen=True, kw_only=True, tag="scope"):
+    """Say how far a socket's group data goes."""
+
+    scope: int
     error: str | None = None
 
 
@@ -221,6 +245,9 @@ AnyStep = (
     | Reject
     | Defer
     | JoinEnds
+    | Failure
+    | Loopback
+    | Scope
     | CalleeData
     | Send
     | Receive

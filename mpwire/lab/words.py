@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import Final
 
 from mpwire.lab.steps import EVENTS, Sight
@@ -11,6 +12,11 @@ from mpwire.vocabulary import WsaError
 
 ROLES: Final = ("c_root/d_root", "c_root/d_leaf", "c_leaf/d_root", "c_leaf/d_leaf")
 ERRORS: Final = tuple(str(error.name) for error in WsaError if error)
+PROTOCOLS: Final = (
+    "MPW_ROOTED", "MPW_CONFERENCE", "MPW_ROOTED_ASM", "MPW_ROOTED_SSM", "MPW_CONFERENCE_ASM",
+    "MPW_OPEN", "MPW_COLLECT", "MPW_ATM", "MPW_DIALOGUE",
+)  # fmt: skip
+"""Protocol entries of the agent contract, version 1."""
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 _ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
@@ -182,6 +188,22 @@ def _roles(tokens: Sequence[Token], *_: object) -> str:
     return tokens[0].text
 
 
+def _protocol(tokens: Sequence[Token], *_: object) -> str:
+    if tokens[0].text not in PROTOCOLS:
+        raise WrongWord(tokens[0], f"a protocol ({listed(PROTOCOLS)})", among=PROTOCOLS)
+    return tokens[0].text
+
+
+def _group(tokens: Sequence[Token], *_: object) -> str:
+    try:
+        group = ip_address(tokens[0].text)
+    except ValueError:
+        raise WrongWord(tokens[0], "an IP multicast address") from None
+    if not group.is_multicast:
+        raise WrongWord(tokens[0], "an IP multicast address").but_it_is("no multicast address")
+    return str(group)
+
+
 def _family(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> str:
     if tokens[0].text not in names.families:
         raise WrongWord(tokens[0], f"a family of the network ({listed(names.families)})")
@@ -195,6 +217,8 @@ VALUES: Final[Mapping[str, Reader]] = {
     "PEER": _peer,
     "TARGET": _target,
     "ROLES": _roles,
+    "PROTOCOL": _protocol,
+    "GROUP": _group,
     "FAMILY": _family,
     "PORT": _port,
     "NUMBER": _number,

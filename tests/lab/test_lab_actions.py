@@ -82,6 +82,42 @@ expect:
   - P1 saw nothing
   - L1 saw FD_CONNECT, FD_WRITE
 """,
+    "a session of a group, loopback, scope, errors kept": """
+about: x
+hosts: [leaf1, leaf2]
+script:
+  - leaf1 opens L1 as c_leaf/d_leaf of protocol MPW_OPEN
+  - leaf2 opens L2 as c_leaf/d_leaf of protocol MPW_OPEN
+  - leaf1 joins group 239.77.0.1 with L1
+  - L1 sees FD_CONNECT
+  - leaf2 joins group 239.77.0.1 with L2
+  - L2 sees FD_CONNECT
+  - leaf1 sends "one" on L1
+  - leaf2 receives "one" on L2
+  - leaf1 receives "one" on L1
+  - leaf1 turns loopback of L1 off
+  - leaf2 sets scope of L2 to 2
+  - leaf2 sets scope of L2 to 999 and gets WSAEINVAL
+  - leaf2 sends "two" on L2
+  - leaf1 receives "two" on L1
+  - leaf1 sends "three" on L1
+  - leaf2 receives "two" on L2
+  - leaf2 receives "three" on L2
+  - leaf1 receives on L1 and gets WSAEWOULDBLOCK
+  - leaf1 reads no error on L1
+  - leaf1 closes L1
+""",
+    "the error that a failed join leaves": """
+about: x
+hosts: [root, leaf1]
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - leaf1 joins R with L1
+  - L1 sees FD_CONNECT WSAECONNREFUSED
+  - leaf1 reads error WSAECONNREFUSED on L1
+  - leaf1 reads no error on L1
+""",
 }
 
 
@@ -92,3 +128,12 @@ def test_a_testbed_of_many_kinds_of_steps_holds(tmp_path: Path, name: str) -> No
     outcome = run_testbed(tmp_path / "bed.yaml", tmp_path)
     assert outcome.failure is None
     assert open_run(outcome.folder).incomplete == []
+
+
+@pytest.mark.usefixtures("inside")
+def test_another_error_than_the_one_claimed_fails_the_step(tmp_path: Path) -> None:
+    bed = BEDS["the error that a failed join leaves"].replace("no error", "error WSAETIMEDOUT")
+    (tmp_path / "bed.yaml").write_text(bed, "utf-8")
+    failure = run_testbed(tmp_path / "bed.yaml", tmp_path).failure
+    assert failure is not None
+    assert "expected WSAETIMEDOUT as error of L1, seen SUCCESS" in str(failure)

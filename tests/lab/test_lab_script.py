@@ -52,6 +52,12 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         {"port": 5000, "family": "inet6", "without_binding": True, "without_events": True},
     ),
     ("root opens X as c_root/d_root without events on port 1", steps.Open, {"port": 1}),
+    ("root opens X as c_root/d_root", steps.Open, {"protocol": "MPW_ROOTED"}),
+    (
+        "root opens X as c_root/d_leaf of protocol MPW_CONFERENCE",
+        steps.Open,
+        {"protocol": "MPW_CONFERENCE"},
+    ),
     ("root selects FD_READ, FD_CLOSE on R", steps.Select, {"events": ("FD_READ", "FD_CLOSE")}),
     ("root selects all events on R", steps.Select, {"events": steps.EVENTS}),
     ("root selects FD_READ on R without reports", steps.Select, {"without_reports": True}),
@@ -83,6 +89,16 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         },
     ),
     ("leaf1 joins R with L1 for receiving only", steps.Join, {"direction": "RECEIVER_ONLY"}),
+    (
+        "leaf1 joins group FF15:0::7 with L1 for sending only at port 9",
+        steps.Join,
+        {"group": "ff15::7", "target": "", "port": 9, "direction": "SENDER_ONLY"},
+    ),
+    (
+        "leaf1 joins group 239.77.0.1 with L1 and gets WSAEISCONN",
+        steps.Join,
+        {"group": "239.77.0.1", "error": "WSAEISCONN"},
+    ),
     ("root invites L2 with R as X", steps.Invite, {"target": "L2", "new": "X", "error": None}),
     (
         "root invites L2 with R and gets WSAEALREADY for sending only",
@@ -108,6 +124,15 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
     ("root defers leaf3 on R", steps.Defer, {"peer": "leaf3"}),
     ("the join on L1 succeeds", steps.JoinEnds, {"socket": "L1", "error": None}),
     ("the join on L1 fails with WSAETIMEDOUT", steps.JoinEnds, {"error": "WSAETIMEDOUT"}),
+    ("leaf1 reads error WSAETIMEDOUT on L1", steps.Failure, {"error": "WSAETIMEDOUT"}),
+    ("leaf1 reads no error on L1", steps.Failure, {"error": "SUCCESS"}),
+    ("leaf1 turns loopback of L1 off", steps.Loopback, {"off": True, "error": None}),
+    (
+        "leaf1 turns loopback of L1 on and gets WSAEINVAL",
+        steps.Loopback,
+        {"off": False, "error": "WSAEINVAL"},
+    ),
+    ("leaf1 sets scope of L1 to 3", steps.Scope, {"scope": 3, "error": None}),
     ('leaf1 reads callee data "" on L1', steps.CalleeData, {"data": b""}),
     ('root sends "a\\n\\t\\x00\\\\é" on R', steps.Send, {"data": b"a\n\t\x00\\\xc3\xa9"}),
     ('leaf1 receives "hello" on L1', steps.Receive, {"data": b"hello", "error": None}),
@@ -177,7 +202,7 @@ def test_every_option_may_stand_in_any_order_and_only_once() -> None:
     two = read("root opens X as c_root/d_root without events on port 9")
     assert msgspec.structs.replace(one, text="") == msgspec.structs.replace(two, text="")
     assert wrong("root opens X as c_root/d_root on port 9 on port 9") == [
-        "41: found 'on', expected 'over', 'without' or the end of the line|"
+        "41: found 'on', expected 'of', 'over', 'without' or the end of the line|"
     ]
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from mpwire.lab.grammar import FORMS
 from mpwire.lab.script import Line, read_line
-from mpwire.lab.words import Names
+from mpwire.lab.words import PROTOCOLS, Names
+from mpwire.winsock.protocols import Protocol
 
 HOSTS = ("root", "leaf1", "leaf2", "leaf3")
 
@@ -29,11 +30,24 @@ WRONG = [
         "root opns X as c_root/d_root",
         (
             "6: found 'opns', expected 'opens', 'selects', 'listens', 'joins', 'invites',"
-            " 'accepts', 'rejects', 'defers', 'reads', 'sends', 'receives', 'shuts', 'sets',"
-            " 'closes' or 'enumerates'|did you mean 'opens'?"
+            " 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends', 'receives',"
+            " 'shuts', 'closes' or 'enumerates'|did you mean 'opens'?"
         ),
     ),
     ("root opens X az c_root/d_root", "14: found 'az', expected 'as'|"),
+    (
+        "root opens X as c_root/d_root of protocol MPW_ROTED",
+        (
+            "43: found 'MPW_ROTED', expected a protocol (MPW_ROOTED, MPW_CONFERENCE,"
+            " MPW_ROOTED_ASM, MPW_ROOTED_SSM, MPW_CONFERENCE_ASM, MPW_OPEN, MPW_COLLECT, MPW_ATM"
+            " or MPW_DIALOGUE)|did you mean 'MPW_ROOTED'?"
+        ),
+    ),
+    ("leaf1 joins group R with L1", "19: found 'R', expected an IP multicast address|"),
+    (
+        "leaf1 joins group 10.0.0.1 with L1",
+        "19: found '10.0.0.1', no multicast address, expected an IP multicast address|",
+    ),
     ("root opens X as", "16: found the end of the line, expected roles|"),
     (
         "root opens X as c_rot/d_root",
@@ -45,7 +59,7 @@ WRONG = [
     (
         "root opens X as c_root/d_root with events",
         (
-            "31: found 'with', expected 'on', 'over', 'without' or the end of the line|"
+            "31: found 'with', expected 'of', 'on', 'over', 'without' or the end of the line|"
             "did you mean 'without'?"
         ),
     ),
@@ -241,3 +255,7 @@ def test_the_socket_of_a_wrong_line_is_known_afterwards(text: str) -> None:
     wrong(text, known)
     text = "X sees nothing"
     assert read_line(Line(text, 1, range(1, 2 + len(text))), FORMS, known)[0] is not None
+
+
+def test_the_protocols_are_those_of_the_provider() -> None:
+    assert [protocol.name for protocol in Protocol] == list(PROTOCOLS)
