@@ -122,7 +122,8 @@ FORMS: Final = (
         "Create a multipoint socket, of `MPW_ROOTED` unless told otherwise, select all events with"
         " reports (so it is nonblocking) and bind it to the host's address, port 61717 unless told"
         " otherwise. `without events` leaves it blocking. A socket that was closed keeps its port"
-        " until it has answered stragglers (`linger_s`); another socket of that host needs `on port PORT` until then.",
+        " until it has answered stragglers (`linger_s`); another socket of that host needs"
+        " `on port PORT` until then.",
         "root opens R as c_root/d_root",
     ),
     Form(
