@@ -25,6 +25,7 @@ from mpwire.winsock import Blocked, ConditionArguments, ConditionFunction, Socke
 from mpwire.winsock.control import Answer as Output
 from mpwire.winsock.control import Ioctl, Option, Setting
 from mpwire.winsock.protocols import Protocol
+from mpwire.winsock.scope import MultipointIoctl
 from mpwire.wire.messages import Qos
 
 Answer: TypeAlias = Condition | tuple[Condition, bytes | None]
@@ -190,7 +191,7 @@ class MultipointSocket(ObservedSocket):
         """Set an option."""
         self._call(self.host.provider.setsockopt, self.handle, option, value)
 
-    def ioctl(self, code: Ioctl, value: object = None) -> Output:
+    def ioctl(self, code: Ioctl | MultipointIoctl, value: object = None) -> Output:
         """Serve a control code; what would wait tells by a network event instead."""
         answer = self._call(self.host.provider.ioctl, self.handle, code, value, self.now)
         assert not isinstance(answer, Blocked), "selecting events made it nonblocking"

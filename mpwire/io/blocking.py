@@ -26,6 +26,7 @@ from mpwire.vocabulary import JoinFlag, ShutdownHow, SocketFlag
 from mpwire.winsock.control import Answer as Output
 from mpwire.winsock.control import Ioctl, Option, Setting
 from mpwire.winsock.protocols import Protocol
+from mpwire.winsock.scope import MultipointIoctl
 from mpwire.wire.messages import Qos
 
 Result = TypeVar("Result")
@@ -184,7 +185,7 @@ class MultipointSocket:
         """Set an option."""
         _do(self.inner.setsockopt, option, value)
 
-    def ioctl(self, code: Ioctl, value: object = None) -> Output:
+    def ioctl(self, code: Ioctl | MultipointIoctl, value: object = None) -> Output:
         """Serve a control code; what would wait tells by a network event instead."""
         return _do(self.inner.ioctl, code, value)
 

@@ -23,6 +23,8 @@ from mpwire.io.host import HOSTS, Host
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag, WsaError
 from mpwire.winsock import ConditionArguments
 from mpwire.winsock.control import Ioctl, Option
+from mpwire.winsock.protocols import Protocol
+from mpwire.winsock.scope import MultipointIoctl
 from mpwire.wire.messages import Qos
 from tests.io.loopback import FAMILIES, LOCAL, SOON
 
@@ -407,5 +409,25 @@ def test_options_and_flows() -> None:
             assert leaf.ioctl(Ioctl.SIO_GET_QOS) == flow
             with pytest.raises(NotNowError):
                 leaf.ioctl(Ioctl.SIO_ADDRESS_LIST_CHANGE)
+
+    run(scene)
+
+
+@pytest.mark.w(52)
+@pytest.mark.w(53)
+def test_a_session_without_a_root() -> None:
+    async def scene() -> None:
+        group = ("239.255.7.9", 47779)
+        protocol = Protocol.MPW_OPEN
+        async with Leaf(LOCAL, protocol=protocol) as one, Leaf(LOCAL, protocol=protocol) as other:
+            for leaf in (one, other):
+                leaf.ioctl(MultipointIoctl.SIO_MULTICAST_SCOPE, 0)
+                leaf.ioctl(MultipointIoctl.SIO_MULTIPOINT_LOOPBACK, False)
+                assert await leaf.join_leaf(group) is leaf
+            await one.send(b"to everybody")
+            assert await other.recv() == b"to everybody"
+            with pytest.raises(MultipointError) as again:
+                await one.join_leaf(group)
+            assert again.value.code is WsaError.WSAEISCONN
 
     run(scene)
