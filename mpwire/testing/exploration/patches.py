@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from mpwire.core import Endpoint, Membership, member, membership, table
+from mpwire.core import Endpoint, Membership, member, membership, restarting, table
 from mpwire.core.address import Address
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.events import Admitted, Ended, Input, Joined, RequestFolded, TimerExpired
@@ -95,7 +95,7 @@ def patched(name: str | None) -> Iterator[None]:
 # Drafts that were refuted (docs/protocol.md 9.6), switched back in --------------------------------
 
 
-@patch("calm-glare", Invariant.NO_HALF_OPEN)
+@patch("calm-glare", Invariant.CAUSE)
 def draft_resume_folded(swap: Swap) -> None:
     """Let a leaf resume its folded request, without a word, when nobody confirms its ACCEPT."""
 
@@ -267,10 +267,10 @@ def accept_unasked(swap: Swap) -> None:
 def admit_members_again(swap: Swap) -> None:
     """Queue a request from an address that has a live membership (rule R52)."""
 
-    def nobody(_self: Admission, _source: Address) -> bool:
-        return False
+    def nobody(_endpoint: Endpoint, _source: Address) -> Membership | None:
+        return None
 
-    swap.attribute(Admission, "_live_member", nobody)
+    swap.attribute(restarting, "live_member", nobody)
 
 
 @patch("joined-leaf-crash", Invariant.NO_HALF_OPEN)
