@@ -6,7 +6,8 @@
 - `session`: the root's books; `listener`: the queue of requests; `admission`: who gets into it
 - `endpoint`: one UDP address, its memberships and timers; `replies`: answers to strangers
 - `profile`: what an endpoint offers; `events`: inputs, effects, reports
-- `address`, `timers`, `cookie`, `entropy`, `reception`, `serial`: tools
+- `carrying`: data, repair, flow control; `relay`: the root passes data on
+- `address`, `timers`, `cookie`, `entropy`, `inflow`, `outflow`, `serial`: tools
 """
 
 from mpwire.core.endpoint import Endpoint

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from mpwire.core.carrying import release_data, submit_data
 from mpwire.core.events import (
     Admitted,
     CloseRequested,
@@ -12,6 +13,7 @@ from mpwire.core.events import (
     Refused,
     RequestGone,
     RequestVerified,
+    RoomMade,
 )
 from mpwire.core.membership import (
     FIRST_LEAF_ID,
@@ -21,8 +23,7 @@ from mpwire.core.membership import (
     Membership,
     action,
 )
-from mpwire.core.reception import Reception
-from mpwire.core.serial import after, plus
+from mpwire.core.outflow import Outflow
 from mpwire.core.table import State
 from mpwire.core.timers import QUEUE_GRACE_S, TimerName
 from mpwire.vocabulary import WsaError
@@ -31,13 +32,12 @@ from mpwire.wire.messages import (
     Accept,
     Cancel,
     CancelAck,
-    Close,
     Confirm,
     Data,
     JoinReq,
     Pending,
-    Probe,
     Reject,
+    SessionDesc,
 )
 from mpwire.wire.registries import AbortReason, CancelResult, PendingState, RejectReason
 
@@ -108,7 +108,7 @@ def accept(
     if session is not None:
         own.session_id, own.own_id = session.session_id, ROOT_ID
         own.peer_id = session.assign_id()
-        end.next_data_seq = session.next_data_seq
+        end.outflow = Outflow(session.next_data_seq)
     else:
         own.session_id, own.peer_id = end.request.session_id, ROOT_ID
     end.max_payload = min(end.max_payload, end.request.max_payload)
@@ -121,7 +121,7 @@ def accept(
             assigned_id=own.peer_id if session is not None else 0,
             leaf_dir=end.request.leaf_dir,
             max_payload=end.max_payload,
-            next_data_seq=end.next_data_seq,
+            next_data_seq=end.outflow.next_seq,
             session_desc=session.description if session is not None else None,
             timers=end.plan.announced(),
             caps=end.capabilities,
@@ -167,9 +167,10 @@ def settle_by_confirm(end: Membership, event: Confirm, now_s: float) -> bool:
         end.send_abort(AbortReason.PROTOCOL, event.seq)
         end.enter(State.GONE)
         return False
-    if not end.is_root:
+    description = event.session_desc
+    if description is not None:
         end.identity.own_id = event.assigned_id
-    _settle(end, event.next_data_seq, now_s)
+    _settle(end, description, event.next_data_seq, now_s)
     return True
 
 
@@ -184,17 +185,26 @@ def _fault_of(end: Membership, confirm: Confirm) -> str:
     return ""
 
 
-def _settle(end: Membership, peer_next_data_seq: int, now_s: float) -> None:
+def _settle(
+    end: Membership, description: SessionDesc | None, peer_next_seq: int, now_s: float
+) -> None:
     """Enter JOINED, catch up with what came too early, and close if that was asked meanwhile."""
-    end.reception = Reception(peer_next_data_seq)
+    had_room = end.has_room
+    if end.session is not None:
+        description = end.session.description
+    assert description is not None
+    end.agree(end.request.caps, description, peer_next_seq)
     end.outstanding = None
     end.enter(State.JOINED)
     end.watch_peer(now_s)
     end.report(Joined())
-    waiting: list[Input] = [*end.early, *end.held]
+    release_data(end, now_s)
+    if end.has_room and not had_room:
+        end.report(RoomMade())
+    waiting: list[Input] = [*end.early]
     if end.pending_close is not None:
         waiting.append(end.pending_close)
-    end.early, end.held, end.pending_close = [], [], None
+    end.early, end.pending_close = [], None
     for event in waiting:
         end.step(event, now_s)
 
@@ -204,7 +214,7 @@ def settle_by_data(end: Membership, event: Input, now_s: float) -> None:
     """Let DATA stand for a lost CONFIRM at the root; keep it until CONFIRM comes at a leaf."""
     assert isinstance(event, Data)
     if end.is_root:
-        _settle(end, end.request.next_data_seq, now_s)
+        _settle(end, None, end.request.next_data_seq, now_s)
         end.step(event, now_s)
     elif len(end.early) < EARLY_DATA:
         end.early.append(event)
@@ -213,11 +223,20 @@ def settle_by_data(end: Membership, event: Input, now_s: float) -> None:
 
 
 @action
+def settle_by_sync(end: Membership, event: Input, now_s: float) -> None:
+    """Let SYNC stand for a lost CONFIRM at the root."""
+    _settle_at_root(end, event, now_s)
+
+
+@action
 def settle_by_probe(end: Membership, event: Input, now_s: float) -> None:
     """Let PROBE stand for a lost CONFIRM at the root."""
-    assert isinstance(event, Probe)
+    _settle_at_root(end, event, now_s)
+
+
+def _settle_at_root(end: Membership, event: Input, now_s: float) -> None:
     if end.is_root:
-        _settle(end, end.request.next_data_seq, now_s)
+        _settle(end, None, end.request.next_data_seq, now_s)
         end.step(event, now_s)
     else:
         end.drop("CONFIRM has not arrived yet", "LF16")
@@ -225,46 +244,22 @@ def settle_by_probe(end: Membership, event: Input, now_s: float) -> None:
 
 @action
 def settle_by_close(end: Membership, event: Input, now_s: float) -> None:
-    """Let CLOSE stand for a lost CONFIRM, at either end: it ends what it proves.
+    """Let CLOSE stand for a lost CONFIRM at the root: it ends what it proves.
 
-    Of a closing member nothing more is wanted. A join that was crossed succeeds by it, if only to
-    end, because the root closes nothing that is not joined at its side (R53).
+    Of a closing member nothing more is wanted. A leaf does not know yet where the root's data
+    starts, and could not tell what it is missing: the next copy of its ACCEPT brings CONFIRM, and
+    the next copy of the CLOSE comes anyway.
     """
-    assert isinstance(event, Close)
-    crossed = end.state is State.CROSSED and end.pending_close is None
-    end.pending_close = None
     if end.is_root:
-        _settle(end, end.request.next_data_seq, now_s)
-    else:
-        _settle_unconfirmed(end, event, now_s, tells=crossed)
-    end.step(event, now_s)
-
-
-def _settle_unconfirmed(end: Membership, close: Close, now_s: float, *, tells: bool) -> None:
-    """Take what a leaf got of a session that ended before its CONFIRM came.
-
-    The root's data starts with the oldest message that has come, or after the last: nobody said.
-    Nothing of this end's was sent, because nobody said either what its Member ID is (R81).
-    """
-    early, end.early = end.early, []
-    first_numbers = [plus(close.final_seq, 1), *(data.seq for data in early)]
-    end.reception = Reception(min(first_numbers, key=lambda seq: after(seq, close.final_seq)))
-    if end.held:
-        end.next_data_seq = end.held[0].seq
-    end.held = []
-    end.enter(State.JOINED)
-    if tells:
-        end.report(Joined())
-    for data in early:
-        end.step(data, now_s)
+        end.pending_close = None
+    _settle_at_root(end, event, now_s)
 
 
 @action
 def hold_data(end: Membership, event: Input, _now_s: float) -> None:
     """Keep data that our ACCEPT promised until the peer is known to be joined (R81, R84)."""
     assert isinstance(event, DataSubmitted)
-    end.next_data_seq = plus(event.seq, 1)
-    end.held.append(event)
+    submit_data(end, event)
 
 
 @action

@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from mpwire.core.events import Input, Joined, JoinFailed
 from mpwire.core.membership import FIRST_LEAF_ID, Membership, action
-from mpwire.core.reception import Reception
+from mpwire.core.outflow import Outflow
 from mpwire.core.serial import plus
 from mpwire.core.table import State
 from mpwire.core.timers import CANCEL_SENDS, TimerName
@@ -148,14 +148,16 @@ def confirm_join(end: Membership, event: Input, now_s: float) -> None:
         description = None
     else:
         own.peer_id = session.assign_id()
-        end.next_data_seq = session.next_data_seq
+        end.outflow = Outflow(session.next_data_seq)
         description = session.description
-    end.reception = Reception(event.next_data_seq)
+    in_effect = description or event.session_desc
+    assert in_effect is not None
+    end.agree(event.caps, in_effect, event.next_data_seq)
     end.max_payload = min(end.max_payload, event.max_payload)
     end.confirm = Confirm(
         **end.header(event.seq, event.attempt),
         assigned_id=0 if session is None else own.peer_id,
-        next_data_seq=end.next_data_seq,
+        next_data_seq=end.outflow.next_seq,
         leaf_dir=end.request.leaf_dir,
         session_desc=description,
     )

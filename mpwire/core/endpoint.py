@@ -9,7 +9,15 @@ and the time, and collects `datagrams` to send and `reports` to act on.
 from dataclasses import dataclass, field
 from typing import Final
 
-from mpwire.core import answering, asking, crossing, member, restarting  # their actions
+from mpwire.core import (  # the actions of the membership machine
+    answering,
+    asking,
+    carrying,
+    crossing,
+    member,
+    relay,
+    restarting,
+)
 from mpwire.core.address import Address, is_unicast, is_unicast_host
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.cookie import CookieJar
@@ -18,12 +26,14 @@ from mpwire.core.events import (
     ClearTimer,
     DataReceived,
     Dropped,
+    Ended,
     Forgotten,
     Input,
     JoinRequested,
     NetworkUnreachable,
     PortUnreachable,
     Refused,
+    RelayedAcknowledged,
     Report,
     Send,
     SendDatagram,
@@ -32,6 +42,7 @@ from mpwire.core.events import (
 )
 from mpwire.core.listener import Listener
 from mpwire.core.membership import Identity, Membership
+from mpwire.core.outflow import Outflow
 from mpwire.core.participant import (
     Participant,
     ParticipantEffect,
@@ -48,7 +59,7 @@ from mpwire.wire.messages import Abort, Announce, Cancel, CloseAck, Data, JoinRe
 from mpwire.wire.numbers import HEADER_OCTETS, JOIN_REQ_MIN_OCTETS, HeaderFlag, MessageType
 from mpwire.wire.registries import LeafDirection, RejectReason
 
-ACTION_MODULES: Final = (asking, answering, crossing, member, restarting)
+ACTION_MODULES: Final = (asking, answering, carrying, crossing, member, restarting)
 """Importing them registers the actions that the state table names."""
 
 
@@ -127,7 +138,7 @@ class Endpoint:
             initiator=initiator,
             capabilities=self.profile.capabilities,
             max_payload=self.profile.max_payload_octets,
-            next_data_seq=request.next_data_seq if initiator else self.entropy.sequence(),
+            outflow=Outflow(request.next_data_seq if initiator else self.entropy.sequence()),
         )
         self.by_tag[own_tag] = membership
         self.by_peer.setdefault(peer, []).append(membership)
@@ -161,6 +172,14 @@ class Endpoint:
                     self.dropped.append(effect)
                 case Forgotten():
                     self._forget(membership, now_s)
+                case RelayedAcknowledged(origin):
+                    relay.update_backlog(self, origin, now_s)
+                case DataReceived() if self.session is not None and self.session.relays:
+                    self.reports.append((membership, effect))
+                    relay.pass_on(self, membership, effect, now_s)
+                case Ended():
+                    self.reports.append((membership, effect))
+                    relay.let_go(self, membership, now_s)
                 case _:
                     self.reports.append((membership, effect))
         restarting.settle(self, membership, now_s)

@@ -100,6 +100,25 @@ class DataSubmitted:
 
     seq: int
     payload: bytes
+    origin: int | None = None
+    """The leaf whose message is passed on; None for one of our own."""
+    on_group: bool = False
+    """Whether it leaves once for all by multicast, so that here it is only kept for repair."""
+
+
+@dataclass(slots=True)
+class DataTaken:
+    """The application has taken messages of one origin: there is room for as many (W94)."""
+
+    origin: int
+    count: int
+
+
+@dataclass(slots=True)
+class BacklogChanged:
+    """So many messages of this leaf wait to be acknowledged by the slowest of the others."""
+
+    count: int
 
 
 @dataclass(slots=True)
@@ -133,6 +152,8 @@ Input: TypeAlias = (
     | CloseRequested
     | AbortRequested
     | DataSubmitted
+    | DataTaken
+    | BacklogChanged
     | PortUnreachable
     | NetworkUnreachable
     | TimerExpired
@@ -177,6 +198,7 @@ class DataReceived:
 
     origin: int
     payload: bytes
+    seq: int
 
 
 @dataclass(slots=True)
@@ -186,7 +208,14 @@ class Ended:
     code: WsaError
 
 
-Report: TypeAlias = Joined | JoinFailed | RequestFolded | RequestGone | DataReceived | Ended
+@dataclass(slots=True)
+class RoomMade:
+    """The receiver has room again, after a message that filled its window."""
+
+
+Report: TypeAlias = (
+    Joined | JoinFailed | RequestFolded | RequestGone | DataReceived | RoomMade | Ended
+)
 
 
 # Effects --------------------------------------------------------------------------------------
@@ -228,7 +257,16 @@ class Forgotten:
     """The membership holds no more state worth keeping."""
 
 
-Effect: TypeAlias = Send | SetTimer | ClearTimer | Dropped | Forgotten | Report
+@dataclass(slots=True)
+class RelayedAcknowledged:
+    """The peer has acknowledged messages of another leaf that were passed on to it."""
+
+    origin: int
+
+
+Effect: TypeAlias = (
+    Send | SetTimer | ClearTimer | Dropped | Forgotten | RelayedAcknowledged | Report
+)
 
 
 @dataclass(slots=True)

@@ -1,72 +1,18 @@
-"""What a member does while it is one: data, keepalive, and every way to end."""
+"""What a member does while it is one, apart from its data: keepalive, and every way to end."""
 
-from mpwire.core.events import (
-    CloseRequested,
-    DataReceived,
-    DataSubmitted,
-    Ended,
-    Input,
+from mpwire.core.carrying import (
+    await_repair,
+    deliver_data,
+    is_complete,
 )
+from mpwire.core.events import CloseRequested, Ended, Input
 from mpwire.core.membership import Membership, action
 from mpwire.core.serial import plus
 from mpwire.core.table import State
 from mpwire.core.timers import PROBE_SENDS, TimerName
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Close, CloseAck, Data, Probe, ProbeAck
+from mpwire.wire.messages import Abort, Close, CloseAck, Probe, ProbeAck
 from mpwire.wire.registries import AbortReason, CloseAckFlag, CloseFlag, CloseReason
-
-# Data -----------------------------------------------------------------------------------------
-
-
-@action
-def send_data(end: Membership, event: Input, _now_s: float) -> None:
-    """Send one message of group data to this peer (R54, R84)."""
-    assert isinstance(event, DataSubmitted)
-    end.next_data_seq = plus(event.seq, 1)
-    end.send(
-        Data(
-            **end.header(event.seq),
-            origin=end.identity.own_id,
-            dflags=0,
-            hop=0,
-            payload=event.payload,
-        )
-    )
-
-
-@action
-def deliver_data(end: Membership, event: Input, _now_s: float) -> None:
-    """Hand up a message that is new, from its own origin, in a legal direction (protocol.md 11)."""
-    assert isinstance(event, Data)
-    assert end.reception is not None
-    if not end.may_receive:
-        end.drop("DATA against LeafDir", "R81")
-    elif event.payload is None:
-        end.drop("DATA without PAYLOAD", "R10")
-    elif event.origin != end.identity.peer_id:
-        end.drop(f"DATA of origin {event.origin} from member {end.identity.peer_id}", "R82")
-    elif not end.reception.take(event.seq):
-        end.drop("DATA seen before, or outside the window", "R84")
-    else:
-        end.report(DataReceived(event.origin, event.payload))
-
-
-@action
-def drain_data(end: Membership, event: Input, now_s: float) -> None:
-    """Take what was still missing when the peer closed; end when it is complete (W71)."""
-    deliver_data(end, event, now_s)
-    if _complete(end):
-        _linger(end, now_s)
-        end.report(Ended(WsaError.SUCCESS))
-
-
-def _complete(end: Membership) -> bool:
-    """Tell whether everything the peer says it sent has arrived; nothing counts if unwanted."""
-    assert end.reception is not None
-    if end.final_seq is None or not end.may_receive:
-        return True
-    return end.reception.complete_to(end.final_seq)
-
 
 # Keepalive ------------------------------------------------------------------------------------
 
@@ -88,7 +34,7 @@ def suspect_peer(end: Membership, now_s: float) -> None:
         Probe(
             **end.header(end.next_txn()),
             nonce=end.entropy.tag(),
-            next_data_seq=end.next_data_seq,
+            next_data_seq=end.outflow.next_seq,
         ),
         now_s,
     )
@@ -123,12 +69,12 @@ def hear_probe_ack(end: Membership, event: Input, _now_s: float) -> None:
 def answer_probe(end: Membership, event: Input, _now_s: float) -> None:
     """Answer PROBE with what has been received so far."""
     assert isinstance(event, Probe)
-    assert end.reception is not None
+    assert end.inflow is not None
     end.send(
         ProbeAck(
             **end.header(event.seq, event.attempt),
             nonce=event.nonce,
-            rcv_next=end.reception.next_seq,
+            rcv_next=end.inflow.next_seq,
             loss_permille=0,
         )
     )
@@ -139,13 +85,34 @@ def answer_probe(end: Membership, event: Input, _now_s: float) -> None:
 
 def _final_seq(end: Membership) -> int:
     """Return the last sequence number this end originated for the peer (R54)."""
-    return plus(end.next_data_seq, -1)
+    return plus(end.outflow.next_seq, -1)
 
 
 @action
 def close_membership(end: Membership, event: Input, now_s: float) -> None:
-    """Send CLOSE until it is acknowledged."""
+    """Send CLOSE until it is acknowledged; what is being passed on to the peer goes first.
+
+    CLOSE speaks of the data of its sender only, so that nobody would miss a relayed message that
+    was lost before it.
+    """
     assert isinstance(event, CloseRequested)
+    if not all(flow.is_acknowledged for flow in end.relayed_out.values()):
+        if end.pending_close is None:
+            end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
+        end.pending_close = event
+        return
+    _close(end, event, now_s)
+
+
+@action
+def close_unrelayed(end: Membership, _event: Input, now_s: float) -> None:
+    """Close at last, although the peer never acknowledged all that was passed on to it."""
+    assert end.pending_close is not None
+    _close(end, end.pending_close, now_s)
+
+
+def _close(end: Membership, event: CloseRequested, now_s: float) -> None:
+    end.pending_close = None
     end.enter(State.CLOSING)
     end.send_request(
         Close(
@@ -180,13 +147,17 @@ def repeat_close(end: Membership, _event: Input, now_s: float) -> None:
 
 @action
 def finish_closing(end: Membership, event: Input, now_s: float) -> None:
-    """End when the peer acknowledges our CLOSE; first drain what it sent before.
+    """End when the peer acknowledges our CLOSE and has everything; first drain what it sent.
 
-    DEVIATION(R59): without REPAIR nothing can fill a gap, so that DATA_MISSING ends the wait too.
+    Under REPAIR a peer that is missing data asks for it with NACK meanwhile, and CLOSE goes on
+    being repeated until nothing is missing (K1). Without, nothing can fill a gap.
     """
     assert isinstance(event, CloseAck)
     end.final_seq = event.final_seq
-    _end_or_drain(end, now_s)
+    if event.ack_flags & CloseAckFlag.DATA_MISSING and end.repairs:
+        await_repair(end, now_s)
+    else:
+        _end_or_drain(end, now_s)
 
 
 @action
@@ -212,13 +183,13 @@ def end_closed(end: Membership, event: Input, now_s: float) -> None:
 
 def _acknowledge(end: Membership, close: Close) -> None:
     """Answer CLOSE; RcvNext never exceeds the FinalSeq that the peer claims (R57)."""
-    assert end.reception is not None
-    complete = end.reception.complete_to(close.final_seq)
+    assert end.inflow is not None
+    complete = end.inflow.complete_to(close.final_seq)
     end.send(
         CloseAck(
             **end.header(close.seq, close.attempt),
             ack_flags=0 if complete else CloseAckFlag.DATA_MISSING,
-            rcv_next=plus(close.final_seq, 1) if complete else end.reception.next_seq,
+            rcv_next=plus(close.final_seq, 1) if complete else end.inflow.next_seq,
             final_seq=_final_seq(end),
         )
     )
@@ -232,12 +203,22 @@ def acknowledge_close(end: Membership, event: Input, _now_s: float) -> None:
 
 
 def _end_or_drain(end: Membership, now_s: float) -> None:
-    if _complete(end):
+    if is_complete(end):
         _linger(end, now_s)
         end.report(Ended(WsaError.SUCCESS))
     else:
         end.enter(State.DRAINING)
         end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
+        await_repair(end, now_s)
+
+
+@action
+def drain_data(end: Membership, event: Input, now_s: float) -> None:
+    """Take what was still missing when the peer closed; end when it is complete (W71)."""
+    deliver_data(end, event, now_s)
+    if is_complete(end):
+        _linger(end, now_s)
+        end.report(Ended(WsaError.SUCCESS))
 
 
 def _linger(end: Membership, now_s: float) -> None:
@@ -247,15 +228,16 @@ def _linger(end: Membership, now_s: float) -> None:
 
 @action
 def stop_draining(end: Membership, _event: Input, now_s: float) -> None:
-    """Stop waiting for data that nobody repairs; best effort has done its best (LF26)."""
+    """Stop waiting: best effort has done its best; under REPAIR the end is not graceful (LF26)."""
     _linger(end, now_s)
-    end.report(Ended(WsaError.SUCCESS))
+    end.report(Ended(WsaError.WSAECONNABORTED if end.repairs else WsaError.SUCCESS))
 
 
 @action
-def leave_draining(end: Membership, event: Input, now_s: float) -> None:
+def leave_draining(end: Membership, _event: Input, now_s: float) -> None:
     """Stop waiting because this end is done as well (W76, D41)."""
-    stop_draining(end, event, now_s)
+    _linger(end, now_s)
+    end.report(Ended(WsaError.SUCCESS))
 
 
 # Aborting -------------------------------------------------------------------------------------

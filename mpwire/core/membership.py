@@ -17,7 +17,6 @@ from mpwire.core.entropy import Entropy
 from mpwire.core.events import (
     ClearTimer,
     CloseRequested,
-    DataSubmitted,
     Dropped,
     Effect,
     Forgotten,
@@ -26,15 +25,16 @@ from mpwire.core.events import (
     Send,
     SetTimer,
 )
-from mpwire.core.reception import Reception
-from mpwire.core.serial import plus
+from mpwire.core.inflow import Inflow
+from mpwire.core.outflow import Outflow
+from mpwire.core.serial import after, plus
 from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, Kind, State, kind_of
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.errors import LocalProtocolError
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Close, Confirm, Data, JoinReq, Message, Reject, SessionDesc
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, VERSION
-from mpwire.wire.registries import AbortReason, LeafDirection
+from mpwire.wire.registries import AbortReason, Capability, LeafDirection, Planes, RepairMode
 
 FIRST_LEAF_ID = 2
 ROOT_ID = 1
@@ -93,6 +93,8 @@ class Membership:
     """The JOIN_REQ that is asked, or was asked; never sent itself, always a copy of it."""
     txn: int
     """Transaction number of our last request; the JOIN_REQ's for the whole join."""
+    outflow: Outflow
+    """What this end originates for the peer."""
     session: SessionFacts | None = None
     """The session this end brings; None at a leaf."""
     initiator: bool = True
@@ -113,17 +115,28 @@ class Membership:
     """Octets of payload that both ends can take (R88)."""
     capabilities: int = 0
     """What this end announces in CAPS."""
+    agreed: int = 0
+    """Capabilities that both ends have, once they are joined."""
     deferred: bool = False
-    next_data_seq: int = 0
-    """Sequence number after the last message this end originated for the peer."""
-    reception: Reception | None = None
+    inflow: Inflow | None = None
+    """What the peer originates, once it has said where that starts."""
+    repairs: bool = False
+    """Whether REPAIR is in effect (protocol.md 11)."""
+    takes_relayed: bool = False
+    """Whether the session's data plane has no root, so that the root passes on others' data."""
+    relayed_out: dict[int, Outflow] = field(default_factory=dict)
+    """At the root: what is passed on to the peer, by origin."""
+    relayed_in: dict[int, Inflow] = field(default_factory=dict)
+    """At a leaf: what the root passes on, by origin."""
+    feedback_count: int = 0
+    """DATA_ACKs and NACKs sent; they number themselves."""
+    nacks: int = 0
+    """NACKs of the present series."""
     final_seq: int | None = None
     """Last sequence number the peer originated, once its CLOSE or CLOSE_ACK said so."""
     disconnect_data: bytes | None = None
     """What the application of the peer sent with its CLOSE."""
     pending_close: CloseRequested | None = None
-    held: list[DataSubmitted] = field(default_factory=list)
-    """Data promised by our ACCEPT, kept until the peer is known to be joined (R81)."""
     early: list[Data] = field(default_factory=list)
     """Data that overtook the CONFIRM which says what it is."""
     heard_s: float = 0.0
@@ -150,6 +163,18 @@ class Membership:
         """Tell whether group data may come from the peer."""
         wanted = LeafDirection.SEND if self.is_root else LeafDirection.RECEIVE
         return bool(self.leaf_dir & wanted)
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more message may be submitted.
+
+        Before the peer is known to be joined nothing leaves, so that the room is what it starts
+        with, REPAIR or not.
+        """
+        flow = self.outflow
+        if self.state in UNCONFIRMED:
+            return after(flow.limit, flow.next_seq) > 0
+        return flow.has_room
 
     @property
     def is_live(self) -> bool:
@@ -232,6 +257,11 @@ class Membership:
             self.clear_timer(TimerName.LIMIT)
         self.clear_timer(TimerName.RETRANSMIT)
         self.clear_timer(TimerName.KEEPALIVE)
+        if state not in JOINED:
+            self.clear_timer(TimerName.SYNC)
+        if state not in CARRYING:
+            self.clear_timer(TimerName.ACKNOWLEDGE)
+            self.clear_timer(TimerName.NACK)
         self.state = state
         if state is State.GONE:
             self.effects.append(Forgotten())
@@ -246,6 +276,16 @@ class Membership:
         """Look after T_KA, jittered, whether the peer was heard (RFC 8085 section 3.5)."""
         wait_s = self.plan.keepalive_s * self.entropy.uniform(0.8, 1.2)
         self.set_timer(TimerName.KEEPALIVE, from_s + wait_s)
+
+    def agree(self, peer_caps: int, description: SessionDesc, peer_next_seq: int) -> None:
+        """Settle what both ends can do and where the peer's data starts."""
+        self.agreed = self.capabilities & peer_caps
+        self.repairs = (
+            bool(self.agreed & Capability.REPAIR) and description.repair != RepairMode.OFF
+        )
+        self.takes_relayed = not (self.is_root or description.planes & Planes.DATA_ROOTED)
+        self.outflow.repairs = self.repairs
+        self.inflow = Inflow(peer_next_seq, self.repairs)
 
     def next_txn(self) -> int:
         """Return the transaction number of a new request of this membership."""
@@ -264,8 +304,12 @@ class Membership:
 
 
 REQUESTING = frozenset({State.ASKING, State.PROVING, State.PENDING})
-JOINED_OR_ABOUT_TO = frozenset({State.ACCEPTING, State.CROSSED, State.JOINED, State.SUSPECT})
-LIVE = JOINED_OR_ABOUT_TO | {State.CLOSING, State.DRAINING}
+JOINED = frozenset({State.JOINED, State.SUSPECT})
+CARRYING = JOINED | {State.CLOSING, State.DRAINING}
+"""States in which data arrives that somebody may still want."""
+UNCONFIRMED = frozenset({State.ACCEPTING, State.CROSSED})
+JOINED_OR_ABOUT_TO = JOINED | UNCONFIRMED
+LIVE = CARRYING | UNCONFIRMED
 
 Action: TypeAlias = Callable[[Membership, Input, float], None]
 ACTIONS: dict[str, Action] = {}

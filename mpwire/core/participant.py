@@ -354,7 +354,7 @@ class Participant:
             self._drop(objection, "R82 R84 R98")
         else:
             assert data.payload is not None
-            self.effects.append(DataReceived(data.origin, data.payload))
+            self.effects.append(DataReceived(data.origin, data.payload, data.seq))
 
     def _objection(self, data: Data, source: Address, now_s: float) -> str:
         """Say why a message is not delivered, or nothing."""

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 from mpwire.core.membership import Membership, SessionFacts
 from mpwire.core.table import State
 from mpwire.errors import LocalProtocolError
+from mpwire.wire.registries import Planes
 
 
 class SessionState(Enum):
@@ -71,11 +72,18 @@ class Session:
     """The outstanding invitation; there is at most one (W29, R28)."""
     members: dict[int, Membership] = field(default_factory=dict)
     """Every end with an acceptance out or in that has not ended, by Member ID."""
+    full: set[Membership] = field(default_factory=set)
+    """Receivers without room for another message; while there are any, nothing is sent (D35)."""
 
     @property
     def is_ending(self) -> bool:
         """Tell whether nobody can join any more (W70)."""
         return self.state in {SessionState.DISMANTLING, SessionState.DEAD}
+
+    @property
+    def relays(self) -> bool:
+        """Tell whether the root passes on what leaves send (protocol.md 11.5)."""
+        return not (self.facts.description.planes & Planes.DATA_ROOTED or self.is_ending)
 
     def step(self, event: SessionInput) -> None:
         """Move to the next state."""
@@ -95,6 +103,7 @@ class Session:
 
     def note_ended(self, membership: Membership) -> None:
         """Note that a leaf is no member any more, or never became one."""
+        self.full.discard(membership)
         if self.members.pop(membership.identity.peer_id, None) is None:
             return
         if self.state is SessionState.OPEN:

@@ -82,11 +82,16 @@ class Kind(Enum):
     CLOSE = "api: close"
     ABORT = "api: abort"
     SEND = "api: send"
+    TAKEN = "api: receive"
+    BACKLOG = "api: relay backlog"
     PORT_UNREACHABLE = "in: ICMP port unreachable"
     NET_UNREACHABLE = "in: ICMP network unreachable"
     RETRANSMIT = "tmr: retransmit"
     LIMIT = "tmr: limit"
     KEEPALIVE = "tmr: keepalive"
+    ACKNOWLEDGE = "tmr: acknowledge"
+    NACK = "tmr: nack"
+    SYNC = "tmr: sync"
     IN_VERSION_NEG = "in: VERSION_NEG"
     IN_JOIN_REQ = "in: JOIN_REQ copy"
     IN_CHALLENGE = "in: CHALLENGE"
@@ -102,6 +107,9 @@ class Kind(Enum):
     IN_PROBE = "in: PROBE"
     IN_PROBE_ACK = "in: PROBE_ACK"
     IN_DATA = "in: DATA"
+    IN_DATA_ACK = "in: DATA_ACK"
+    IN_NACK = "in: NACK"
+    IN_SYNC = "in: SYNC"
     IN_OTHER = "in: any other type"
 
 
@@ -157,7 +165,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.CROSSED, K.IN_CONFIRM): Row("settle_crossed", (S.JOINED, S.CLOSING, S.GONE), "LF11"),
     (S.CROSSED, K.IN_DATA): Row("settle_by_data", (S.CROSSED,), "LF11"),
     (S.CROSSED, K.IN_PROBE): Row("settle_by_probe", (S.CROSSED,), "LF11"),
-    (S.CROSSED, K.IN_CLOSE): Row("settle_by_close", (S.LINGERING, S.DRAINING), "R53 R56"),
+    (S.CROSSED, K.IN_CLOSE): Row("settle_by_close", (S.CROSSED,), "LF11"),
     (S.CROSSED, K.RETRANSMIT): Row("repeat_crossed", (S.CROSSED, S.GONE), "LF12"),
     (S.CROSSED, K.IN_CANCEL): Row("undo_crossed", (S.GONE,), "LF12"),
     (S.CROSSED, K.IN_ABORT): Row("refuse_crossed", (S.GONE,), "LF12"),
@@ -181,8 +189,13 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.QUEUED, K.SUPERSEDE): Row("supersede_request", (S.GONE,), "R29 R52"),
     (S.ACCEPTING, K.IN_CONFIRM): Row("settle_join", (S.JOINED, S.CLOSING, S.GONE), "RM22 LF16"),
     (S.ACCEPTING, K.IN_DATA): Row("settle_by_data", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
+    (S.ACCEPTING, K.IN_SYNC): Row(
+        "settle_by_sync", (S.ACCEPTING, S.JOINED, S.CLOSING, S.GONE), "RM22"
+    ),
     (S.ACCEPTING, K.IN_PROBE): Row("settle_by_probe", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
-    (S.ACCEPTING, K.IN_CLOSE): Row("settle_by_close", (S.LINGERING, S.DRAINING), "RM22"),
+    (S.ACCEPTING, K.IN_CLOSE): Row(
+        "settle_by_close", (S.ACCEPTING, S.LINGERING, S.DRAINING), "RM22"
+    ),
     (S.ACCEPTING, K.RETRANSMIT): Row("repeat_accept", (S.ACCEPTING, S.GONE), "RM23 RM24 LF17"),
     (S.ACCEPTING, K.IN_CANCEL): Row("undo_acceptance", (S.GONE,), "RM25 LF18"),
     (S.ACCEPTING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF18"),
@@ -193,24 +206,48 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.JOINED, K.IN_ACCEPT): Row("confirm_again", (S.JOINED,), "RM11"),
     (S.JOINED, K.IN_CANCEL): Row("undo_acceptance", (S.JOINED, S.GONE), "RM25"),
     (S.JOINED, K.IN_DATA): Row("deliver_data", (S.JOINED,), "RS9 LF19"),
+    (S.JOINED, K.IN_SYNC): Row("hear_sync", (S.JOINED, S.GONE), "LF21"),
+    (S.JOINED, K.IN_NACK): Row("repair_data", (S.JOINED,), "11.4"),
+    (S.JOINED, K.IN_DATA_ACK): Row("hear_data_ack", (S.JOINED, S.CLOSING), "11.3"),
     (S.JOINED, K.IN_PROBE): Row("answer_probe", (S.JOINED,), "RM29 LF22"),
     (S.JOINED, K.IN_CLOSE): Row("end_closed", (S.LINGERING, S.DRAINING), "RM31 RM32 LF24 LF25"),
     (S.JOINED, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
     (S.JOINED, K.VERIFY): Row("verify_peer", (S.SUSPECT,), "RM42 LF32"),
     (S.JOINED, K.KEEPALIVE): Row("probe_peer", (S.JOINED, S.SUSPECT), "RM27 LF22"),
     (S.JOINED, K.SEND): Row("send_data", (S.JOINED,), "R81"),
-    (S.JOINED, K.CLOSE): Row("close_membership", (S.CLOSING,), "RM34 RM35 LF27 LF28"),
+    (S.JOINED, K.TAKEN): Row("reopen_window", (S.JOINED,), "11.3"),
+    (S.JOINED, K.BACKLOG): Row("note_backlog", (S.JOINED,), "11.5"),
+    (S.JOINED, K.ACKNOWLEDGE): Row("acknowledge_data", (S.JOINED,), "11.3"),
+    (S.JOINED, K.NACK): Row("ask_again", (S.JOINED,), "11.4"),
+    (S.JOINED, K.SYNC): Row("synchronise", (S.JOINED,), "11.4"),
+    (S.JOINED, K.LIMIT): Row("close_unrelayed", (S.CLOSING,), "11.5"),
+    (S.JOINED, K.CLOSE): Row("close_membership", (S.JOINED, S.CLOSING), "RM34 RM35 LF27 LF28"),
     (S.JOINED, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     (S.SUSPECT, K.IN_PROBE_ACK): Row("hear_probe_ack", (S.SUSPECT, S.JOINED), "RM26 R69"),
     (S.SUSPECT, K.RETRANSMIT): Row("repeat_probe", (S.SUSPECT, S.GONE), "RM28 LF23"),
     (S.SUSPECT, K.SEND): Row("send_data", (S.SUSPECT,), "R81"),
-    (S.SUSPECT, K.CLOSE): Row("close_membership", (S.CLOSING,), "RM34 RM35 LF27 LF28"),
+    (S.SUSPECT, K.TAKEN): Row("reopen_window", (S.SUSPECT,), "11.3"),
+    (S.SUSPECT, K.BACKLOG): Row("note_backlog", (S.SUSPECT,), "11.5"),
+    (S.SUSPECT, K.ACKNOWLEDGE): Row("acknowledge_data", (S.SUSPECT,), "11.3"),
+    (S.SUSPECT, K.NACK): Row("ask_again", (S.SUSPECT,), "11.4"),
+    (S.SUSPECT, K.SYNC): Row("synchronise", (S.SUSPECT,), "11.4"),
+    (S.SUSPECT, K.LIMIT): Row("close_unrelayed", (S.CLOSING,), "11.5"),
+    (S.SUSPECT, K.CLOSE): Row("close_membership", (S.SUSPECT, S.CLOSING), "RM34 RM35 LF27 LF28"),
     (S.SUSPECT, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     # Endings.
-    (S.CLOSING, K.IN_CLOSE_ACK): Row("finish_closing", (S.LINGERING, S.DRAINING), "RM36 LF30"),
+    (S.CLOSING, K.IN_CLOSE_ACK): Row(
+        "finish_closing", (S.CLOSING, S.LINGERING, S.DRAINING), "RM36 RM36a LF30 LF30a"
+    ),
     (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.LINGERING, S.DRAINING), "RM36 LF30"),
     (S.CLOSING, K.RETRANSMIT): Row("repeat_close", (S.CLOSING, S.GONE), "RM37 LF30"),
     (S.CLOSING, K.IN_DATA): Row("deliver_data", (S.CLOSING,), "RM38"),
+    (S.CLOSING, K.IN_SYNC): Row("hear_sync", (S.CLOSING, S.GONE), "LF21"),
+    (S.CLOSING, K.IN_NACK): Row("repair_data", (S.CLOSING,), "RM36a LF30a"),
+    (S.CLOSING, K.IN_DATA_ACK): Row("hear_data_ack", (S.CLOSING,), "11.3"),
+    (S.CLOSING, K.TAKEN): Row("reopen_window", (S.CLOSING,), "11.3"),
+    (S.CLOSING, K.BACKLOG): Row("note_backlog", (S.CLOSING,), "11.5"),
+    (S.CLOSING, K.ACKNOWLEDGE): Row("acknowledge_data", (S.CLOSING,), "11.3"),
+    (S.CLOSING, K.NACK): Row("ask_again", (S.CLOSING,), "11.4"),
     (S.CLOSING, K.IN_ACCEPT): Row("confirm_again", (S.CLOSING,), "R42"),
     (S.CLOSING, K.IN_PROBE): Row("answer_probe", (S.CLOSING,), "R70"),
     (S.CLOSING, K.IN_CANCEL): Row("undo_acceptance", (S.CLOSING, S.GONE), "RM25 R47"),
@@ -218,6 +255,13 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.CLOSING, K.CLOSE): Row("keep_closing", (S.CLOSING,), "R58"),
     (S.CLOSING, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     (S.DRAINING, K.IN_DATA): Row("drain_data", (S.DRAINING, S.LINGERING), "RM33 LF26"),
+    (S.DRAINING, K.IN_SYNC): Row("hear_sync", (S.DRAINING, S.GONE), "LF21"),
+    (S.DRAINING, K.IN_NACK): Row("repair_data", (S.DRAINING,), "K3"),
+    (S.DRAINING, K.IN_DATA_ACK): Row("hear_data_ack", (S.DRAINING,), "11.3"),
+    (S.DRAINING, K.TAKEN): Row("reopen_window", (S.DRAINING,), "11.3"),
+    (S.DRAINING, K.BACKLOG): Row("note_backlog", (S.DRAINING,), "11.5"),
+    (S.DRAINING, K.ACKNOWLEDGE): Row("acknowledge_data", (S.DRAINING,), "11.3"),
+    (S.DRAINING, K.NACK): Row("ask_again", (S.DRAINING,), "11.4"),
     (S.DRAINING, K.IN_CLOSE): Row("acknowledge_close", (S.DRAINING,), "R56"),
     (S.DRAINING, K.IN_PROBE): Row("answer_probe", (S.DRAINING,), "R70"),
     (S.DRAINING, K.IN_CANCEL): Row("undo_acceptance", (S.DRAINING, S.GONE), "RM25 R47"),
@@ -227,6 +271,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.DRAINING, K.ABORT): Row("leave_draining", (S.LINGERING,), "W76"),
     (S.LINGERING, K.IN_CLOSE): Row("acknowledge_close", (S.LINGERING,), "RM40"),
     (S.LINGERING, K.IN_CANCEL): Row("acknowledge_cancel", (S.LINGERING,), "RM40 R47"),
+    (S.LINGERING, K.IN_NACK): Row("repair_data", (S.LINGERING,), "K3"),
     (S.LINGERING, K.LIMIT): Row("forget", (S.GONE,), "RM41"),
     (S.LINGERING, K.CLOSE): Row("keep_closing", (S.LINGERING,), "W76"),
     (S.LINGERING, K.ABORT): Row("keep_closing", (S.LINGERING,), "W76"),
@@ -247,11 +292,13 @@ CALLS: Final = frozenset(
         K.CLOSE,
         K.ABORT,
         K.SEND,
+        K.TAKEN,
+        K.BACKLOG,
     }
 )
 """Inputs under our own control: outside their rows they are ILLEGAL, never ignored."""
 
-TIMERS: Final = frozenset({K.RETRANSMIT, K.LIMIT, K.KEEPALIVE})
+TIMERS: Final = frozenset({K.RETRANSMIT, K.LIMIT, K.KEEPALIVE, K.ACKNOWLEDGE, K.NACK, K.SYNC})
 """Inputs that arrive only where they were set, because every change of state stops them."""
 
 ARRIVALS: Final = frozenset(K) - CALLS - TIMERS
@@ -293,6 +340,9 @@ KIND_OF: Final[dict[type, Kind]] = {
     messages.Probe: K.IN_PROBE,
     messages.ProbeAck: K.IN_PROBE_ACK,
     messages.Data: K.IN_DATA,
+    messages.DataAck: K.IN_DATA_ACK,
+    messages.Nack: K.IN_NACK,
+    messages.Sync: K.IN_SYNC,
     events.JoinRequested: K.JOIN,
     events.RequestVerified: K.VERIFIED,
     events.RequestCrossed: K.CROSSING,
@@ -306,6 +356,8 @@ KIND_OF: Final[dict[type, Kind]] = {
     events.CloseRequested: K.CLOSE,
     events.AbortRequested: K.ABORT,
     events.DataSubmitted: K.SEND,
+    events.DataTaken: K.TAKEN,
+    events.BacklogChanged: K.BACKLOG,
     events.PortUnreachable: K.PORT_UNREACHABLE,
     events.NetworkUnreachable: K.NET_UNREACHABLE,
 }
@@ -314,6 +366,9 @@ KIND_OF_TIMER: Final = {
     TimerName.RETRANSMIT: K.RETRANSMIT,
     TimerName.LIMIT: K.LIMIT,
     TimerName.KEEPALIVE: K.KEEPALIVE,
+    TimerName.ACKNOWLEDGE: K.ACKNOWLEDGE,
+    TimerName.NACK: K.NACK,
+    TimerName.SYNC: K.SYNC,
 }
 
 

@@ -21,7 +21,7 @@ Owner = TypeVar("Owner")
 
 
 class TimerName(Enum):
-    """The three timers a membership can have running at once."""
+    """The timers a membership can have running at once."""
 
     RETRANSMIT = "retransmit"
     """The next copy of the outstanding request (JOIN_REQ, poll, ACCEPT, CANCEL, CLOSE, PROBE)."""
@@ -29,6 +29,12 @@ class TimerName(Enum):
     """The end of the state: T_PEND, queue expiry, T_DRAIN or T_LINGER."""
     KEEPALIVE = "keepalive"
     """Silence after which the peer is probed."""
+    ACKNOWLEDGE = "acknowledge"
+    """The latest moment for DATA_ACK (T_ACK)."""
+    NACK = "nack"
+    """The next NACK for what is missing (T_NACK, doubling)."""
+    SYNC = "sync"
+    """The next SYNC for a receiver that has not acknowledged everything (T_SYNC, doubling)."""
 
 
 @dataclass(slots=True)
@@ -46,6 +52,21 @@ class TimerPlan:
     cookie_life_s: float = 30.0
     retransmissions: int = 5
     """Sends of JOIN_REQ, ACCEPT and CLOSE before giving up (MRC)."""
+
+    @property
+    def acknowledge_s(self) -> float:
+        """Return T_ACK: how long a DATA_ACK may wait for more to acknowledge (11.3)."""
+        return self.rto_initial_s / 20
+
+    @property
+    def nack_s(self) -> float:
+        """Return T_NACK: how long a gap may be mere reordering (11.4)."""
+        return self.rto_initial_s / 50
+
+    @property
+    def sync_s(self) -> float:
+        """Return T_SYNC: silence after the last DATA before SYNC tells where it ended (11.4)."""
+        return self.rto_initial_s / 4
 
     def scaled(self, factor: float) -> "TimerPlan":
         """Return the plan with every duration multiplied by `factor`."""

@@ -159,7 +159,15 @@ class Actor:
 
     def send(self, payload: bytes = b"hello") -> int:
         """Send one message."""
-        return self.provider.send(self.handle, payload, self.bus.now_s)
+        value = self.provider.send(self.handle, payload, self.bus.now_s)
+        assert isinstance(value, int), value
+        return value
+
+    def start_send(self, payload: bytes = b"hello") -> Blocked:
+        """Wait for room to send one message."""
+        value = self.provider.send(self.handle, payload, self.bus.now_s)
+        assert isinstance(value, Blocked), value
+        return value
 
     def recv(self) -> bytes:
         """Receive one message that waits."""

@@ -18,8 +18,9 @@ from msgspec.structs import replace
 from mpwire.core import Entropy, Membership, SessionFacts, TimerPlan
 from mpwire.core.address import Address
 from mpwire.core.events import Joined, JoinRequested, RequestVerified
+from mpwire.core.inflow import Inflow
 from mpwire.core.membership import OFFERED_VERSIONS, ROOT_ID, HeaderFields, Identity
-from mpwire.core.reception import Reception
+from mpwire.core.outflow import Outflow
 from mpwire.testing.playbook import Playbook, reported, sent
 from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import (
@@ -32,17 +33,21 @@ from mpwire.wire.messages import (
     CloseAck,
     Confirm,
     Data,
+    DataAck,
     JoinReq,
+    Nack,
     Pending,
     Probe,
     ProbeAck,
     Reject,
     SessionDesc,
+    Sync,
     VersionNeg,
 )
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
 from mpwire.wire.registries import (
     AddressFamily,
+    Capability,
     CloseReason,
     JoinFlags,
     LeafDirection,
@@ -68,7 +73,7 @@ DESCRIPTION: Final = SessionDesc(
     max_rate=1000,
     max_payload=MAX_PAYLOAD_OCTETS,
     hop_limit=1,
-    repair=RepairMode.OFF,
+    repair=RepairMode.ON,
     group=b"",
 )
 
@@ -88,7 +93,7 @@ def join_request(role: Role, init_tag: int, **changes: object) -> JoinReq:
         next_data_seq=PEER_SEQ,
         max_payload=MAX_PAYLOAD_OCTETS,
         timers=TimerPlan().announced(),
-        caps=0,
+        caps=Capability.REPAIR,
         versions=OFFERED_VERSIONS,
     )
     request = replace(request, **changes)
@@ -168,7 +173,7 @@ class Counterpart:
             next_data_seq=PEER_SEQ,
             session_desc=DESCRIPTION if self.is_root else None,
             timers=TimerPlan().announced(),
-            caps=0,
+            caps=Capability.REPAIR,
             versions=OFFERED_VERSIONS,
         )
         return replace(message, **changes)
@@ -207,6 +212,23 @@ class Counterpart:
     ) -> Data:
         """Send group data."""
         message = Data(**self._header(seq), origin=self.own_id, dflags=0, hop=0, payload=payload)
+        return replace(message, **changes)
+
+    def data_ack(self, rcv_next: int, window: int = 256, **changes: object) -> DataAck:
+        """Acknowledge what the end has originated."""
+        header = self._header(1)
+        origin = self.end.identity.own_id
+        message = DataAck(**header, origin=origin, rcv_next=rcv_next, window=window)
+        return replace(message, **changes)
+
+    def nack(self, *ranges: tuple[int, int], **changes: object) -> Nack:
+        """Ask for messages of the end once more."""
+        message = Nack(**self._header(1), origin=self.end.identity.own_id, ranges=ranges)
+        return replace(message, **changes)
+
+    def sync(self, lead: int = PEER_SEQ, trail: int = PEER_SEQ, **changes: object) -> Sync:
+        """Say how far the peer's own data has come."""
+        message = Sync(**self._header(lead), origin=self.own_id, trail_seq=trail, sflags=0)
         return replace(message, **changes)
 
     def probe(self, nonce: int = 77, **changes: object) -> Probe:
@@ -248,9 +270,23 @@ def fork(end: Membership) -> Membership:
     twin = copy(end)
     twin.identity, twin.request = copy(end.identity), copy(end.request)
     twin.entropy, twin.session = copy(end.entropy), copy(end.session)
-    twin.held, twin.early, twin.effects = [*end.held], [*end.early], [*end.effects]
-    if end.reception is not None:
-        twin.reception = Reception(end.reception.next_seq, {*end.reception.ahead})
+    twin.early, twin.effects = [*end.early], [*end.effects]
+    twin.outflow = _fork_outflow(end.outflow)
+    twin.relayed_out = {origin: _fork_outflow(flow) for origin, flow in end.relayed_out.items()}
+    twin.inflow = None if end.inflow is None else _fork_inflow(end.inflow)
+    twin.relayed_in = {origin: _fork_inflow(flow) for origin, flow in end.relayed_in.items()}
+    return twin
+
+
+def _fork_inflow(flow: Inflow) -> Inflow:
+    twin = copy(flow)
+    twin.ahead = {**flow.ahead}
+    return twin
+
+
+def _fork_outflow(flow: Outflow) -> Outflow:
+    twin = copy(flow)
+    twin.kept, twin.attempts = {**flow.kept}, {**flow.attempts}
     return twin
 
 
@@ -308,7 +344,8 @@ def _asking(
         request=request,
         txn=request.seq,
         session=session,
-        next_data_seq=request.next_data_seq,
+        outflow=Outflow(request.next_data_seq),
+        capabilities=request.caps,
     )
     return Playbook(end), Counterpart(end)
 
@@ -347,7 +384,8 @@ def _asked(
         txn=request.seq,
         session=session,
         initiator=False,
-        next_data_seq=100,
+        outflow=Outflow(100),
+        capabilities=Capability.REPAIR,
     )
     play = Playbook(end).feed(RequestVerified(request)).expect(sent(Pending))
     return play, Counterpart(end)

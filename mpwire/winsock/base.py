@@ -185,7 +185,7 @@ class ProviderBase:
             max_rate=MAXIMUM_RATE_PPS,
             max_payload=profile.max_payload_octets,
             hop_limit=1,
-            repair=RepairMode.OFF,
+            repair=RepairMode.ON,
             group=b"",
         )
         return Session(SessionFacts(self.entropy.tag(), description, self.entropy.sequence()))

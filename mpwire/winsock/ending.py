@@ -61,7 +61,7 @@ class Ending(Gathering, Duplicates):
         if endpoint is None or not connected:
             raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
         if how is not ShutdownHow.SEND:
-            self._stop_receiving(socket)
+            self._stop_receiving(socket, endpoint, now_s)
         if how is not ShutdownHow.RECEIVE and not socket.send_shut:
             socket.send_shut = True
             if socket.role is Role.ROOT:
@@ -70,10 +70,11 @@ class Ending(Gathering, Duplicates):
                 self._end_membership(socket, endpoint, now_s)
         self.collect(endpoint, now_s)
 
-    def _stop_receiving(self, socket: Socket) -> None:
+    def _stop_receiving(self, socket: Socket, endpoint: Endpoint, now_s: float) -> None:
         """Throw away what nobody will read; an FD_CLOSE that waited for it waits no more (W73)."""
         socket.receive_shut = True
-        socket.queue.clear()
+        while socket.queue:
+            self.give_room(endpoint, socket.queue.popleft(), now_s)
         error = SocketError(WsaError.WSAESHUTDOWN, "the receive side was shut down")
         self.finish_all(socket, "recv", error)
         if socket.ended is not None:

@@ -16,7 +16,7 @@ from mpwire.winsock.contract import FD_CONNECT, FD_READ, FD_WRITE
 from mpwire.winsock.directions import leaf_direction
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.scope import Scope, hears_itself
-from mpwire.winsock.sockets import Socket
+from mpwire.winsock.sockets import Received, Socket
 from mpwire.winsock.transport import canonical_group
 from mpwire.wire.registries import LeafDirection
 
@@ -105,7 +105,7 @@ class Gathering(Scope):
     def loop_back(self, socket: Socket, payload: bytes, now_s: float) -> None:
         """Give a socket its own message, if it is of the kind that hears itself (D31)."""
         if hears_itself(socket) and socket.options.loopback and socket.may_ever_receive:
-            socket.queue.append(payload)
+            socket.queue.append(Received(payload, None, 0))
             self.occur(socket, FD_READ)
             self.wake("recv", socket, now_s)
 

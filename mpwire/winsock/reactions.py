@@ -3,14 +3,17 @@
 from mpwire.core import Endpoint, Membership
 from mpwire.core.events import (
     DataReceived,
+    DataTaken,
     Joined,
     JoinFailed,
     Report,
     RequestFolded,
     RequestGone,
+    RoomMade,
     Superseded,
 )
 from mpwire.core.listener import ListenerState
+from mpwire.core.membership import CARRYING
 from mpwire.core.participant import ReceiverAppeared
 from mpwire.core.session import SessionState
 from mpwire.vocabulary import WsaError
@@ -18,7 +21,7 @@ from mpwire.winsock.base import ProviderBase
 from mpwire.winsock.directions import flag_of
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.record import FD_ACCEPT, FD_CLOSE, FD_CONNECT, FD_READ, FD_WRITE
-from mpwire.winsock.sockets import Role, Socket
+from mpwire.winsock.sockets import Received, Role, Socket
 
 
 class Reactions(ProviderBase):
@@ -57,8 +60,11 @@ class Reactions(ProviderBase):
                 self._request_folded(membership, request)
             case RequestGone(code):
                 self._request_gone(endpoint, membership, code)
-            case DataReceived(_, payload):
-                self._data_received(endpoint, membership, payload, now_s)
+            case DataReceived(origin, payload):
+                received = Received(payload, membership, origin)
+                self._data_received(endpoint, received, now_s)
+            case RoomMade():
+                self._room_made(endpoint, membership, now_s)
             case ended:
                 self._ended(endpoint, membership, ended.code, now_s)
 
@@ -163,17 +169,17 @@ class Reactions(ProviderBase):
 
     # Data and endings -------------------------------------------------------------------------
 
-    def _data_received(
-        self, endpoint: Endpoint, membership: Membership, payload: bytes, now_s: float
-    ) -> None:
+    def _data_received(self, endpoint: Endpoint, received: Received, now_s: float) -> None:
         """Queue group data on R or on the leaf end, never on P (W57, W60)."""
+        assert received.membership is not None
         if endpoint.session is not None:
             target = self.holders.get(endpoint.local)
         else:
-            target = self.owners.get(membership)
+            target = self.owners.get(received.membership)
         if target is None or not target.may_ever_receive:
+            self.give_room(endpoint, received, now_s)
             return
-        target.queue.append(payload)
+        target.queue.append(received)
         self.occur(target, FD_READ)
         self.wake("recv", target, now_s)
 
@@ -183,12 +189,32 @@ class Reactions(ProviderBase):
         socket = self.holders[endpoint.local]
         for report in reports:
             match report:
-                case DataReceived(_, payload) if socket.may_ever_receive:
-                    socket.queue.append(payload)
+                case DataReceived(origin, payload) if socket.may_ever_receive:
+                    socket.queue.append(Received(payload, None, origin))
                     self.occur(socket, FD_READ)
                     self.wake("recv", socket, now_s)
                 case ReceiverAppeared() if socket.may_ever_send:
                     self.occur(socket, FD_WRITE)
+
+    def give_room(self, endpoint: Endpoint, taken: Received, now_s: float) -> None:
+        """Let the sender know in time that a message has left the queue (protocol.md 11.3)."""
+        if taken.membership is not None and taken.membership.state in CARRYING:
+            endpoint.call(taken.membership, DataTaken(taken.origin, 1), now_s)
+
+    def _room_made(self, endpoint: Endpoint, membership: Membership, now_s: float) -> None:
+        """Let sending go on when every receiver has room again: FD_WRITE (D35, W95)."""
+        session = endpoint.session
+        if session is None:
+            carrier = self.owners.get(membership)
+        else:
+            session.full.discard(membership)
+            carrier = None if session.full else self.holders.get(endpoint.local)
+        if carrier is None:
+            return
+        if carrier.wants_room and carrier.may_ever_send:
+            carrier.wants_room = False
+            self.occur(carrier, FD_WRITE)
+        self.wake("send", carrier, now_s)
 
     def _ended(
         self, endpoint: Endpoint, membership: Membership, code: WsaError, now_s: float
@@ -197,6 +223,7 @@ class Reactions(ProviderBase):
         session = endpoint.session
         if session is not None:
             session.note_ended(membership)
+            self._room_made(endpoint, membership, now_s)
         socket = self.owners.pop(membership, None)
         if socket is not None:
             self._close_seen(socket, code, now_s)
@@ -211,3 +238,4 @@ class Reactions(ProviderBase):
         if code is not WsaError.SUCCESS or not socket.queue:
             self.occur(socket, FD_CLOSE, code)
         self.wake("recv", socket, now_s)
+        self.wake("send", socket, now_s)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from mpwire.core.address import Address
 from mpwire.core.endpoint import Endpoint
@@ -13,7 +14,7 @@ from mpwire.winsock.protocols import ENTRIES, Protocol, ProtocolEntry
 from mpwire.winsock.record import EventRecord
 from mpwire.wire.messages import Qos
 
-__all__ = ["GroupOptions", "Role", "Socket"]
+__all__ = ["GroupOptions", "Received", "Role", "Socket"]
 
 
 @dataclass(slots=True)
@@ -27,6 +28,16 @@ class GroupOptions:
     origins: tuple[str, ...] = ()
     """Hosts that a source-specific group is joined for."""
     session_name: str = ""
+
+
+class Received(NamedTuple):
+    """One message that waits for WSPRecv, and where it came from."""
+
+    payload: bytes
+    membership: Membership | None
+    """Whose window it takes room of; None in a session without a root."""
+    origin: int
+    """Member ID of who sent it, also when the root has passed it on."""
 
 
 @dataclass(slots=True, eq=False)
@@ -73,10 +84,12 @@ class Socket:
     """Its other descriptors, the oldest first (W84)."""
     watched: tuple[Address, Address | None] | None = None
     """The destination SIO_ROUTING_INTERFACE_CHANGE watches, and which of ours reaches it now."""
-    queue: deque[bytes] = field(default_factory=deque)
+    queue: deque[Received] = field(default_factory=deque)
     """Messages that wait for WSPRecv."""
     ended: WsaError | None = None
     """FD_CLOSE code once the membership, or a dismantled session, is over."""
+    wants_room: bool = False
+    """Whether a send failed with WSAEWOULDBLOCK, so that FD_WRITE is owed (W95)."""
     receive_shut: bool = False
     send_shut: bool = False
     error: WsaError = WsaError.SUCCESS

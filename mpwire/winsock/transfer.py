@@ -18,19 +18,33 @@ from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
 class Transfer(Gathering):
     """Move group data between R and the leaf ends; P carries none (W60, D36)."""
 
-    def send(self, handle: int, payload: bytes, now_s: float) -> int:
+    def send(self, handle: int, payload: bytes, now_s: float) -> int | Blocked:
         """Send one message to every receiving leaf (R), or to the root (L, A).
 
         Returns:
-            octets sent.
+            octets sent; on a blocking socket, while a receiver has no room, a token.
 
         Raises:
             SocketError: WSAEOPNOTSUPP on P or against the direction (W62); WSAENOTCONN nobody to
                 send to (D35); WSAESHUTDOWN (W79); WSAEMSGSIZE for the receiver that takes least
-                (R88); WSAECONNRESET, WSAECONNABORTED after an abortive end.
+                (R88); WSAEWOULDBLOCK while a receiver has no room, FD_WRITE follows (W95, D35);
+                WSAECONNRESET, WSAECONNABORTED after an abortive end.
         """
         socket = self.find(handle)
         self._check_direction(socket, JoinFlag.RECEIVER_ONLY, "sending")
+        socket.record.called("send")
+        sent = self._send(socket, payload, now_s)
+        if sent is None and socket.blocking:
+            return self.block("send", socket, partial(self._send, socket, payload))
+        assert socket.endpoint is not None
+        self.collect(socket.endpoint, now_s)
+        if sent is None:
+            socket.wants_room = True
+            raise SocketError(WsaError.WSAEWOULDBLOCK, "a receiver has no room")
+        return sent
+
+    def _send(self, socket: Socket, payload: bytes, now_s: float) -> int | None:
+        """Give a message to every receiver, or to none when one of them has no room."""
         if socket.send_shut:
             raise SocketError(WsaError.WSAESHUTDOWN, "the send side was shut down")
         if socket.participant is not None:
@@ -41,14 +55,18 @@ class Transfer(Gathering):
             raise SocketError(WsaError.WSAEMSGSIZE, f"{len(payload)} octets, at most {limit} fit")
         endpoint = socket.endpoint
         assert endpoint is not None
-        if endpoint.session is not None:
-            facts = endpoint.session.facts
-            seq, facts.next_data_seq = facts.next_data_seq, plus(facts.next_data_seq, 1)
+        session = endpoint.session
+        if session.full if session is not None else not receivers[0].has_room:
+            return None
+        if session is None:
+            seq = receivers[0].outflow.next_seq
         else:
-            seq = receivers[0].next_data_seq
+            seq = session.facts.next_data_seq
+            session.facts.next_data_seq = plus(seq, 1)
         for membership in receivers:
             endpoint.call(membership, DataSubmitted(seq, payload), now_s)
-        self.collect(endpoint, now_s)
+            if session is not None and not membership.has_room:
+                session.full.add(membership)
         return len(payload)
 
     def _receivers(self, socket: Socket) -> list[Membership]:
@@ -74,6 +92,8 @@ class Transfer(Gathering):
         if socket.receive_shut:
             raise SocketError(WsaError.WSAESHUTDOWN, "the receive side was shut down")
         message = self._take(socket, now_s)
+        if socket.endpoint is not None:
+            self.collect(socket.endpoint, now_s)
         if message is not None:
             return message
         if socket.blocking:
@@ -82,7 +102,6 @@ class Transfer(Gathering):
 
     def _take(self, socket: Socket, now_s: float) -> bytes | None:
         """Take the oldest message, or None; re-enables FD_READ and lets FD_CLOSE follow (W73)."""
-        del now_s
         socket.record.called("recv")
         if not socket.queue:
             if socket.ended is not None:
@@ -91,12 +110,14 @@ class Transfer(Gathering):
             if not socket.is_joined:
                 raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
             return None
-        message = socket.queue.popleft()
+        received = socket.queue.popleft()
+        assert socket.endpoint is not None
+        self.give_room(socket.endpoint, received, now_s)
         if socket.queue:
             self.signal(socket, socket.record.still_holds(FD_READ))
         elif socket.ended is not None:
             self.occur(socket, FD_CLOSE, socket.ended)
-        return message
+        return received.payload
 
     def _check_direction(self, socket: Socket, opposite: JoinFlag, verb: str) -> None:
         if socket.is_unusable_handle:

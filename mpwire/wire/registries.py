@@ -162,6 +162,8 @@ class AbortReason(IntEnum):
     """The endpoint has restarted."""
     AUTH = 8
     """Authentication failed."""
+    DATA_LOST = 9
+    """Data that was to be repaired can be repaired no more."""
 
 
 class AckedType(IntEnum):

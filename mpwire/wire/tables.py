@@ -249,7 +249,7 @@ MESSAGE_FORMATS: dict[int, MessageFormat] = {
         body=Record(
             Struct("!B3xI"),
             "reason echo_seq",
-            (Check(0, 0, registry("R13", (1, 2, 3, 4, 5, 6, 7, 8))),),
+            (Check(0, 0, registry("R13", (1, 2, 3, 4, 5, 6, 7, 8, 9))),),
             ((1, 3),),
         ),
         optional=(0x000E, 0x8010),

@@ -59,9 +59,9 @@ def test_messages_reach_the_membership_whose_tag_they_carry(root: Conversation) 
     root.reports()
     peer = Counterpart(two)
     root.say(peer.data(two.request.next_data_seq), two.peer)
-    assert root.reports() == [DataReceived(3, b"hello")]
-    assert one.reception is not None
-    assert one.reception.next_seq == one.request.next_data_seq
+    assert root.reports() == [DataReceived(3, b"hello", two.request.next_data_seq)]
+    assert one.inflow is not None
+    assert one.inflow.next_seq == one.request.next_data_seq
 
 
 def test_a_tag_counts_only_from_its_address(root: Conversation) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from mpwire.core.carrying import NACK_SENDS
 from mpwire.core.events import (
     AbortRequested,
     CloseRequested,
@@ -18,7 +19,7 @@ from mpwire.core.timers import TimerName
 from mpwire.testing.ends import PEER_SEQ, PEER_TAG, Counterpart, joined_leaf, joined_root
 from mpwire.testing.playbook import Playbook, dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Close, CloseAck, Confirm, Data, Probe, ProbeAck
+from mpwire.wire.messages import Abort, Close, CloseAck, Confirm, Data, Nack, Probe, ProbeAck
 from mpwire.wire.registries import (
     AbortReason,
     CloseAckFlag,
@@ -144,7 +145,7 @@ def test_a_silent_peer_is_probed_four_times_and_declared_dead(ends: Ends) -> Non
 def test_a_peer_that_was_heard_is_not_probed_yet() -> None:
     play, peer = joined_leaf()
     play.advance(15.0)
-    play.feed(peer.data()).expect(reported(DataReceived))
+    play.feed(peer.probe()).expect(sent(ProbeAck))
     play.expire(TimerName.KEEPALIVE).finish()
     assert play.timers[TimerName.KEEPALIVE] >= 15.0 + 16.0
     play.expire(TimerName.KEEPALIVE).expect(sent(Probe))
@@ -154,7 +155,7 @@ def test_any_message_of_the_peer_refutes_the_suspicion(ends: Ends) -> None:
     play, peer = suspect(ends)
     play.feed(peer.data()).expect(reported(DataReceived))
     assert peer.end.state is State.JOINED
-    assert set(play.timers) == {TimerName.KEEPALIVE}
+    assert set(play.timers) == {TimerName.KEEPALIVE, TimerName.ACKNOWLEDGE}
     assert peer.end.outstanding is None
 
 
@@ -311,15 +312,26 @@ def test_close_ack_never_claims_more_than_the_peer_says_it_sent() -> None:
 
 def test_missing_data_delays_the_end_until_it_comes(ends: Ends) -> None:
     play, peer = draining(ends, missing=2)
-    play.feed(peer.data(PEER_SEQ + 1)).expect(reported(DataReceived))
-    play.feed(peer.data(PEER_SEQ)).expect(reported(DataReceived), reported(Ended, code=SUCCESS))
+    play.feed(peer.data(PEER_SEQ + 1)).finish()
+    play.feed(peer.data(PEER_SEQ)).expect(
+        reported(DataReceived), reported(DataReceived), reported(Ended, code=SUCCESS)
+    )
     assert peer.end.state is State.LINGERING
 
 
 def test_missing_data_is_not_waited_for_forever(ends: Ends) -> None:
     play, _ = draining(ends)
-    play.expire(TimerName.LIMIT).expect(reported(Ended, code=SUCCESS))
+    for _ in range(NACK_SENDS):
+        play.expire(TimerName.NACK).expect(sent(Nack, ranges=((PEER_SEQ, PEER_SEQ),)))
+    assert 5.0 < play.now_s < 5.2
+    play.expire(TimerName.LIMIT).expect(reported(Ended, code=ABORTED))
     assert play.now_s == 6.0
+
+
+def test_best_effort_ends_gracefully_whatever_is_missing(ends: Ends) -> None:
+    play, peer = ends(caps=0)
+    play.feed(peer.close(final_seq=END + 1)).expect(sent(CloseAck))
+    play.expire(TimerName.LIMIT).expect(reported(Ended, code=SUCCESS))
 
 
 @pytest.mark.parametrize("call", [LEAVE, AbortRequested()])

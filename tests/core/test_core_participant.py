@@ -219,7 +219,7 @@ def test_a_leave_under_our_id_is_no_claim_to_it() -> None:
 
 def test_data_is_taken_once_from_whoever_sends_it() -> None:
     one = present()
-    assert one.receive(data(), THERE, 3.0) == [DataReceived(77, b"x")]
+    assert one.receive(data(), THERE, 3.0) == [DataReceived(77, b"x", data().seq)]
     for ignored in (
         data(),
         data(payload=None),
@@ -230,7 +230,7 @@ def test_data_is_taken_once_from_whoever_sends_it() -> None:
         assert is_dropped(one.receive(ignored, THERE, 3.0))
     assert is_dropped(one.receive(data(seq=101), ("10.0.0.3", 1), 3.0))
     assert is_dropped(one.receive(data(seq=101), HERE, 3.0))
-    assert one.receive(data(seq=101), THERE, 3.0) == [DataReceived(77, b"x")]
+    assert one.receive(data(seq=101), THERE, 3.0) == [DataReceived(77, b"x", 101)]
 
 
 def test_who_says_that_it_only_receives_is_not_heard() -> None:
@@ -260,7 +260,7 @@ def test_a_d_leaf_waits_for_the_d_root() -> None:
     one.receive(announce(member_id=78, tag=78), ("10.0.0.3", 1), 3.0)
     assert one.receive(announce(leaf_dir=D_ROOT), THERE, 3.0) == [ReceiverAppeared()]
     assert one.may_send(3.0)
-    assert one.receive(data(), THERE, 3.0) == [DataReceived(77, b"x")]
+    assert one.receive(data(), THERE, 3.0) == [DataReceived(77, b"x", data().seq)]
     assert is_dropped(one.receive(data(78), ("10.0.0.3", 1), 3.0))
     assert not one.may_send(200.0)
 

@@ -15,9 +15,11 @@ from mpwire.core import Membership
 from mpwire.core.events import (
     AbortRequested,
     Admitted,
+    BacklogChanged,
     ClearTimer,
     CloseRequested,
     DataSubmitted,
+    DataTaken,
     Deferred,
     Effect,
     Ended,
@@ -64,7 +66,10 @@ from mpwire.testing.ends import (
     inviting_root,
 )
 from mpwire.wire.messages import Ack, JoinReq
-from mpwire.wire.registries import CloseReason, RejectReason
+from mpwire.wire.registries import CloseAckFlag, CloseReason, RejectReason
+
+OTHER_LEAF = 7
+"""Member ID of a leaf whose messages the root passes on."""
 
 # The table itself -----------------------------------------------------------------------------
 
@@ -125,7 +130,7 @@ class Node:
         """Return what tells this node from others; counts are told apart up to a few."""
         end = self.end
         last = end.outstanding
-        reception = end.reception
+        inflow, outflow = end.inflow, end.outflow
         return (
             end.initiator,
             end.is_root,
@@ -137,10 +142,11 @@ class Node:
             end.unreachable_count,
             end.deferred,
             end.pending_close is not None,
-            min(len(end.held), 2),
+            min(len(outflow.kept), 2),
+            tuple(len(flow.kept) for flow in end.relayed_out.values()),
             tuple(sorted({data.seq for data in end.early})),
             end.final_seq,
-            reception and (reception.next_seq, tuple(sorted(reception.ahead))),
+            inflow and (inflow.next_seq, tuple(sorted(inflow.ahead)), inflow.has_gap),
             frozenset(self.timers),
             frozenset(self.reports.items()),
         )
@@ -201,7 +207,12 @@ def calls(end: Membership) -> Iterator[Input]:
     yield Superseded()
     yield CloseRequested(CloseReason.LEAVE)
     yield AbortRequested()
-    yield DataSubmitted(end.next_data_seq, b"x")
+    if not end.outflow.kept:
+        yield DataSubmitted(end.outflow.next_seq, b"x")
+    if not (end.relayed_out or end.outflow.kept):
+        yield DataSubmitted(900, b"x", origin=OTHER_LEAF)
+    yield DataTaken(end.identity.peer_id, 0)
+    yield BacklogChanged(0)
 
 
 def arrivals(end: Membership) -> Iterator[Input]:
@@ -226,8 +237,16 @@ def arrivals(end: Membership) -> Iterator[Input]:
     yield peer.probe_ack()
     yield peer.probe_ack(nonce=0)
     yield peer.abort()
+    yield peer.data_ack(end.outflow.sent_seq)
+    yield peer.data_ack(901, origin=OTHER_LEAF)
+    yield peer.data_ack(end.outflow.next_seq + 1)
+    yield peer.nack((100, 101))
+    yield peer.nack((100, 101), origin=OTHER_LEAF)
+    yield peer.sync(PEER_SEQ + 1)
+    yield peer.sync(PEER_SEQ + 5, PEER_SEQ + 5)
     yield Ack(**end.header(1), acked_type=0x11)
     yield peer.close(final_seq=PEER_SEQ + 1)
+    yield peer.close_ack(final_seq=PEER_SEQ - 1, ack_flags=CloseAckFlag.DATA_MISSING)
     for count in (0, 1):
         yield peer.close(final_seq=PEER_SEQ - 1 + count)
         yield peer.close_ack(final_seq=PEER_SEQ - 1 + count)

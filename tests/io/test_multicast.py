@@ -88,7 +88,7 @@ def household() -> Iterator[Household]:
 
 def queue_of(member: tuple[Provider, int]) -> list[bytes]:
     """Return what waits to be read."""
-    return [*member[0].sockets[member[1]].queue]
+    return [received.payload for received in member[0].sockets[member[1]].queue]
 
 
 @pytest.mark.w(59, 65)

@@ -60,7 +60,7 @@ class Member:
         while len(queue) < count:
             self.progress.clear()
             await self.progress.wait()
-        return sorted(message.decode() for message in queue)
+        return sorted(message.payload.decode() for message in queue)
 
     def close(self) -> None:
         """Close the socket."""

@@ -2,7 +2,6 @@
 
 import pytest
 
-from mpwire.core.events import SendDatagram
 from mpwire.testing.actor import (
     C_LEAF,
     Actor,
@@ -326,8 +325,7 @@ def test_data_before_an_abort_can_still_be_read(bus: Bus) -> None:
 
 
 @pytest.mark.w(71)
-@pytest.mark.parametrize("arrives", [True, False])
-def test_data_that_is_missing_is_waited_for_a_while(bus: Bus, *, arrives: bool) -> None:
+def test_data_that_is_missing_is_repaired_before_the_end(bus: Bus) -> None:
     root, _, (leaf,) = session(bus, 1)
     bus.judge = lambda transit: transit.name != "Data"
     root.send(b"late")
@@ -339,17 +337,22 @@ def test_data_that_is_missing_is_waited_for_a_while(bus: Bus, *, arrives: bool) 
     with fails(E.WSAEWOULDBLOCK):
         leaf.recv()
     bus.judge = None
-    if arrives:
-        (lost,) = [transit for transit in bus.trace if transit.name == "Data"]
-        bus.inject(SendDatagram(lost.data, lost.source, lost.destination))
-        bus.run(0.1)
-        assert leaf.events() == ["FD_READ"]
-        assert leaf.recv() == b"late"
-    else:
-        bus.run(4.9)
-        assert leaf.events() == []
-        bus.run(0.2)
+    bus.run(2)
+    assert leaf.events() == ["FD_READ"]
+    assert leaf.recv() == b"late"
     assert leaf.events() == ["FD_CLOSE"]
+
+
+@pytest.mark.w(71, 72)
+def test_data_that_never_comes_is_waited_for_a_while(bus: Bus) -> None:
+    root, _, (leaf,) = session(bus, 1)
+    bus.judge = lambda transit: transit.name != "Data"
+    root.send(b"late")
+    root.close()
+    bus.run(5.9)
+    assert leaf.events() == []
+    bus.run(0.2)
+    assert leaf.events() == ["FD_CLOSE WSAECONNABORTED"]
 
 
 @pytest.mark.w(70, 78)

@@ -52,7 +52,7 @@ def test_scapy_lets_pass_what_the_gate_finds() -> None:
         (patched(ABORT, 0, b"MP"), "magic"),
         (patched(ABORT, 2, b"\x02"), "version"),
         (patched(ABORT, 33, b"\x01"), "reserved is not zero"),
-        (patched(ABORT, 32, b"\x09"), "reason is not one of"),
+        (patched(ABORT, 32, b"\x19"), "reason is not one of"),
         (patched(ABORT, 4, b"\x02"), "flags is not"),
         (patched(ABORT, 4, b"\x40"), "flag A"),
         (patched(ABORT, 16, bytes(8)), "destination tag"),

@@ -14,8 +14,8 @@ from mpwire.core import Endpoint, Membership, member, membership, restarting, ta
 from mpwire.core.address import Address
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.events import Admitted, Ended, Input, Joined, RequestFolded, TimerExpired
+from mpwire.core.inflow import Inflow
 from mpwire.core.listener import Listener
-from mpwire.core.reception import Reception
 from mpwire.core.serial import plus
 from mpwire.core.table import Kind, Row, State
 from mpwire.core.timers import TimerName
@@ -155,13 +155,12 @@ def draft_late_accept_wins(swap: Swap) -> None:
 @patch("data-up", Invariant.ONCE)
 def deliver_duplicates(swap: Swap) -> None:
     """Hand up a message as often as it arrives."""
-    take = Reception.take
+    take = Inflow.take
 
-    def careless(self: Reception, seq: int) -> bool:
-        take(self, seq)
-        return True
+    def careless(self: Inflow, seq: int, payload: bytes) -> list[bytes]:
+        return take(self, seq, payload) or [payload]
 
-    swap.attribute(Reception, "take", careless)
+    swap.attribute(Inflow, "take", careless)
 
 
 def _forget_what_was_told(swap: Swap, event: object) -> None:
@@ -299,6 +298,6 @@ def count_wrongly(swap: Swap) -> None:
     """Say a FinalSeq that no sequence number can be."""
 
     def beyond(end: Membership) -> int:
-        return plus(end.next_data_seq, -1) - (1 << 40)
+        return plus(end.outflow.next_seq, -1) - (1 << 40)
 
     swap.attribute(member, "_final_seq", beyond)

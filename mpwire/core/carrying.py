@@ -1,0 +1,331 @@
+"""How a member carries data: DATA both ways, DATA_ACK, NACK, repairs, SYNC (protocol.md 11)."""
+
+from typing import Final
+
+from mpwire.core.events import (
+    BacklogChanged,
+    DataReceived,
+    DataSubmitted,
+    DataTaken,
+    Ended,
+    Input,
+    RelayedAcknowledged,
+    RoomMade,
+)
+from mpwire.core.inflow import ACKNOWLEDGE_AFTER, Inflow
+from mpwire.core.membership import JOINED, ROOT_ID, Membership, action
+from mpwire.core.outflow import HIGHEST_ATTEMPT, Outflow
+from mpwire.core.serial import after, plus
+from mpwire.core.table import State
+from mpwire.core.timers import TimerName
+from mpwire.vocabulary import WsaError
+from mpwire.wire.messages import Data, DataAck, Nack, Sync
+from mpwire.wire.registries import AbortReason, DataFlag
+
+NACK_SENDS: Final = 8
+"""NACKs of one series; the next series starts with progress, or with a SYNC (R91)."""
+
+
+# Sending --------------------------------------------------------------------------------------
+
+
+def submit_data(end: Membership, message: DataSubmitted) -> Outflow:
+    """Add a message to the outflow of its origin; it leaves when there is room for it."""
+    if message.origin is None:
+        flow = end.outflow
+    else:
+        flow = end.relayed_out.setdefault(message.origin, Outflow(message.seq, repairs=end.repairs))
+    flow.submit(message.seq, message.payload)
+    return flow
+
+
+@action
+def send_data(end: Membership, event: Input, now_s: float) -> None:
+    """Send one message of group data to this peer (R54, R84)."""
+    assert isinstance(event, DataSubmitted)
+    unknown = event.origin is not None and event.origin not in end.relayed_out
+    flow = submit_data(end, event)
+    origin = end.identity.own_id if event.origin is None else event.origin
+    if unknown and end.repairs:
+        _send_sync(end, origin, flow)
+    _let_leave(end, origin, flow, now_s, on_group=event.on_group)
+
+
+def release_data(end: Membership, now_s: float) -> None:
+    """Send what was held back while the peer was not known to be joined."""
+    for origin, flow in _outflows(end):
+        flow.repairs = end.repairs
+        if end.repairs and origin != end.identity.own_id:
+            _send_sync(end, origin, flow)
+        _let_leave(end, origin, flow, now_s)
+
+
+def _outflows(end: Membership) -> list[tuple[int, Outflow]]:
+    return [(end.identity.own_id, end.outflow), *end.relayed_out.items()]
+
+
+def _let_leave(
+    end: Membership, origin: int, flow: Outflow, now_s: float, *, on_group: bool = False
+) -> None:
+    """Send every message that the receiver has room for."""
+    left = False
+    for seq, payload in flow.leaving():
+        left = True
+        if not on_group:
+            _send(end, origin, seq, payload)
+    if left and flow.repairs:
+        end.set_timer(TimerName.SYNC, now_s + end.plan.sync_s)
+
+
+def _send(end: Membership, origin: int, seq: int, payload: bytes, attempt: int = 1) -> None:
+    relayed = origin != end.identity.own_id
+    flags = DataFlag.RELAYED if relayed else DataFlag(0)
+    if attempt > 1:
+        flags |= DataFlag.REPAIR
+    end.send(
+        Data(
+            **end.header(seq, attempt),
+            origin=origin,
+            dflags=flags,
+            hop=int(relayed),
+            payload=payload,
+        )
+    )
+
+
+@action
+def hear_data_ack(end: Membership, event: Input, now_s: float) -> None:
+    """Let go of what has arrived, and use the room that was made."""
+    assert isinstance(event, DataAck)
+    flow, had_room = _outflow_of(end, event.origin), end.has_room
+    if flow is None or not flow.repairs or not flow.acknowledge(event.rcv_next, event.window):
+        end.drop("DATA_ACK of what was never sent", "R110")
+        return
+    _let_leave(end, event.origin, flow, now_s)
+    if end.state not in JOINED:
+        return
+    if flow is not end.outflow:
+        end.effects.append(RelayedAcknowledged(event.origin))
+    elif end.has_room and not had_room:
+        end.report(RoomMade())
+    if not any(each.lags for _, each in _outflows(end)):
+        end.clear_timer(TimerName.SYNC)
+    if end.pending_close is not None:
+        end.step(end.pending_close, now_s)
+
+
+def _outflow_of(end: Membership, origin: int) -> Outflow | None:
+    return end.outflow if origin == end.identity.own_id else end.relayed_out.get(origin)
+
+
+@action
+def repair_data(end: Membership, event: Input, _now_s: float) -> None:
+    """Send again what the peer misses (R85)."""
+    assert isinstance(event, Nack)
+    flow = _outflow_of(end, event.origin)
+    if flow is None or not flow.repairs:
+        end.drop("NACK for what is not ours to repair", "R91")
+        return
+    for seq, attempt, payload in flow.repairable(event.ranges):
+        _send(end, event.origin, seq, payload, attempt)
+
+
+@action
+def synchronise(end: Membership, _event: Input, now_s: float) -> None:
+    """Tell a receiver that lags where each origin ends, less and less often (R92)."""
+    copies = 0
+    for origin, flow in _outflows(end):
+        if flow.lags:
+            _send_sync(end, origin, flow)
+            copies = max(copies, flow.syncs)
+    wait_s = min(end.plan.sync_s * 2.0**copies, end.plan.keepalive_s)
+    end.set_timer(TimerName.SYNC, now_s + wait_s)
+
+
+def _send_sync(end: Membership, origin: int, flow: Outflow) -> None:
+    flow.syncs = min(flow.syncs + 1, HIGHEST_ATTEMPT)
+    end.send(
+        Sync(
+            **end.header(flow.sent_seq, flow.syncs),
+            origin=origin,
+            trail_seq=flow.acked_seq,
+            sflags=0,
+        )
+    )
+
+
+# Receiving ------------------------------------------------------------------------------------
+
+
+@action
+def deliver_data(end: Membership, event: Input, now_s: float) -> None:
+    """Hand up what is new, from a legal origin, in a legal direction (protocol.md 11.1)."""
+    assert isinstance(event, Data)
+    if not end.may_receive:
+        end.drop("DATA against LeafDir", "R81")
+        return
+    if event.payload is None:
+        end.drop("DATA without PAYLOAD", "R10")
+        return
+    flow = _inflow_of(end, event)
+    if flow is None:
+        end.drop(f"DATA of origin {event.origin} from member {end.identity.peer_id}", "R82")
+        return
+    had_gap = _has_gap(end)
+    messages = flow.take(event.seq, event.payload)
+    if messages is None:
+        end.drop("DATA seen before, or outside the window", "R84")
+        return
+    first = plus(flow.next_seq, -len(messages)) if end.repairs else event.seq
+    for offset, payload in enumerate(messages):
+        end.report(DataReceived(event.origin, payload, plus(first, offset)))
+    if end.repairs:
+        _acknowledge_soon(end, event.origin, flow, now_s)
+        _watch_gap(end, now_s, had_gap=had_gap, progress=bool(messages))
+
+
+def _inflow_of(end: Membership, data: Data) -> Inflow | None:
+    """Return the flow a message belongs to; the first of a best-effort origin starts one."""
+    if data.origin == end.identity.peer_id:
+        return end.inflow
+    relayed = bool(data.dflags & DataFlag.RELAYED) and end.takes_relayed
+    if not relayed or data.origin in {end.identity.own_id, ROOT_ID}:
+        return None
+    if not end.repairs:
+        end.relayed_in.setdefault(data.origin, Inflow(data.seq))
+    return end.relayed_in.get(data.origin)
+
+
+def _inflows(end: Membership) -> list[tuple[int, Inflow]]:
+    assert end.inflow is not None
+    return [(end.identity.peer_id, end.inflow), *end.relayed_in.items()]
+
+
+def _has_gap(end: Membership) -> bool:
+    return any(flow.has_gap for _, flow in _inflows(end))
+
+
+def _acknowledge_soon(end: Membership, origin: int, flow: Inflow, now_s: float) -> None:
+    """Send DATA_ACK after so many messages, or a little later (K4)."""
+    if flow.unacknowledged >= ACKNOWLEDGE_AFTER:
+        _send_data_ack(end, origin, flow)
+    elif flow.unacknowledged == 1:
+        end.set_timer(TimerName.ACKNOWLEDGE, now_s + end.plan.acknowledge_s)
+
+
+@action
+def acknowledge_data(end: Membership, _event: Input, _now_s: float) -> None:
+    """Acknowledge what has waited long enough for more."""
+    for origin, flow in _inflows(end):
+        if flow.unacknowledged:
+            _send_data_ack(end, origin, flow)
+
+
+def _send_data_ack(end: Membership, origin: int, flow: Inflow) -> None:
+    end.feedback_count += 1
+    window = flow.acknowledge()
+    end.send(
+        DataAck(
+            **end.header(end.feedback_count),
+            origin=origin,
+            rcv_next=flow.next_seq,
+            window=window,
+        )
+    )
+
+
+@action
+def hear_sync(end: Membership, event: Input, now_s: float) -> None:
+    """Learn how far an origin has come, acknowledge at once, and ask for what is missing."""
+    assert isinstance(event, Sync)
+    flow = _synchronised(end, event)
+    if flow is None:
+        end.drop("SYNC of an origin that sends nothing here", "R92")
+        return
+    if after(event.trail_seq, flow.next_seq) > 0:
+        end.send_abort(AbortReason.DATA_LOST, event.seq)
+        end.enter(State.GONE)
+        end.report(Ended(WsaError.WSAECONNABORTED))
+        return
+    if after(event.seq, flow.limit) > 0:
+        end.drop("SYNC beyond the window", "R109")
+        return
+    flow.announce(event.seq)
+    _send_data_ack(end, event.origin, flow)
+    await_repair(end, now_s)
+
+
+def _synchronised(end: Membership, sync: Sync) -> Inflow | None:
+    """Return the flow a SYNC speaks of; the first of a relayed origin says where it starts."""
+    if not (end.repairs and end.may_receive):
+        return None
+    if sync.origin == end.identity.peer_id:
+        return end.inflow
+    if not end.takes_relayed or sync.origin in {end.identity.own_id, ROOT_ID}:
+        return None
+    return end.relayed_in.setdefault(sync.origin, Inflow(sync.trail_seq, repairs=True))
+
+
+def await_repair(end: Membership, now_s: float) -> None:
+    """Begin a series of NACKs, if anything is missing."""
+    assert end.inflow is not None
+    if end.final_seq is not None and end.may_receive:
+        end.inflow.announce(plus(end.final_seq, 1))
+    if end.repairs and _has_gap(end):
+        end.nacks = 0
+        end.set_timer(TimerName.NACK, now_s + end.plan.nack_s)
+
+
+def _watch_gap(end: Membership, now_s: float, *, had_gap: bool, progress: bool) -> None:
+    """Begin a series when a gap opens, or moves; stop asking when none is left."""
+    if not _has_gap(end):
+        if had_gap:
+            end.clear_timer(TimerName.NACK)
+    elif progress or not had_gap:
+        await_repair(end, now_s)
+
+
+@action
+def ask_again(end: Membership, _event: Input, now_s: float) -> None:
+    """Name what is missing to whoever has it, twice as long after the last time (R91)."""
+    for origin, flow in _inflows(end):
+        if flow.has_gap:
+            end.feedback_count += 1
+            end.send(Nack(**end.header(end.feedback_count), origin=origin, ranges=flow.missing()))
+    end.nacks += 1
+    if end.nacks < NACK_SENDS:
+        end.set_timer(TimerName.NACK, now_s + end.plan.nack_s * 2.0**end.nacks)
+
+
+@action
+def reopen_window(end: Membership, event: Input, _now_s: float) -> None:
+    """Count what the application has taken; tell an origin that ran short of room."""
+    assert isinstance(event, DataTaken)
+    flow = dict(_inflows(end)).get(event.origin)
+    if flow is not None and end.repairs:
+        flow.unread -= event.count
+        _tell_if_reopened(end, event.origin, flow)
+
+
+@action
+def note_backlog(end: Membership, event: Input, _now_s: float) -> None:
+    """Let the slowest receiver of what is passed on limit the leaf that it comes from."""
+    assert isinstance(event, BacklogChanged)
+    assert end.inflow is not None
+    if end.repairs:
+        end.inflow.backlog = event.count
+        _tell_if_reopened(end, end.identity.peer_id, end.inflow)
+
+
+def _tell_if_reopened(end: Membership, origin: int, flow: Inflow) -> None:
+    if flow.reopens:
+        _send_data_ack(end, origin, flow)
+
+
+def is_complete(end: Membership) -> bool:
+    """Tell whether everything the peer says it sent has arrived; nothing counts if unwanted."""
+    assert end.inflow is not None
+    if end.final_seq is None or not end.may_receive:
+        return True
+    others = any(flow.has_gap for flow in end.relayed_in.values())
+    return end.inflow.complete_to(end.final_seq) and not others
