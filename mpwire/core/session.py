@@ -119,6 +119,13 @@ class Session:
             if member.may_send and member.state in ADMITTED
         ]
 
+    def is_first(self, receiver: Membership) -> bool:
+        """Tell whether nobody but this member receives, so that it makes the session sendable."""
+        return not any(
+            member.may_send and member.state in JOINED and member is not receiver
+            for member in self.members.values()
+        )
+
     def has_member(self) -> bool:
         """Tell whether anybody is joined, or has at least been admitted."""
         return any(member.state in ADMITTED for member in self.members.values())

@@ -95,7 +95,8 @@ class Reactions(ProviderBase):
             if self.finish_all(original, "join_leaf", socket.handle):
                 original.untold = False
         carrier = original if session is not None else socket
-        if membership.may_send and carrier.may_ever_send:
+        sendable = membership.may_send and (session is None or session.is_first(membership))
+        if sendable and carrier.may_ever_send:
             self.occur(carrier, FD_WRITE)
 
     def _request_folded(self, invitation: Membership, request: Membership) -> None:

@@ -66,6 +66,16 @@ def test_before_the_first_acknowledgement_little_may_leave(bus: Bus) -> None:
 
 
 @pytest.mark.w(95)
+def test_a_further_leaf_is_no_news_to_a_root_that_can_send(bus: Bus) -> None:
+    """RS8: only the first member makes R sendable."""
+    root, _, _ = session(bus)
+    root.send()
+    admit(root, leaf_actor(bus, 2))
+    bus.run(1)
+    assert "FD_WRITE" not in root.events()
+
+
+@pytest.mark.w(95)
 def test_one_slow_leaf_holds_up_all_and_nobody_gets_more_than_others(bus: Bus) -> None:
     """D35: nothing is sent to anyone."""
     root, _, (slow, quick) = session(bus, 2)
