@@ -96,7 +96,7 @@ class Control(Quality, Network, Ending):
                 self.set_blocking(handle, blocking=not value)
                 return 0
             case Ioctl.FIONREAD:
-                return sum(len(message) for message in socket.queue)
+                return sum(len(received.payload) for received in socket.queue)
             case Ioctl.SIO_ADDRESS_LIST_CHANGE:
                 return self.await_address_change(socket)
             case Ioctl.SIO_ROUTING_INTERFACE_CHANGE:
