@@ -126,8 +126,11 @@ def repair_data(end: Membership, event: Input, _now_s: float) -> None:
     if flow is None or not flow.repairs:
         end.drop("NACK for what is not ours to repair", "R91")
         return
-    for seq, attempt, payload in flow.repairable(event.ranges):
+    repairs = [*flow.repairable(event.ranges)]
+    for seq, attempt, payload in repairs:
         _send(end, event.origin, seq, payload, attempt)
+    if not repairs and end.state in JOINED:
+        _send_sync(end, event.origin, flow)
 
 
 @action
