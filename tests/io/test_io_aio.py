@@ -431,3 +431,28 @@ def test_a_session_without_a_root() -> None:
             assert again.value.code is WsaError.WSAEISCONN
 
     run(scene)
+
+
+def test_many_leaves_come_and_go_at_once() -> None:
+    async def visit(address: Address, number: int) -> list[object]:
+        async with await join(address) as leaf:
+            await leaf.send(b"%d" % number)
+            heard = [message async for message in leaf]
+            return [*heard, [event.name async for event, _ in leaf.events()]]
+
+    async def scene() -> None:
+        async with Root(LOCAL) as root:
+            root.listen(100)
+            visits = [
+                asyncio.create_task(visit(root.getsockname(), number)) for number in range(40)
+            ]
+            handles = [await root.accept() for _ in visits]
+            assert {await root.recv() for _ in visits} == {b"%d" % one for one in range(40)}
+            await root.send(b"to all")
+            root.shutdown()
+            events = ["FD_CONNECT", "FD_WRITE", "FD_READ", "FD_CLOSE"]
+            assert await asyncio.gather(*visits) == [[b"to all", events]] * 40
+            for handle in handles:
+                assert [event.name async for event, _ in handle.events()] == ["FD_CLOSE"]
+
+    run(scene)

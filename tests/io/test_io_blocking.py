@@ -236,3 +236,17 @@ def test_options_and_flows() -> None:
         assert leaf.ioctl(Ioctl.SIO_GET_QOS) == flow
         leaf.setsockopt(Option.SO_LINGER, 0)
         assert leaf.getsockopt(Option.SO_LINGER) == 0
+
+
+def test_threads_share_the_sockets_of_a_process() -> None:
+    def visit(address: Address) -> list[bytes]:
+        with join(address) as leaf:
+            return list(leaf)
+
+    with Root(LOCAL) as root, ThreadPoolExecutor(8) as threads:
+        root.listen(10)
+        visits = [threads.submit(visit, root.getsockname()) for _ in range(8)]
+        assert len({root.accept().handle for _ in visits}) == 8
+        root.send(b"x")
+        root.shutdown()
+        assert [one.result() for one in visits] == [[b"x"]] * 8
