@@ -206,6 +206,20 @@ class MultipointSocket(ObservedSocket):
     def shutdown(self, how: ShutdownHow = ShutdownHow.BOTH) -> None:
         """End one or both directions; at R, ending the send side dismantles the session."""
         self._call(self.host.provider.shutdown, self.handle, how, self.now)
+        self._after_shutdown()
+
+    def send_disconnect(self, data: bytes | None = None) -> None:
+        """End the send direction with a last word for the other end."""
+        self._call(self.host.provider.send_disconnect, self.handle, data, self.now)
+        self._after_shutdown()
+
+    def recv_disconnect(self) -> bytes:
+        """End the receive direction; return the last word that has come."""
+        word = self._call(self.host.provider.recv_disconnect, self.handle, self.now)
+        self._after_shutdown()
+        return word
+
+    def _after_shutdown(self) -> None:
         if self.host.provider.find(self.handle).pending is None:
             self._interrupt(WsaError.WSAEINTR, "the session was dismantled")
         self._wake()

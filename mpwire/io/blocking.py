@@ -199,6 +199,14 @@ class MultipointSocket:
         """End one or both directions; at R, ending the send side dismantles the session."""
         _do(self.inner.shutdown, how)
 
+    def send_disconnect(self, data: bytes | None = None) -> None:
+        """End the send direction with a last word for the other end."""
+        _do(self.inner.send_disconnect, data)
+
+    def recv_disconnect(self) -> bytes:
+        """End the receive direction; return the last word that has come."""
+        return _do(self.inner.recv_disconnect)
+
     def close(self) -> None:
         """Give the socket back: a leaf leaves, P expels its leaf, R dismantles its session.
 

@@ -61,8 +61,8 @@ class OnSocket(Arguments):
     socket: int
 
 
-class Bind(Arguments):
-    """WSPBind."""
+class OnAddress(Arguments):
+    """WSPBind, WSPConnect."""
 
     socket: int
     address: Address
@@ -147,6 +147,13 @@ class Shutdown(Arguments):
     how: Literal["SEND", "RECEIVE", "BOTH"]
 
 
+class SendDisconnect(Arguments):
+    """WSPSendDisconnect."""
+
+    socket: int
+    data: str | None = None
+
+
 class SetLinger(Arguments):
     """SO_LINGER."""
 
@@ -193,7 +200,9 @@ CALLS: Final[dict[str, type[Arguments]]] = {
     "configure": Configure,
     "enum_protocols": NoArguments,
     "socket": CreateSocket,
-    "bind": Bind,
+    "duplicate_socket": OnSocket,
+    "bind": OnAddress,
+    "connect": OnAddress,
     "listen": Listen,
     "event_select": EventSelect,
     "enum_network_events": OnSocket,
@@ -206,6 +215,8 @@ CALLS: Final[dict[str, type[Arguments]]] = {
     "send": Send,
     "recv": OnSocket,
     "shutdown": Shutdown,
+    "send_disconnect": SendDisconnect,
+    "recv_disconnect": OnSocket,
     "close": OnSocket,
     "set_linger": SetLinger,
     "ioctl": Control,

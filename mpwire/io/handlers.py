@@ -125,7 +125,16 @@ class Handlers(ABC):
         """WSPEnumProtocols."""
         return {"protocols": [values.described(entry) for entry in self.provider.enum_protocols()]}
 
-    def call_bind(self, _call_id: int, arguments: calls.Bind) -> Result:
+    def call_duplicate_socket(self, _call_id: int, arguments: calls.OnSocket) -> Result:
+        """WSPDuplicateSocket, within this process."""
+        return {"socket": self.provider.duplicate(arguments.socket)}
+
+    def call_connect(self, _call_id: int, arguments: calls.OnAddress) -> Result:
+        """WSPConnect, which no multipoint socket has."""
+        self.provider.connect(arguments.socket, arguments.address, self.now_s)
+        return {}
+
+    def call_bind(self, _call_id: int, arguments: calls.OnAddress) -> Result:
         """WSPBind."""
         self.provider.bind(arguments.socket, arguments.address)
         return {}
@@ -250,6 +259,16 @@ class Handlers(ABC):
         """WSPShutdown."""
         self.provider.shutdown(arguments.socket, ShutdownHow[arguments.how], self.now_s)
         return {}
+
+    def call_send_disconnect(self, _call_id: int, arguments: calls.SendDisconnect) -> Result:
+        """WSPSendDisconnect."""
+        data = values.octets(arguments.data)
+        self.provider.send_disconnect(arguments.socket, data, self.now_s)
+        return {}
+
+    def call_recv_disconnect(self, _call_id: int, arguments: calls.OnSocket) -> Result:
+        """WSPRecvDisconnect."""
+        return {"data": self.provider.recv_disconnect(arguments.socket, self.now_s).hex()}
 
     def call_close(self, _call_id: int, arguments: calls.OnSocket) -> Result:
         """WSPCloseSocket."""

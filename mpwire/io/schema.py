@@ -110,7 +110,7 @@ class Sent(msgspec.Struct):
 
 
 class Received(msgspec.Struct):
-    """Result of `recv`."""
+    """Result of `recv` and `recv_disconnect`."""
 
     data: str
 
@@ -130,6 +130,7 @@ class Value(msgspec.Struct):
 RESULTS: Final[dict[str, type[msgspec.Struct]]] = dict.fromkeys(CALLS, Nothing) | {
     "enum_protocols": Protocols,
     "socket": SocketResult,
+    "duplicate_socket": SocketResult,
     "enum_network_events": NetworkEvents,
     "get_message": WindowMessages,
     "select": ReadySockets,
@@ -138,6 +139,7 @@ RESULTS: Final[dict[str, type[msgspec.Struct]]] = dict.fromkeys(CALLS, Nothing) 
     "accept": Accepted,
     "send": Sent,
     "recv": Received,
+    "recv_disconnect": Received,
     "ioctl": Value,
     "getsockopt": Value,
     "getsockname": Name,

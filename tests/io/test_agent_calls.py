@@ -151,6 +151,29 @@ def test_flows_are_set_and_read_by_ioctl(root: AgentProcess) -> None:
     assert root.call("ioctl", socket=r, code="SIO_SET_QOS", value=3)["error"]["code"] == 10014
 
 
+@pytest.mark.w(84)
+@pytest.mark.w(85)
+def test_duplicates_and_last_words(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    assert leaf.call("connect", socket=s, address=address)["error"]["name"] == "WSAEOPNOTSUPP"
+    leaf.call("join_leaf", socket=s, address=address)
+    root.wait_for("FD_ACCEPT", r)
+    p = root.call("accept", socket=r)["socket"]
+    leaf.wait_for("FD_CONNECT", s)
+    twin = leaf.call("duplicate_socket", socket=s)["socket"]
+    leaf.call("close", socket=s)
+    root.call("barrier")
+    assert "FD_CLOSE" not in {line["event"] for line in root.events}
+    assert leaf.call("getpeername", socket=twin) == {"address": address}
+    leaf.call("send_disconnect", socket=twin, data="627965")
+    assert root.wait_for("FD_CLOSE", p)["code"] == 0
+    assert root.call("recv_disconnect", socket=p) == {"data": "627965"}
+    leaf.call("close", socket=twin)
+    assert leaf.call("close", socket=twin)["error"]["name"] == "WSAENOTSOCK"
+
+
 def test_every_call_is_documented() -> None:
     from pathlib import Path
 

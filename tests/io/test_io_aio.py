@@ -456,3 +456,17 @@ def test_many_leaves_come_and_go_at_once() -> None:
                 assert [event.name async for event, _ in handle.events()] == ["FD_CLOSE"]
 
     run(scene)
+
+
+@pytest.mark.w(85)
+def test_a_last_word_travels_with_the_end() -> None:
+    async def scene() -> None:
+        async with Root(LOCAL) as root:
+            root.listen()
+            handle, leaf = await meet(root)
+            leaf.send_disconnect(b"bye")
+            await seen(handle, "FD_CLOSE")
+            assert handle.recv_disconnect() == b"bye"
+            leaf.close()
+
+    run(scene)
