@@ -59,6 +59,8 @@ _Simple = (
     | steps.CalleeData
     | steps.Send
     | steps.Shutdown
+    | steps.Part
+    | steps.PartingWords
     | steps.Linger
     | steps.Close
 )
@@ -91,6 +93,13 @@ async def _simple(stage: Stage, step: _Simple) -> None:
                 raise StepFailed(f"expected {len(step.data)} octets sent, seen {seen!r}")
         case steps.Shutdown():
             await _calling(stage, view, "shutdown", {"how": step.how}, step.error)
+        case steps.Part():
+            arguments = {"data": step.data.hex()}
+            await _calling(stage, view, "send_disconnect", arguments, step.error)
+        case steps.PartingWords():
+            result = await _calling(stage, view, "recv_disconnect", {}, step.error)
+            if step.error is None:
+                _compare("parting words", step.data, result.get("data"))
         case steps.Linger():
             await _calling(stage, view, "set_linger", {"seconds": step.seconds}, step.error)
         case steps.Close():

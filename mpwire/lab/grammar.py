@@ -274,6 +274,19 @@ FORMS: Final = (
         "root shuts down R",
     ),
     Form(
+        "HOST parts with TEXT:data on SOCKET [and gets ERROR]",
+        steps.Part,
+        "End the direction of sending with a last word for the other end (WSPSendDisconnect).",
+        'leaf1 parts with "bye" on L1',
+    ),
+    Form(
+        "HOST reads parting words TEXT:data on SOCKET [and gets ERROR]",
+        steps.PartingWords,
+        "End the direction of receiving and compare the last word that has come"
+        " (WSPRecvDisconnect).",
+        'root reads parting words "bye" on P1',
+    ),
+    Form(
         "HOST sets linger of SOCKET to NUMBER:seconds seconds [and gets ERROR]",
         steps.Linger,
         "A close waits so long for unsent data; 0 makes it abortive.",

@@ -198,6 +198,20 @@ class Shutdown(SocketStep, frozen=True, kw_only=True, tag="shutdown"):
         return "RECEIVE" if self.for_receiving else "BOTH"
 
 
+class Part(SocketStep, frozen=True, kw_only=True, tag="part"):
+    """End the direction of sending with a last word."""
+
+    data: bytes
+    error: str | None = None
+
+
+class PartingWords(SocketStep, frozen=True, kw_only=True, tag="parting words"):
+    """End the direction of receiving and compare the last word that has come."""
+
+    data: bytes
+    error: str | None = None
+
+
 class Linger(SocketStep, frozen=True, kw_only=True, tag="linger"):
     """Say what a close does with unsent data."""
 
@@ -252,6 +266,8 @@ AnyStep = (
     | Send
     | Receive
     | Shutdown
+    | Part
+    | PartingWords
     | Linger
     | Close
     | Enumerate

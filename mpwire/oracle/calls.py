@@ -17,6 +17,8 @@ EVENT_ORDER = ("FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE")
 """Order in which an agent prints the bits of one enumeration."""
 EVENT_NAMES = frozenset(str(event.name) for event in NetworkEvent if event <= NetworkEvent.FD_CLOSE)
 """The events of a session."""
+PARTING = {"send_disconnect": "SEND", "recv_disconnect": "RECEIVE"}
+"""Calls that are a `shutdown` of one direction, with data."""
 PASSED_OVER = frozenset(str(event.name) for event in NetworkEvent) - EVENT_NAMES
 """The events of the host's network, which are no matter of the wire."""
 
@@ -193,7 +195,10 @@ def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
         if asked is not None:
             asked.decision, asked.callee_data = line.decision, line.callee_data
     elif line.id is not None and isinstance(line.call, str):
-        call = Call(log.host, line.id, line.call, line.args, item.position, item.time_ns)
+        name, args = line.call, line.args
+        if name in PARTING:
+            name, args = "shutdown", {**args, "how": PARTING[name]}
+        call = Call(log.host, line.id, name, args, item.position, item.time_ns)
         log.calls.append(call)
         log.outstanding.setdefault(line.id, call)
         if line.call == "exit":

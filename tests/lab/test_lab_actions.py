@@ -107,6 +107,23 @@ script:
   - leaf1 reads no error on L1
   - leaf1 closes L1
 """,
+    "the last words of a leaf": """
+about: x
+hosts: [root, leaf1]
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT
+  - leaf1 parts with "bye" on L1
+  - P1 sees FD_CLOSE
+  - root reads parting words "bye" on P1
+  - leaf1 parts with "more" on L1
+  - leaf1 closes L1
+  - root closes R
+""",
     "the error that a failed join leaves": """
 about: x
 hosts: [root, leaf1]

@@ -140,6 +140,12 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
     ("root shuts down R", steps.Shutdown, {"how": "BOTH"}),
     ("root shuts down R for sending", steps.Shutdown, {"how": "SEND"}),
     ("root shuts down R for receiving", steps.Shutdown, {"how": "RECEIVE"}),
+    ('leaf1 parts with "bye" on L1', steps.Part, {"data": b"bye", "error": None}),
+    (
+        'root reads parting words "bye" on P1 and gets WSAENOPROTOOPT',
+        steps.PartingWords,
+        {"data": b"bye", "error": "WSAENOPROTOOPT"},
+    ),
     ("leaf1 sets linger of L1 to 0 seconds", steps.Linger, {"seconds": 0}),
     ("leaf1 sets linger of L1 off", steps.Linger, {"seconds": None}),
     ("root closes P2", steps.Close, {"socket": "P2", "error": None}),
