@@ -1,6 +1,7 @@
 """The asyncio facade over real loopback sockets."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -468,5 +469,31 @@ def test_a_last_word_travels_with_the_end() -> None:
             await seen(handle, "FD_CLOSE")
             assert handle.recv_disconnect() == b"bye"
             leaf.close()
+
+    run(scene)
+
+
+@pytest.mark.w(95)
+def test_sending_waits_for_a_leaf_that_does_not_read() -> None:
+    count = 600  # more than the leaf has room for
+
+    async def scene() -> None:
+        async def pour() -> None:
+            for number in range(count):
+                await root.send(b"%d" % number)
+            root.shutdown()
+
+        async with Root(LOCAL) as root:
+            root.listen()
+            _, leaf = await meet(root)
+            await seen(root, "FD_ACCEPT", "FD_WRITE")
+            pouring = asyncio.create_task(pour())
+            while root.host.provider.sockets[leaf.handle].queue == deque():
+                await root.host.change()
+            assert not pouring.done()
+            messages = [message async for message in leaf]
+            assert messages == [b"%d" % number for number in range(count)]
+            await pouring
+            await seen(root, "FD_WRITE")
 
     run(scene)

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -250,3 +251,19 @@ def test_threads_share_the_sockets_of_a_process() -> None:
         root.send(b"x")
         root.shutdown()
         assert [one.result() for one in visits] == [[b"x"]] * 8
+
+
+def test_a_full_session_would_block(pool: ThreadPoolExecutor) -> None:
+    with Root(LOCAL) as root:
+        root.listen()
+        _, leaf = meet(root, pool)
+        root.settimeout(0)
+        sent = 0
+        with suppress(BlockingIOError):
+            while True:
+                sent += root.send(b"x")
+        assert [leaf.recv() for _ in range(sent)] == [b"x"] * sent
+        root.settimeout(None)
+        assert root.send(b"y") == 1
+        assert leaf.recv() == b"y"
+        leaf.close()
