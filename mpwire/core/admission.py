@@ -179,13 +179,23 @@ class Admission:
             return RejectReason.NO_SUCH_SESSION
         if session is None and request.session_id == 0:
             return RejectReason.NO_SUCH_SESSION
-        if request.leaf_dir & LeafDirection.D_ROOT:
+        if request.leaf_dir & LeafDirection.D_ROOT and self._has_d_root():
             return RejectReason.DIRECTION
         if self.endpoint.profile.one_way and request.leaf_dir & LeafDirection.SEND:
             return RejectReason.DIRECTION
         if self._asks_too_much(request):
             return RejectReason.QOS_UNAVAILABLE
         return None
+
+    def _has_d_root(self) -> bool:
+        """Tell whether nobody can be the d_root any more, waiting requests included (K11, D35)."""
+        session = self.endpoint.session
+        if session is None or not session.awaits_d_root:
+            return True
+        return any(
+            member.is_d_root and (member.is_live or member.state is State.QUEUED)
+            for member in self.endpoint.by_tag.values()
+        )
 
     def _asks_too_much(self, request: JoinReq) -> bool:
         """Tell whether the flow specification is beyond what our network carries (W17)."""

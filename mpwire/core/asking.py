@@ -23,7 +23,7 @@ from mpwire.wire.messages import (
     VersionNeg,
 )
 from mpwire.wire.numbers import VERSION
-from mpwire.wire.registries import AbortReason, CancelReason, RejectReason
+from mpwire.wire.registries import AbortReason, CancelReason, LeafDirection, RejectReason
 
 HIGHEST_ATTEMPT: Final = 255
 """What the Attempt octet can count; no plan of ours comes near it."""
@@ -196,7 +196,10 @@ def fail_rejected(end: Membership, event: Input, _now_s: float) -> None:
     """Report why the peer said no; the socket may try again (W18)."""
     assert isinstance(event, Reject)
     end.enter(State.GONE)
-    end.report(JoinFailed(CODE_OF_REJECT.get(event.reason, WsaError.WSAECONNREFUSED)))
+    code = CODE_OF_REJECT.get(event.reason, WsaError.WSAECONNREFUSED)
+    if event.reason == RejectReason.DIRECTION and end.leaf_dir & LeafDirection.D_ROOT:
+        code = WsaError.WSAECONNREFUSED  # there is a d_root (D35)
+    end.report(JoinFailed(code))
 
 
 @action

@@ -13,6 +13,7 @@ from mpwire.core import (  # the actions of the membership machine
     answering,
     asking,
     carrying,
+    casting,
     crossing,
     member,
     relay,
@@ -20,6 +21,7 @@ from mpwire.core import (  # the actions of the membership machine
 )
 from mpwire.core.address import Address, is_unicast, is_unicast_host
 from mpwire.core.admission import Admission, Tombstones
+from mpwire.core.casting import Cast
 from mpwire.core.cookie import CookieJar
 from mpwire.core.entropy import Entropy
 from mpwire.core.events import (
@@ -90,8 +92,10 @@ class Endpoint:
     by_tag: dict[int, Membership] = field(default_factory=dict)
     by_peer_tag: dict[tuple[Address, int], Membership] = field(default_factory=dict)
     by_peer: dict[Address, list[Membership]] = field(default_factory=dict)
-    groups: dict[Address, int] = field(default_factory=dict)
-    """The GroupTag of every group that is listened to here."""
+    groups: dict[Address, dict[int, Membership | Participant]] = field(default_factory=dict)
+    """Who hears which group here, by GroupTag."""
+    cast: Cast | None = None
+    """How the root of a multicast session reaches its group."""
     doubts: dict[Membership, Membership] = field(default_factory=dict)
     """Requests that wait until the old membership of the same address has proved dead (RM42)."""
     timers: TimerQueue[Membership] = field(default_factory=TimerQueue)
@@ -212,7 +216,7 @@ class Endpoint:
         """Become a participant of a nonrooted session; its group has been joined by now."""
         self.participant = participant
         if participant.direction & LeafDirection.RECEIVE:
-            self.groups[participant.group] = participant.name.group_tag
+            casting.hear(self, participant.group, participant.name.group_tag, participant)
         self._carry_out(participant.join(now_s))
 
     def send_to_session(self, payload: bytes) -> None:
@@ -220,10 +224,15 @@ class Endpoint:
         assert self.participant is not None
         self._carry_out(self.participant.send(payload))
 
+    def hear_session(self, message: Announce | Data, source: Address, now_s: float) -> None:
+        """Take what somebody has sent to the session."""
+        assert self.participant is not None
+        self._carry_out(self.participant.receive(message, source, now_s))
+
     def leave(self, now_s: float) -> None:
         """Leave the nonrooted session; the group is not listened to any more."""
         assert self.participant is not None
-        self.groups.pop(self.participant.group, None)
+        casting.stop_hearing(self, self.participant)
         self._carry_out(self.participant.leave(now_s))
 
     def _carry_out(self, effects: list[ParticipantEffect]) -> None:
@@ -277,7 +286,7 @@ class Endpoint:
             now_s: the time in seconds.
         """
         if destination in self.groups and is_unicast(source):
-            self._receive_group_untrusted(data, source, destination, now_s)
+            casting.take_untrusted(self, data, source, destination, now_s)
             return
         if not (is_unicast(source) and is_unicast_host(destination[0])):
             self.drop("a datagram from or to a group, a broadcast address or nobody", "R16 R103")
@@ -294,24 +303,6 @@ class Endpoint:
             self.drop(str(error), error.rule)
             return
         self.receive(message, source, destination, now_s)
-
-    def _receive_group_untrusted(
-        self, data: bytes, source: Address, destination: Address, now_s: float
-    ) -> None:
-        """Take a datagram of a joined group: group data or nothing, and no answer (R99, R103)."""
-        try:
-            message = decode_untrusted(data)
-        except DecodeError as error:
-            self.drop(str(error), error.rule)
-            return
-        if not message.flags & HeaderFlag.M or message.destination_tag != self.groups[destination]:
-            self.drop(f"{type(message).__name__} of another session of the group", "R16 R98")
-        elif unknown_mandatory(message):
-            self.drop("a mandatory TLV that is unknown here", "6")
-        elif self.participant is not None and isinstance(message, Announce | Data):
-            self._carry_out(self.participant.receive(message, source, now_s))
-        else:
-            self.drop(f"{type(message).__name__} to a group", "R99")
 
     def receive(
         self, message: Message, source: Address, destination: Address, now_s: float

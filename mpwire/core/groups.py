@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from hashlib import sha256
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address
 from typing import Final
 
 from mpwire.core.address import Address, parse_host
@@ -45,3 +45,18 @@ def session_name(group: Address, name: str = "") -> SessionName:
     text = b"mpw1" + bytes([host.version]) + host.packed + group[1].to_bytes(2) + name.encode()
     digest = sha256(text).digest()
     return SessionName(int.from_bytes(digest[:8]), int.from_bytes(digest[8:16]))
+
+
+def default_group(session_id: int, family: int, *, specific: bool) -> str:
+    """Return the group of a rooted session whose application names none (protocol.md 11.6).
+
+    It is taken from the low bits of the Session ID: 239.255.x.y, ff15::x:y and, source-specific,
+    232.128+.x.y and ff35::8000:0 to ff35::ffff:ffff (RFC 2365 section 6.1, RFC 4607 section 1).
+    """
+    if family == 4 and specific:
+        return str(IPv4Address(0xE8800000 | session_id & 0x7FFFFF))
+    if family == 4:
+        return str(IPv4Address(0xEFFF0000 | session_id & 0xFFFF))
+    if specific:
+        return str(IPv6Address(0xFF35 << 112 | 0x80000000 | session_id & 0x7FFFFFFF))
+    return str(IPv6Address(0xFF15 << 112 | session_id & 0xFFFFFFFF))

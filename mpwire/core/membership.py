@@ -34,7 +34,7 @@ from mpwire.errors import LocalProtocolError
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Close, Confirm, Data, JoinReq, Message, Reject, SessionDesc
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, VERSION
-from mpwire.wire.registries import AbortReason, Capability, LeafDirection, Planes, RepairMode
+from mpwire.wire.registries import AbortReason, Capability, LeafDirection, RepairMode
 
 FIRST_LEAF_ID = 2
 ROOT_ID = 1
@@ -122,8 +122,10 @@ class Membership:
     """What the peer originates, once it has said where that starts."""
     repairs: bool = False
     """Whether REPAIR is in effect (protocol.md 11)."""
+    description: SessionDesc | None = None
+    """The session, once its root has described it."""
     takes_relayed: bool = False
-    """Whether the session's data plane has no root, so that the root passes on others' data."""
+    """Whether the root may pass on data of others: of everybody, or of a leaf that is d_root."""
     relayed_out: dict[int, Outflow] = field(default_factory=dict)
     """At the root: what is passed on to the peer, by origin."""
     relayed_in: dict[int, Inflow] = field(default_factory=dict)
@@ -151,6 +153,11 @@ class Membership:
     def leaf_dir(self) -> LeafDirection:
         """Return what the leaf of this membership may do: send, receive."""
         return LeafDirection(self.request.leaf_dir)
+
+    @property
+    def is_d_root(self) -> bool:
+        """Tell whether the leaf of this membership is the d_root (K11)."""
+        return bool(self.leaf_dir & LeafDirection.D_ROOT)
 
     @property
     def may_send(self) -> bool:
@@ -283,7 +290,8 @@ class Membership:
         self.repairs = (
             bool(self.agreed & Capability.REPAIR) and description.repair != RepairMode.OFF
         )
-        self.takes_relayed = not (self.is_root or description.planes & Planes.DATA_ROOTED)
+        self.takes_relayed = not self.is_root
+        self.description = description
         self.outflow.repairs = self.repairs
         self.inflow = Inflow(peer_next_seq, self.repairs)
 

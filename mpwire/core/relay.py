@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from mpwire.core import casting
 from mpwire.core.events import BacklogChanged, DataReceived, DataSubmitted
 from mpwire.core.membership import CARRYING, JOINED
 
@@ -13,12 +14,11 @@ if TYPE_CHECKING:
 
 
 def pass_on(endpoint: Endpoint, source: Membership, message: DataReceived, now_s: float) -> None:
-    """Give a leaf's message to every other receiving leaf, Origin and Seq kept (R83)."""
+    """Give a leaf's message to all other leaves that it is for, Origin and Seq kept (R83)."""
     assert endpoint.session is not None
-    for member in endpoint.session.receivers():
-        if member is not source:
-            submitted = DataSubmitted(message.seq, message.payload, message.origin)
-            endpoint.call(member, submitted, now_s)
+    receivers = endpoint.session.receivers_of(source)
+    submitted = DataSubmitted(message.seq, message.payload, message.origin)
+    casting.distribute(endpoint, receivers, submitted, now_s)
     update_backlog(endpoint, message.origin, now_s)
 
 

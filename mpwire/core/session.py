@@ -70,6 +70,8 @@ class Session:
     state: SessionState = SessionState.OPEN
     invitation: Membership | None = None
     """The outstanding invitation; there is at most one (W29, R28)."""
+    awaits_d_root: bool = False
+    """Whether a leaf is to be the d_root, as the c_root is a d_leaf (K11)."""
     members: dict[int, Membership] = field(default_factory=dict)
     """Every end with an acceptance out or in that has not ended, by Member ID."""
     full: set[Membership] = field(default_factory=set)
@@ -83,7 +85,8 @@ class Session:
     @property
     def relays(self) -> bool:
         """Tell whether the root passes on what leaves send (protocol.md 11.5)."""
-        return not (self.facts.description.planes & Planes.DATA_ROOTED or self.is_ending)
+        rooted = self.facts.description.planes & Planes.DATA_ROOTED
+        return (self.awaits_d_root or not rooted) and not self.is_ending
 
     def step(self, event: SessionInput) -> None:
         """Move to the next state."""
@@ -112,20 +115,47 @@ class Session:
         self.step(SessionInput.MEMBER_ENDED if others else SessionInput.LAST_ENDED)
 
     def receivers(self) -> list[Membership]:
-        """Return the ends that a group message goes to: members that receive (D35)."""
+        """Return the ends that a message of the root goes to: members that receive (D35).
+
+        Of a root that is a d_leaf they are the d_root alone.
+        """
         return [
             member
             for member in self.members.values()
-            if member.may_send and member.state in ADMITTED
+            if member.may_send and member.state in ADMITTED and self._is_for(member)
         ]
+
+    def receivers_of(self, source: Membership) -> list[Membership]:
+        """Return the ends that a message of a leaf is passed on to (W58, W59)."""
+        return [
+            member
+            for member in self.members.values()
+            if member is not source
+            and member.may_send
+            and member.state in ADMITTED
+            and (source.is_d_root or self._is_for(member))
+        ]
+
+    def _is_for(self, member: Membership) -> bool:
+        """Tell whether data of those who are no d_root is for this member."""
+        return member.is_d_root or not self.awaits_d_root
+
+    def hears(self, source: Membership) -> bool:
+        """Tell whether data of a leaf is for the root itself, and not for the d_root alone."""
+        return source.is_d_root or not self.awaits_d_root
 
     def is_first(self, receiver: Membership) -> bool:
         """Tell whether nobody but this member receives, so that it makes the session sendable."""
-        return not any(
-            member.may_send and member.state in JOINED and member is not receiver
+        return self._is_for(receiver) and not any(
+            member.may_send
+            and member.state in JOINED
+            and member is not receiver
+            and self._is_for(member)
             for member in self.members.values()
         )
 
     def has_member(self) -> bool:
         """Tell whether anybody is joined, or has at least been admitted."""
-        return any(member.state in ADMITTED for member in self.members.values())
+        return any(
+            member.state in ADMITTED and self._is_for(member) for member in self.members.values()
+        )

@@ -24,6 +24,7 @@ from mpwire.wire.messages import (
 from mpwire.wire.numbers import (
     AbortReason,
     CancelReason,
+    LeafDirection,
     RejectReason,
 )
 
@@ -155,7 +156,12 @@ def _answered(
         if not _unfit(packet, attempt):
             code, rule = 0, "EV3"
     elif isinstance(packet.message, Reject):
-        code = REFUSALS.get(packet.message.reason, code)
+        second_root = (
+            packet.message.reason == RejectReason.DIRECTION
+            and attempt.request.leaf_dir & LeafDirection.D_ROOT
+        )
+        if not second_root:
+            code = REFUSALS.get(packet.message.reason, code)
     return expect(
         case,
         join.socket,

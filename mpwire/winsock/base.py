@@ -5,25 +5,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from mpwire.core import Endpoint, Entropy, Membership, Profile, Session, SessionFacts, TimerPlan
+from mpwire.core import Endpoint, Entropy, Membership, TimerPlan
 from mpwire.core.address import Address
 from mpwire.core.agenda import Agenda
+from mpwire.core.casting import Cast
 from mpwire.core.events import Dropped, SendDatagram
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock.contract import CONTRACT
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.protocols import ProtocolEntry
+from mpwire.winsock.sessions import group_of, new_session
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transport import Transport
-from mpwire.wire.messages import SessionDesc
-from mpwire.wire.registries import AddressFamily, RepairMode
 
 MAXIMUM_SOCKETS: Final = 65_536
 """Descriptors one provider hands out before WSAEMFILE."""
 NO_SOCKET: Final = 0
 """The handle of a call that waits on no socket in particular; no socket has it."""
-MAXIMUM_RATE_PPS: Final = 100_000
-"""Announced bound on a session's group data (SESSION_DESC.MaxRate)."""
 
 
 @dataclass(slots=True)
@@ -170,25 +168,31 @@ class ProviderBase:
         """Bind a socket to a UDP address; a root gets its session with it."""
         local = self.transport.open(address, socket.family)
         profile = socket.protocol.profile
-        session = self._new_session(local, profile) if socket.role is Role.ROOT else None
+        session = None
+        if socket.role is Role.ROOT:
+            session = new_session(socket, local, self.entropy)
         capacity = self.capacity_at(local[0], socket.protocol)
         socket.endpoint = Endpoint(local, self.plan, self.entropy, session, profile, capacity)
         self.endpoints[local] = socket.endpoint
         self.holders[local] = socket
+        if session is not None and session.facts.description.group:
+            self.reach_group(socket)
 
-    def _new_session(self, local: Address, profile: Profile) -> Session:
-        description = SessionDesc(
-            planes=profile.planes,
-            family=AddressFamily.NONE,
-            data_port=local[1],
-            group_tag=self.entropy.tag(),
-            max_rate=MAXIMUM_RATE_PPS,
-            max_payload=profile.max_payload_octets,
-            hop_limit=1,
-            repair=RepairMode.ON,
-            group=b"",
-        )
-        return Session(SessionFacts(self.entropy.tag(), description, self.entropy.sequence()))
+    def reach_group(self, root: Socket) -> None:
+        """Prepare to send to the group of a root's session, as far as its scope says."""
+        endpoint = root.endpoint
+        assert endpoint is not None
+        assert endpoint.session is not None
+        group = group_of(endpoint.session.facts.description)
+        try:
+            source = self.transport.source_for(endpoint.local, group)
+        except SocketError as error:
+            if error.code is not WsaError.WSAENETUNREACH:
+                raise
+            endpoint.cast = None  # every member gets a copy of its own
+            return
+        self.transport.set_reach(endpoint.local, source, root.options.scope)
+        endpoint.cast = Cast(source, group)
 
     def check_network(self, endpoint: Endpoint) -> None:
         """Raise WSAENETDOWN when the interface that an endpoint is bound to is lost."""

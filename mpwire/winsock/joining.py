@@ -46,7 +46,7 @@ class Joining(Conditions, Quality, Gathering):
 
         Raises:
             SocketError: WSAEINVAL unbound, joining, or no listener's role; WSAEISCONN a member
-                (W101); WSAEOPNOTSUPP connectionless, or a data role that is not built.
+                (W101); WSAEOPNOTSUPP connectionless, or a c_leaf/d_root.
         """
         socket = self.find(handle)
         endpoint = self._listening_endpoint(socket)
@@ -63,6 +63,8 @@ class Joining(Conditions, Quality, Gathering):
         if socket.role not in {Role.ROOT, Role.LEAF}:
             raise SocketError(WsaError.WSAEINVAL, f"a {socket.role.value} socket cannot listen")
         self.check_data_role(socket)
+        if socket.role is Role.LEAF and socket.flags & SocketFlag.D_ROOT:
+            raise SocketError(WsaError.WSAEOPNOTSUPP, "an invitation cannot make a d_root")
         if socket.role is Role.LEAF and socket.membership is not None:
             code = WsaError.WSAEINVAL if socket.pending else WsaError.WSAEISCONN
             raise SocketError(code, "the socket joins, or has joined, a session")
@@ -73,11 +75,11 @@ class Joining(Conditions, Quality, Gathering):
         return socket.endpoint
 
     def check_data_role(self, socket: Socket) -> None:
-        """Raise WSAEOPNOTSUPP for a rooted data plane whose root is not the c_root."""
-        if not (socket.protocol.data_rooted and socket.protocol.control_rooted):
+        """Raise WSAEOPNOTSUPP on a one-way plane for a d_root that is not the c_root."""
+        if not socket.protocol.one_way:
             return
         if bool(socket.flags & SocketFlag.C_ROOT) is not bool(socket.flags & SocketFlag.D_ROOT):
-            raise SocketError(WsaError.WSAEOPNOTSUPP, "this provider has one d_root: the c_root")
+            raise SocketError(WsaError.WSAEOPNOTSUPP, "data goes from the c_root one way")
 
     # WSPJoinLeaf ------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from mpwire.core import Endpoint, Membership
 from mpwire.core.events import (
+    AbortRequested,
     DataReceived,
     DataTaken,
     Joined,
@@ -17,14 +18,14 @@ from mpwire.core.membership import CARRYING
 from mpwire.core.participant import ReceiverAppeared
 from mpwire.core.session import SessionState
 from mpwire.vocabulary import WsaError
-from mpwire.winsock.base import ProviderBase
 from mpwire.winsock.directions import flag_of
 from mpwire.winsock.errors import SocketError
+from mpwire.winsock.hearing import Hearing
 from mpwire.winsock.record import FD_ACCEPT, FD_CLOSE, FD_CONNECT, FD_READ, FD_WRITE
 from mpwire.winsock.sockets import Received, Role, Socket
 
 
-class Reactions(ProviderBase):
+class Reactions(Hearing):
     """Turn the reports of endpoints into network events, completions and queued data."""
 
     def collect(self, endpoint: Endpoint, now_s: float) -> None:
@@ -81,7 +82,13 @@ class Reactions(ProviderBase):
         socket = self.owners.get(membership)
         if socket is None:
             return
+        code = self.hear_group(endpoint, membership) if session is None else WsaError.SUCCESS
         original = socket.parent or socket
+        if code is not WsaError.SUCCESS:
+            if original.pending is socket:
+                self._join_failed(endpoint, membership, code)
+            endpoint.call(membership, AbortRequested(), now_s)
+            return
         if original.pending is socket:
             socket.usable = True
             self._drop_parked(endpoint, now_s)
@@ -173,10 +180,12 @@ class Reactions(ProviderBase):
     def _data_received(self, endpoint: Endpoint, received: Received, now_s: float) -> None:
         """Queue group data on R or on the leaf end, never on P (W57, W60)."""
         assert received.membership is not None
-        if endpoint.session is not None:
-            target = self.holders.get(endpoint.local)
+        session, source = endpoint.session, received.membership
+        assert source is not None
+        if session is None:
+            target = self.owners.get(source)
         else:
-            target = self.owners.get(received.membership)
+            target = self.holders.get(endpoint.local) if session.hears(source) else None
         if target is None or not target.may_ever_receive:
             self.give_room(endpoint, received, now_s)
             return
@@ -222,6 +231,7 @@ class Reactions(ProviderBase):
     ) -> None:
         """Tell the one socket that stands for this membership, and R when all are gone (D5)."""
         session = endpoint.session
+        self.stop_hearing(endpoint, membership)
         if session is not None:
             session.note_ended(membership)
             self._room_made(endpoint, membership, now_s)

@@ -7,13 +7,15 @@ provider's own: an IP group needs more of a name than WSPJoinLeaf has parameters
 from enum import IntEnum
 from typing import Final
 
+from mpwire.core.address import Address
+from mpwire.core.groups import is_source_specific
 from mpwire.vocabulary import SocketFlag, WsaError
 from mpwire.winsock.contract import Role
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.protocols import Multicast
 from mpwire.winsock.reactions import Reactions
 from mpwire.winsock.sockets import Socket
-from mpwire.winsock.transport import canonical_peer
+from mpwire.winsock.transport import canonical_group, canonical_peer
 
 HIGHEST_SCOPE: Final = 255
 """Routers that a datagram may cross at most: what Hop Limit can count."""
@@ -30,6 +32,8 @@ class MultipointIoctl(IntEnum):
     """list of hosts: those that a source-specific group is joined for."""
     SIO_MPW_SESSION_NAME = 0x98000002
     """str: tells nonrooted sessions of one group address apart; default empty."""
+    SIO_MPW_GROUP = 0x98000003
+    """Address: the group of a root's multicast session; default from its Session ID."""
 
 
 C = MultipointIoctl
@@ -76,13 +80,30 @@ class Scope(Reactions):
                 )
             case C.SIO_MPW_SESSION_NAME, str() if names_session(socket):
                 socket.options.session_name = value
+            case C.SIO_MPW_GROUP, (str(host), int(port)) if chooses_scope(socket):
+                self._set_group(socket, (host, port))
             case _:
                 raise SocketError(WsaError.WSAEINVAL, f"{C(code).name} does not fit this socket")
+
+    def _set_group(self, root: Socket, group: Address) -> None:
+        """Choose the group of a session that nobody has been told of."""
+        self._check_undescribed(root)
+        group = canonical_group(group, root.family)
+        specific = root.protocol.multicast is Multicast.ONE_SOURCE
+        if is_source_specific(group[0]) is not specific:
+            raise SocketError(WsaError.WSAEINVAL, f"{group[0]} is no group of this protocol")
+        root.options.group = group
+
+    def _check_undescribed(self, socket: Socket) -> None:
+        """Raise WSAEINVAL on an R that is bound: its session has been described (R40)."""
+        if socket.role is Role.ROOT and socket.endpoint is not None:
+            raise SocketError(WsaError.WSAEINVAL, "the session has its group and scope by now")
 
     def _set_scope(self, socket: Socket, scope: int) -> None:
         """Change how far data goes; what listens on this host only has to listen anew."""
         if not 0 <= scope <= HIGHEST_SCOPE or isinstance(scope, bool):
             raise SocketError(WsaError.WSAEINVAL, f"{scope} is no scope")
+        self._check_undescribed(socket)
         before, socket.options.scope = socket.options.scope, scope
         endpoint, participant = socket.endpoint, socket.participant
         if endpoint is None or participant is None:

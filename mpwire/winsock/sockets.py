@@ -28,6 +28,8 @@ class GroupOptions:
     origins: tuple[str, ...] = ()
     """Hosts that a source-specific group is joined for."""
     session_name: str = ""
+    group: Address | None = None
+    """Where the data of a root's multicast session goes; None: as its Session ID says."""
 
 
 class Received(NamedTuple):

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from mpwire.core import Membership
+from mpwire.core import Membership, casting
 from mpwire.core.events import DataSubmitted
 from mpwire.core.serial import plus
 from mpwire.core.session import ADMITTED
@@ -63,10 +63,10 @@ class Transfer(Gathering):
         else:
             seq = session.facts.next_data_seq
             session.facts.next_data_seq = plus(seq, 1)
-        for membership in receivers:
-            endpoint.call(membership, DataSubmitted(seq, payload), now_s)
-            if session is not None and not membership.has_room:
-                session.full.add(membership)
+        casting.distribute(endpoint, receivers, DataSubmitted(seq, payload), now_s)
+        if session is not None:
+            session.full.update(one for one in receivers if not one.has_room)
+        self.loop_back(socket, payload, now_s)
         return len(payload)
 
     def _receivers(self, socket: Socket) -> list[Membership]:

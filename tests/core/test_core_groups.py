@@ -4,7 +4,7 @@ from hashlib import sha256
 
 import pytest
 
-from mpwire.core.groups import is_group_host, is_source_specific, session_name
+from mpwire.core.groups import default_group, is_group_host, is_source_specific, session_name
 
 
 @pytest.mark.parametrize(
@@ -46,3 +46,22 @@ def test_the_example_of_the_specification_is_right() -> None:
     name = session_name(("239.255.7.7", 7777))
     assert f"{name.session_id:016x}" == "a50315a4156bf8dc"
     assert f"{name.group_tag:016x}" == "ff68ca4948756abf"
+
+
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("specific", [False, True])
+def test_rooted_sessions_have_groups_of_their_own(family: int, specific: bool) -> None:
+    hosts = [default_group(number, family, specific=specific) for number in (0, 1, (1 << 64) - 1)]
+    assert len(set(hosts)) == 3
+    for host in hosts:
+        assert is_group_host(host)
+        assert is_source_specific(host) is specific
+        assert (":" in host) is (family == 6)
+
+
+def test_the_low_bits_of_the_session_id_are_the_group() -> None:
+    session_id = 0x0123456789ABCDEF
+    assert default_group(session_id, 4, specific=False) == "239.255.205.239"
+    assert default_group(session_id, 4, specific=True) == "232.171.205.239"
+    assert default_group(session_id, 6, specific=False) == "ff15::89ab:cdef"
+    assert default_group(session_id, 6, specific=True) == "ff35::89ab:cdef"

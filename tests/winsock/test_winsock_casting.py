@@ -1,0 +1,283 @@
+"""Rooted sessions whose data goes by IP multicast (protocol.md 11.6)."""
+
+import pytest
+
+from mpwire.core.groups import is_source_specific
+from mpwire.testing.actor import C_LEAF, PORT, ROOT_HOST, Actor, admit, drain_events, fails, invite
+from mpwire.testing.bus import Bus, Transit
+from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
+from mpwire.winsock.protocols import ENTRIES, Protocol
+from mpwire.winsock.scope import MultipointIoctl
+from mpwire.wire.messages import Accept, Data
+from mpwire.wire.numbers import HeaderFlag
+
+E = WsaError
+C = MultipointIoctl
+P = Protocol
+GROUP = ("239.255.9.9", 9999)
+CASTING = [P.MPW_ROOTED_ASM, P.MPW_ROOTED_SSM, P.MPW_CONFERENCE_ASM]
+HOSTS = {4: (ROOT_HOST, "10.0.1."), 6: ("fd00::1", "fd00::1:")}
+
+
+def root_of(bus: Bus, protocol: Protocol, family: int = 4) -> Actor:
+    """Open a root that is not bound yet."""
+    data = SocketFlag.D_ROOT if ENTRIES[protocol].data_rooted else SocketFlag.D_LEAF
+    provider = bus.provider(HOSTS[family][0])
+    return Actor(bus, provider, provider.socket(SocketFlag.C_ROOT | data, family, protocol))
+
+
+def leaf_of(bus: Bus, protocol: Protocol, number: int, family: int = 4) -> Actor:
+    """Open a leaf."""
+    provider = bus.provider(f"{HOSTS[family][1]}{number}")
+    return Actor(bus, provider, provider.socket(C_LEAF, family, protocol)).select()
+
+
+def party_of(bus: Bus, protocol: Protocol, count: int, family: int = 4) -> list[Actor]:
+    """Bring a root and leaves together; no event is left unread."""
+    root = root_of(bus, protocol, family).bind().listen().select()
+    leaves = [leaf_of(bus, protocol, number + 1, family) for number in range(count)]
+    for leaf in leaves:
+        admit(root, leaf)
+    drain_events(root, *leaves)
+    bus.trace.clear()
+    return [root, *leaves]
+
+
+def group_data(bus: Bus) -> list[Transit]:
+    """Return the DATA on the wire that went to groups."""
+    return [
+        transit
+        for transit in bus.trace
+        if isinstance(transit.message, Data) and transit.message.flags & HeaderFlag.M
+    ]
+
+
+def unicast_data(bus: Bus) -> list[Transit]:
+    """Return the DATA on the wire that went to one receiver."""
+    return [
+        transit
+        for transit in bus.trace
+        if isinstance(transit.message, Data) and not transit.message.flags & HeaderFlag.M
+    ]
+
+
+# Down -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.w(56)
+@pytest.mark.parametrize("family", [4, 6])
+@pytest.mark.parametrize("protocol", CASTING)
+def test_the_root_sends_each_message_once(bus: Bus, protocol: Protocol, family: int) -> None:
+    root, *leaves = party_of(bus, protocol, 3, family)
+    for number in range(3):
+        root.send(b"%d" % number)
+    bus.run(1)
+    assert [leaf.recv_all() for leaf in leaves] == [[b"0", b"1", b"2"]] * 3
+    sent = group_data(bus)
+    assert len(sent) == 3
+    assert {transit.copies for transit in sent} == {3}
+    assert unicast_data(bus) == []
+    (group,) = bus.groups
+    assert is_source_specific(group[0]) is (protocol is P.MPW_ROOTED_SSM)
+    assert {transit.destination for transit in sent} == {group}
+
+
+@pytest.mark.w(71)
+@pytest.mark.parametrize("seed", range(5))
+def test_what_the_group_loses_is_repaired_to_whoever_lost_it(seed: int) -> None:
+    bus = Bus(seed=seed)
+    root, *leaves = party_of(bus, P.MPW_ROOTED_ASM, 3)
+    bus.loss = 0.3
+    for number in range(20):
+        root.send(b"%d" % number)
+    root.close()
+    bus.run(100)
+    assert [leaf.recv_all() for leaf in leaves] == [[b"%d" % n for n in range(20)]] * 3
+    assert all("FD_CLOSE" in leaf.events() for leaf in leaves)
+    assert len(group_data(bus)) == 20
+    assert bus.groups == {group: {} for group in bus.groups}
+
+
+@pytest.mark.w(58)
+def test_leaves_of_a_rooted_plane_answer_the_root_alone(bus: Bus) -> None:
+    root, one, other = party_of(bus, P.MPW_ROOTED_ASM, 2)
+    one.send(b"up")
+    bus.run(1)
+    assert root.recv_all() == [b"up"]
+    assert other.recv_all() == []
+    assert group_data(bus) == []
+
+
+@pytest.mark.w(59)
+def test_what_the_root_passes_on_goes_to_the_group_once(bus: Bus) -> None:
+    root, one, *others = party_of(bus, P.MPW_CONFERENCE_ASM, 3)
+    one.send(b"to all")
+    bus.run(1)
+    assert [leaf.recv_all() for leaf in (root, *others)] == [[b"to all"]] * 3
+    assert one.recv_all() == [b"to all"]
+    (passed_on,) = group_data(bus)
+    data = passed_on.message
+    assert isinstance(data, Data)
+    assert (data.sender_id, data.hop) == (1, 1)
+    assert len(unicast_data(bus)) == 1
+
+
+# Who hears ------------------------------------------------------------------------------------
+
+
+@pytest.mark.w(63)
+def test_who_only_sends_does_not_join_the_group(bus: Bus) -> None:
+    root, receiver = party_of(bus, P.MPW_ROOTED_ASM, 1)
+    sender = leaf_of(bus, P.MPW_ROOTED_ASM, 9)
+    admit(root, sender, JoinFlag.SENDER_ONLY)
+    ((listener, _),) = [(one, None) for hearers in bus.groups.values() for one in hearers]
+    assert listener == receiver.address
+    root.send(b"x")
+    bus.run(1)
+    assert sender.events() == []
+
+
+def test_an_invited_leaf_hears_the_group_as_well(bus: Bus) -> None:
+    root = root_of(bus, P.MPW_ROOTED_SSM).bind().select()
+    ends = []
+    for number in (1, 2):
+        waiting = leaf_of(bus, P.MPW_ROOTED_SSM, number).bind().listen()
+        ends.append(invite(root, waiting)[1])
+    root.send(b"x")
+    bus.run(1)
+    assert [end.recv_all() for end in ends] == [[b"x"], [b"x"]]
+    assert len(group_data(bus)) == 1
+    ends[0].close()
+    bus.run(1)
+    (hearers,) = bus.groups.values()
+    assert len(hearers) == 1
+
+
+def test_two_sessions_of_one_listener_may_share_a_group(bus: Bus) -> None:
+    waiting = leaf_of(bus, P.MPW_ROOTED_ASM, 1).bind().listen()
+    provider = bus.provider(ROOT_HOST)
+    ends = []
+    for port in (1, 2):
+        flags = SocketFlag.C_ROOT | SocketFlag.D_ROOT
+        root = Actor(bus, provider, provider.socket(flags, protocol=P.MPW_ROOTED_ASM))
+        root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, GROUP, 0.0)
+        root.bind(port).select()
+        ends.append((root, invite(root, waiting)[1]))
+    for number, (root, _) in enumerate(ends):
+        root.send(b"%d" % number)
+    bus.run(1)
+    assert [end.recv_all() for _, end in ends] == [[b"0"], [b"1"]]
+    ends[0][1].close()
+    bus.run(1)
+    assert len(bus.groups[GROUP]) == 1
+    ends[1][1].close()
+    bus.run(1)
+    assert bus.groups[GROUP] == {}
+
+
+def test_data_of_the_group_that_is_not_the_roots_is_dropped(bus: Bus) -> None:
+    root, leaf = party_of(bus, P.MPW_ROOTED_ASM, 1)
+    root.send(b"x")
+    bus.run(1)
+    (sent,) = group_data(bus)
+    endpoint = leaf.provider.endpoints[leaf.address]
+    endpoint.receive_untrusted(sent.data, ("10.0.9.9", 7), sent.destination, bus.now_s)
+    assert endpoint.dropped[-1].rule == "R26 R98"
+    assert leaf.recv_all() == [b"x"]
+
+
+@pytest.mark.parametrize("code", [E.WSAENOBUFS, E.WSAENETDOWN])
+def test_a_group_that_cannot_be_joined_fails_the_join(bus: Bus, code: WsaError) -> None:
+    bus.refused_groups[GROUP] = code
+    root = root_of(bus, P.MPW_ROOTED_ASM)
+    root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, GROUP, 0.0)
+    root.bind().listen().select()
+    leaf = leaf_of(bus, P.MPW_ROOTED_ASM, 1)
+    leaf.join(root)
+    bus.run(1)
+    handle = root.accept()
+    bus.run(1)
+    shown = E.WSAENOBUFS if code is E.WSAENOBUFS else E.WSAENETUNREACH
+    assert leaf.events() == [f"FD_CONNECT {shown.name}"]
+    assert handle.events() == ["FD_CLOSE WSAECONNRESET"]
+    bus.refused_groups.clear()
+    leaf.join(root)
+    bus.run(1)
+    root.accept()
+    bus.run(1)
+    assert leaf.events() == ["FD_CONNECT", "FD_WRITE"]
+
+
+def test_an_invited_leaf_that_cannot_join_the_group_is_aborted(bus: Bus) -> None:
+    bus.refused_groups[GROUP] = E.WSAENOBUFS
+    root = root_of(bus, P.MPW_ROOTED_ASM)
+    root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, GROUP, 0.0)
+    root.bind().select()
+    waiting = leaf_of(bus, P.MPW_ROOTED_ASM, 1).bind().listen()
+    _, session_end = invite(root, waiting)
+    with fails(E.WSAECONNABORTED):
+        session_end.recv()
+
+
+def test_without_a_route_for_groups_everybody_gets_a_copy(bus: Bus) -> None:
+    bus.unreachable.add(GROUP[0])
+    root = root_of(bus, P.MPW_ROOTED_ASM)
+    root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, GROUP, 0.0)
+    root.bind().listen().select()
+    leaf = leaf_of(bus, P.MPW_ROOTED_ASM, 1)
+    admit(root, leaf)
+    root.send(b"x")
+    bus.run(1)
+    assert leaf.recv_all() == [b"x"]
+    assert group_data(bus) == []
+
+
+# The group ------------------------------------------------------------------------------------
+
+
+def test_the_application_may_name_the_group_and_its_scope(bus: Bus) -> None:
+    root = root_of(bus, P.MPW_ROOTED_ASM)
+    root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, GROUP, 0.0)
+    root.provider.ioctl(root.handle, C.SIO_MULTICAST_SCOPE, 5, 0.0)
+    root.bind().listen().select()
+    leaf = leaf_of(bus, P.MPW_ROOTED_ASM, 1)
+    admit(root, leaf)
+    (accept,) = [t.message for t in bus.trace if isinstance(t.message, Accept)]
+    assert accept.session_desc is not None
+    assert accept.session_desc.hop_limit == 5
+    assert accept.session_desc.data_port == GROUP[1]
+    assert [*bus.groups] == [GROUP]
+    assert bus.reaches[root.address] == bus.reaches[leaf.address] == 5
+    for code, value in ((C.SIO_MPW_GROUP, GROUP), (C.SIO_MULTICAST_SCOPE, 1)):
+        with fails(E.WSAEINVAL):
+            root.provider.ioctl(root.handle, code, value, 0.0)
+
+
+def test_only_a_group_that_fits_the_protocol_can_be_named(bus: Bus) -> None:
+    asm, ssm = root_of(bus, P.MPW_ROOTED_ASM), root_of(bus, P.MPW_ROOTED_SSM)
+    for root, host in ((asm, "232.0.7.7"), (ssm, "239.255.7.7")):
+        with fails(E.WSAEINVAL):
+            root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, (host, 7), 0.0)
+    with fails(E.WSAEADDRNOTAVAIL):
+        asm.provider.ioctl(asm.handle, C.SIO_MPW_GROUP, ("10.0.0.1", 7), 0.0)
+    leaf = leaf_of(bus, P.MPW_ROOTED_ASM, 1)
+    with fails(E.WSAEINVAL):
+        leaf.provider.ioctl(leaf.handle, C.SIO_MPW_GROUP, GROUP, 0.0)
+    ssm.provider.ioctl(ssm.handle, C.SIO_MPW_GROUP, ("232.0.7.7", PORT), 0.0)
+
+
+# A window that is full ------------------------------------------------------------------------
+
+
+def test_while_one_receiver_has_no_room_nothing_goes_to_the_group(bus: Bus) -> None:
+    _, one, *others = party_of(bus, P.MPW_CONFERENCE_ASM, 3)
+    deaf = others[1].address
+    bus.judge = lambda transit: transit.source != deaf
+    for number in range(40):
+        one.send(b"%d" % number)
+        others[0].recv_all()
+        bus.run(0.01)
+        if number == 31:
+            before = len(group_data(bus))
+    assert before == 32
+    assert len(group_data(bus)) == before
