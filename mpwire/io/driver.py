@@ -6,6 +6,7 @@ an answer which has arrived in time always wins over its own time-out.
 """
 
 import asyncio
+import selectors
 from collections.abc import Callable, Sequence
 
 from mpwire.core import Entropy, TimerPlan
@@ -15,6 +16,7 @@ from mpwire.core.groups import is_group_host
 from mpwire.io.multicast import GroupSocket, reached_group, set_reach
 from mpwire.io.udp import UNREACHABLE, Arrival, UdpSocket
 from mpwire.winsock import Provider, SocketError
+from mpwire.winsock.transport import WILDCARDS
 
 
 class Driver:
@@ -44,6 +46,8 @@ class Driver:
         self.provider = Provider(self, entropy, plan)
         self.unsent_count = 0
         """Datagrams that the kernel refused."""
+        self._ready = selectors.DefaultSelector()
+        """Tells which of many sockets have something queued, without asking each."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -57,16 +61,24 @@ class Driver:
         """Bind a UDP socket and watch it."""
         udp = UdpSocket(address, family)
         self.sockets[udp.local] = udp
-        self.loop.add_reader(udp.socket, self._on_readable, udp)
+        self._watch(udp)
         return udp.local
+
+    def _watch(self, udp: UdpSocket) -> None:
+        self.loop.add_reader(udp.socket, self._on_readable, udp)
+        self._ready.register(udp.socket, selectors.EVENT_READ, udp)
+
+    def _close_socket(self, udp: UdpSocket) -> None:
+        self.loop.remove_reader(udp.socket)
+        self._ready.unregister(udp.socket)
+        udp.close()
 
     def release(self, address: Address) -> None:
         """Close a UDP socket, once what it has to say is out: an ABORT may be its last word."""
         self._send()
         udp = self.sockets.pop(address)
         self.hop_limits.pop(address, None)
-        self.loop.remove_reader(udp.socket)
-        udp.close()
+        self._close_socket(udp)
 
     def source_for(self, local: Address, peer: Address) -> Address:
         """Return the concrete address from which a bound socket reaches a peer."""
@@ -88,13 +100,11 @@ class Driver:
             heard.close()
             raise
         self.group_sockets[local, group] = heard
-        self.loop.add_reader(heard.socket, self._on_readable, heard)
+        self._watch(heard)
 
     def leave_group(self, local: Address, group: Address) -> None:
         """Close the socket that heard a group, which ends its membership."""
-        heard = self.group_sockets.pop((local, group))
-        self.loop.remove_reader(heard.socket)
-        heard.close()
+        self._close_socket(self.group_sockets.pop((local, group)))
 
     # Running ----------------------------------------------------------------------------------
 
@@ -117,8 +127,8 @@ class Driver:
 
     def drain(self) -> None:
         """Handle every datagram that is queued at any socket right now."""
-        for udp in [*self.sockets.values(), *self.group_sockets.values()]:
-            self._drain_one(udp)
+        for key, _ in self._ready.select(0):
+            self._drain_one(key.data)
         self.settle()
 
     def settle(self) -> None:
@@ -155,10 +165,8 @@ class Driver:
 
     def _socket_of(self, source: Address) -> UdpSocket | None:
         """Return the socket bound to this address, or to its port on all addresses."""
-        exact = self.sockets.get(source)
-        if exact is not None:
-            return exact
-        return next((udp for udp in self.sockets.values() if udp.local[1] == source[1]), None)
+        wildcard = WILDCARDS[6 if ":" in source[0] else 4]
+        return self.sockets.get(source) or self.sockets.get((wildcard, source[1]))
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -175,3 +183,4 @@ class Driver:
             self.leave_group(local, group)
         for address in [*self.sockets]:
             self.release(address)
+        self._ready.close()
