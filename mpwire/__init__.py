@@ -6,7 +6,7 @@ Read in this order:
 - `wire`: the message format (Scapy layers) and the strict codec made from it
 - `core`: the protocol machines, without I/O
 - `winsock`: descriptors, network-event records and provider calls, without I/O
-- `io`: real UDP sockets under the provider, and the agent that tests drive
+- `io`: real UDP sockets under the provider; sockets for programs, and the agent that tests drive
 - `capture`: frames and run records in and out of pcapng files
 - `oracle`: what a capture proves about the socket events that were reported
 - `lab`: hosts in network namespaces, the switch between them, testbed files

@@ -54,6 +54,7 @@ class Host:
         self.observers: dict[int, Observer] = {}
         """Whoever observes a socket, by its descriptor."""
         self._waiters: set[asyncio.Future[None]] = set()
+        self._is_waking = False
         self._keeper = self._keep()
         with suppress(StopIteration):  # run it to its yield, where the end of the loop finds it
             self._keeper.__anext__().send(None)
@@ -79,6 +80,13 @@ class Host:
             if observer is not None:
                 for event, code in events:
                     observer.on_event(event, code)
+        if self._waiters and not self._is_waking:
+            self._is_waking = True
+            self.loop.call_soon(self._wake)
+
+    def _wake(self) -> None:
+        """Wake who waits for any change, once for all that one turn of the loop has brought."""
+        self._is_waking = False
         waiters, self._waiters = self._waiters, set()
         for waiter in waiters:
             if not waiter.done():
