@@ -1,14 +1,11 @@
 """The asyncio facade over real loopback sockets."""
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any
 
 import pytest
 
 from mpwire.core.address import Address
-from mpwire.io.aio import Leaf, MultipointSocket, Root, join
+from mpwire.io.aio import Leaf, Root, join
 from mpwire.io.errors import (
     CancelledCallError,
     DeferredError,
@@ -20,38 +17,11 @@ from mpwire.io.errors import (
     SendShutError,
     TimedOutError,
 )
-from mpwire.io.host import HOSTS, Host
+from mpwire.io.host import Host
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag, WsaError
 from mpwire.winsock import ConditionArguments
-from mpwire.winsock.control import Ioctl, Option
-from mpwire.winsock.protocols import Protocol
-from mpwire.winsock.scope import MultipointIoctl
-from mpwire.wire.messages import Qos
 from tests.io.loopback import FAMILIES, LOCAL, SOON
-
-
-def run(scene: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run a scene on a loop of its own; it leaves no task and no host behind."""
-
-    async def watched() -> None:
-        await scene()
-        assert asyncio.all_tasks() == {asyncio.current_task()}
-
-    asyncio.run(watched())
-    assert HOSTS == {}
-
-
-async def meet(root: Root, **options: Any) -> tuple[MultipointSocket, Leaf]:  # noqa: ANN401
-    """Let a leaf join; return P and L."""
-    return tuple(await asyncio.gather(root.accept(), join(root.getsockname(), **options)))  # type: ignore[return-value]
-
-
-async def seen(socket: MultipointSocket, *names: str) -> None:
-    """Wait for these events, in this order; an error follows its event's name."""
-    events = socket.events()
-    for name in names:
-        event, code = await anext(events)
-        assert name == (f"{event.name} {code.name}" if code else event.name)
+from tests.io.scenes import meet, run, seen
 
 
 @pytest.mark.parametrize("address", FAMILIES)
@@ -386,114 +356,5 @@ def test_directions_and_wrong_arguments_are_refused() -> None:
             with pytest.raises(MultipointError) as receiver:
                 await leaf.send(b"x")
             assert receiver.value.code is WsaError.WSAEOPNOTSUPP
-
-    run(scene)
-
-
-def test_options_and_flows() -> None:
-    async def scene() -> None:
-        flow = Qos(sending_octets_per_s=10, receiving_octets_per_s=20)
-        asked: list[ConditionArguments] = []
-
-        def look(arguments: ConditionArguments) -> Condition:
-            asked.append(arguments)
-            return Condition.ACCEPT
-
-        async with Root(LOCAL) as root, Leaf() as leaf:
-            root.listen()
-            assert root.getsockopt(Option.SO_ACCEPTCONN) is True
-            root.setsockopt(Option.SO_LINGER, 0)
-            root.set_linger(None)
-            assert root.getsockopt(Option.SO_DONTLINGER) is True
-            await asyncio.gather(leaf.join_leaf(root.getsockname(), sqos=flow), root.accept(look))
-            assert [arguments.sqos for arguments in asked] == [flow]
-            assert leaf.ioctl(Ioctl.SIO_GET_QOS) == flow
-            with pytest.raises(NotNowError):
-                leaf.ioctl(Ioctl.SIO_ADDRESS_LIST_CHANGE)
-
-    run(scene)
-
-
-@pytest.mark.w(52)
-@pytest.mark.w(53)
-def test_a_session_without_a_root() -> None:
-    async def scene() -> None:
-        group = ("239.255.7.9", 47779)
-        protocol = Protocol.MPW_OPEN
-        async with Leaf(LOCAL, protocol=protocol) as one, Leaf(LOCAL, protocol=protocol) as other:
-            for leaf in (one, other):
-                leaf.ioctl(MultipointIoctl.SIO_MULTICAST_SCOPE, 0)
-                leaf.ioctl(MultipointIoctl.SIO_MULTIPOINT_LOOPBACK, False)
-                assert await leaf.join_leaf(group) is leaf
-            await one.send(b"to everybody")
-            assert await other.recv() == b"to everybody"
-            with pytest.raises(MultipointError) as again:
-                await one.join_leaf(group)
-            assert again.value.code is WsaError.WSAEISCONN
-
-    run(scene)
-
-
-def test_many_leaves_come_and_go_at_once() -> None:
-    async def visit(address: Address, number: int) -> list[object]:
-        async with await join(address) as leaf:
-            await leaf.send(b"%d" % number)
-            heard = [message async for message in leaf]
-            return [*heard, [event.name async for event, _ in leaf.events()]]
-
-    async def scene() -> None:
-        async with Root(LOCAL) as root:
-            root.listen(100)
-            visits = [
-                asyncio.create_task(visit(root.getsockname(), number)) for number in range(40)
-            ]
-            handles = [await root.accept() for _ in visits]
-            assert {await root.recv() for _ in visits} == {b"%d" % one for one in range(40)}
-            await root.send(b"to all")
-            root.shutdown()
-            events = ["FD_CONNECT", "FD_WRITE", "FD_READ", "FD_CLOSE"]
-            assert await asyncio.gather(*visits) == [[b"to all", events]] * 40
-            for handle in handles:
-                assert [event.name async for event, _ in handle.events()] == ["FD_CLOSE"]
-
-    run(scene)
-
-
-@pytest.mark.w(85)
-def test_a_last_word_travels_with_the_end() -> None:
-    async def scene() -> None:
-        async with Root(LOCAL) as root:
-            root.listen()
-            handle, leaf = await meet(root)
-            leaf.send_disconnect(b"bye")
-            await seen(handle, "FD_CLOSE")
-            assert handle.recv_disconnect() == b"bye"
-            leaf.close()
-
-    run(scene)
-
-
-@pytest.mark.w(95)
-def test_sending_waits_for_a_leaf_that_does_not_read() -> None:
-    count = 600  # more than the leaf has room for
-
-    async def scene() -> None:
-        async def pour() -> None:
-            for number in range(count):
-                await root.send(b"%d" % number)
-            root.shutdown()
-
-        async with Root(LOCAL) as root:
-            root.listen()
-            _, leaf = await meet(root)
-            await seen(root, "FD_ACCEPT", "FD_WRITE")
-            pouring = asyncio.create_task(pour())
-            while root.host.provider.sockets[leaf.handle].queue == deque():
-                await root.host.change()
-            assert not pouring.done()
-            messages = [message async for message in leaf]
-            assert messages == [b"%d" % number for number in range(count)]
-            await pouring
-            await seen(root, "FD_WRITE")
 
     run(scene)
