@@ -79,6 +79,10 @@ def _translated() -> Iterator[None]:
 def set_reach(udp: UdpSocket, host: str, hop_limit: int) -> None:
     """Let what a socket sends to groups leave by the interface of `host`, so many hops far.
 
+    With IPv4 the source address of each datagram chooses the interface. To name it as well would
+    make Linux look up a route, and a cached one of a unicast neighbour may then be taken: with
+    the hop limit of unicast, and unheard by the other sockets of this host.
+
     Raises:
         SocketError: what the kernel says.
     """
@@ -86,7 +90,7 @@ def set_reach(udp: UdpSocket, host: str, hop_limit: int) -> None:
     interface = _interface_of(host, udp.family, hop_limit)
     with _translated():
         if isinstance(interface, bytes):
-            wanted = MREQN.pack(ANY_IPV4, interface, 0)
+            wanted = MREQN.pack(ANY_IPV4, ANY_IPV4 if hop_limit else interface, 0)
             set_option(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, wanted)
             set_option(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, hop_limit)
             set_option(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 1)

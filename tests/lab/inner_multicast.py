@@ -86,6 +86,22 @@ def reports(tape: inner.Tape, host: str, group: str) -> list[int]:
     return types
 
 
+def hop_limits(tape: inner.Tape, group: str) -> list[int]:
+    """Return the hop limits of the UDP datagrams that hosts sent to a group."""
+    octets = socket.inet_pton(FAMILIES[6 if ":" in group else 4], group)
+    offsets = (14 + 24, 14 + 6, 14 + 7) if ":" in group else (14 + 16, 14 + 9, 14 + 8)
+    frames = [
+        bytes.fromhex(entry["data"]) for entry in tape.entries if entry.get("direction") == "out"
+    ]
+    address, protocol, hops = offsets
+    return [
+        frame[hops]
+        for frame in frames
+        if frame[address : address + len(octets)] == octets
+        and frame[protocol] == socket.IPPROTO_UDP
+    ]
+
+
 def _records(report: bytes, group: bytes) -> list[int]:
     """Return the types of the records for a group (RFC 3376 4.2, RFC 3810 5.2)."""
     types, offset = [], 8
@@ -128,6 +144,7 @@ async def gathering(spec: inner.Spec) -> object:
             return {
                 "received": received,
                 "reports": {host: reports(tape, host, group) for host in flags},
+                "hop_limits": hop_limits(tape, group),
                 "unsent": [member.driver.unsent_count for member in members],
             }
 

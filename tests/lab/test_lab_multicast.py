@@ -23,6 +23,7 @@ def test_members_report_and_hear_and_who_only_sends_does_neither(inside: Run, gr
     assert set(result["reports"]["h2"]) == {TO_EXCLUDE, TO_INCLUDE}
     assert result["reports"]["h3"] == []
     assert result["unsent"] == [0, 0, 0]
+    assert set(result["hop_limits"]) == {1}
 
 
 @pytest.mark.parametrize("group", ["232.0.7.7", "ff35::7:7"])
