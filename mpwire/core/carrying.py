@@ -34,7 +34,7 @@ def submit_data(end: Membership, message: DataSubmitted) -> Outflow:
     if message.origin is None:
         flow = end.outflow
     else:
-        flow = end.relayed_out.setdefault(message.origin, Outflow(message.seq, repairs=end.repairs))
+        flow = end.relayed_out.setdefault(message.origin, Outflow(message.seq))
     flow.submit(message.seq, message.payload)
     return flow
 
@@ -46,17 +46,23 @@ def send_data(end: Membership, event: Input, now_s: float) -> None:
     unknown = event.origin is not None and event.origin not in end.relayed_out
     flow = submit_data(end, event)
     origin = end.identity.own_id if event.origin is None else event.origin
-    if unknown and end.repairs:
-        _send_sync(end, origin, flow)
+    if unknown:
+        _open_relayed(end, origin, flow)
     _let_leave(end, origin, flow, now_s, on_group=event.on_group)
+
+
+def _open_relayed(end: Membership, origin: int, flow: Outflow) -> None:
+    """Tell the peer where an origin starts that it has heard nothing of yet (R114)."""
+    flow.repairs, flow.pacer = end.repairs, end.new_pacer()
+    if end.repairs:
+        _send_sync(end, origin, flow)
 
 
 def release_data(end: Membership, now_s: float) -> None:
     """Send what was held back while the peer was not known to be joined."""
     for origin, flow in _outflows(end):
-        flow.repairs = end.repairs
-        if end.repairs and origin != end.identity.own_id:
-            _send_sync(end, origin, flow)
+        if flow is not end.outflow:
+            _open_relayed(end, origin, flow)
         _let_leave(end, origin, flow, now_s)
 
 
@@ -67,14 +73,39 @@ def _outflows(end: Membership) -> list[tuple[int, Outflow]]:
 def _let_leave(
     end: Membership, origin: int, flow: Outflow, now_s: float, *, on_group: bool = False
 ) -> None:
-    """Send every message that the receiver has room for."""
+    """Send every message that the receiver has room for, and whose time has come."""
     left = False
-    for seq, payload in flow.leaving():
+    for seq, payload in flow.leaving(now_s, paced=not on_group):
         left = True
         if not on_group:
             _send(end, origin, seq, payload)
     if left and flow.repairs:
         end.set_timer(TimerName.SYNC, now_s + end.plan.sync_s)
+    if flow.is_held_back:
+        _wait_for_time(end, now_s)
+
+
+def _wait_for_time(end: Membership, now_s: float) -> None:
+    """Go on when the pacer of an origin that is held back lets the next message leave."""
+    waiting = [flow.pacer for _, flow in _outflows(end) if flow.is_held_back and flow.pacer]
+    end.set_timer(TimerName.PACE, min(pacer.next_s(now_s) for pacer in waiting))
+
+
+@action
+def go_on_sending(end: Membership, _event: Input, now_s: float) -> None:
+    """Send what has waited for its time."""
+    had_room = end.has_room
+    for origin, flow in _outflows(end):
+        _let_leave(end, origin, flow, now_s)
+    _note_progress(end, now_s, had_room=had_room)
+
+
+def _note_progress(end: Membership, now_s: float, *, had_room: bool) -> None:
+    """Tell of new room; close if nothing is in the way any more."""
+    if end.has_room and not had_room:
+        end.report(RoomMade())
+    if end.pending_close is not None:
+        end.step(end.pending_close, now_s)
 
 
 def _send(end: Membership, origin: int, seq: int, payload: bytes, attempt: int = 1) -> None:
@@ -101,17 +132,14 @@ def hear_data_ack(end: Membership, event: Input, now_s: float) -> None:
     if flow is None or not flow.repairs or not flow.acknowledge(event.rcv_next, event.window):
         end.drop("DATA_ACK of what was never sent", "R110")
         return
-    _let_leave(end, event.origin, flow, now_s)
     if end.state not in JOINED:
         return
+    _let_leave(end, event.origin, flow, now_s)
     if flow is not end.outflow:
         end.effects.append(RelayedAcknowledged(event.origin))
-    elif end.has_room and not had_room:
-        end.report(RoomMade())
     if not any(each.lags for _, each in _outflows(end)):
         end.clear_timer(TimerName.SYNC)
-    if end.pending_close is not None:
-        end.step(end.pending_close, now_s)
+    _note_progress(end, now_s, had_room=had_room)
 
 
 def _outflow_of(end: Membership, origin: int) -> Outflow | None:
@@ -127,6 +155,8 @@ def repair_data(end: Membership, event: Input, _now_s: float) -> None:
         end.drop("NACK for what is not ours to repair", "R91")
         return
     repairs = [*flow.repairable(event.ranges)]
+    if flow.pacer is not None:
+        flow.pacer.note_repairs(len(repairs))
     for seq, attempt, payload in repairs:
         _send(end, event.origin, seq, payload, attempt)
     if not repairs and end.state in JOINED:

@@ -90,13 +90,14 @@ def _final_seq(end: Membership) -> int:
 
 @action
 def close_membership(end: Membership, event: Input, now_s: float) -> None:
-    """Send CLOSE until it is acknowledged; what is being passed on to the peer goes first.
+    """Send CLOSE until it is acknowledged; what waits, or is being passed on, goes first.
 
     CLOSE speaks of the data of its sender only, so that nobody would miss a relayed message that
     was lost before it.
     """
     assert isinstance(event, CloseRequested)
-    if not all(flow.is_acknowledged for flow in end.relayed_out.values()):
+    relayed = all(flow.is_acknowledged for flow in end.relayed_out.values())
+    if not relayed or end.outflow.is_held_back:
         if end.pending_close is None:
             end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
         end.pending_close = event

@@ -27,6 +27,7 @@ from mpwire.core.events import (
 )
 from mpwire.core.inflow import Inflow
 from mpwire.core.outflow import Outflow
+from mpwire.core.pacing import Pacer
 from mpwire.core.serial import after, plus
 from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, Kind, State, kind_of
 from mpwire.core.timers import TimerName, TimerPlan
@@ -126,6 +127,8 @@ class Membership:
     """The session, once its root has described it."""
     takes_relayed: bool = False
     """Whether the root may pass on data of others: of everybody, or of a leaf that is d_root."""
+    max_rate_pps: float = 0.0
+    """How fast messages of one origin may leave (MaxRate), once joined."""
     relayed_out: dict[int, Outflow] = field(default_factory=dict)
     """At the root: what is passed on to the peer, by origin."""
     relayed_in: dict[int, Inflow] = field(default_factory=dict)
@@ -265,6 +268,7 @@ class Membership:
         self.clear_timer(TimerName.RETRANSMIT)
         self.clear_timer(TimerName.KEEPALIVE)
         if state not in JOINED:
+            self.clear_timer(TimerName.PACE)
             self.clear_timer(TimerName.SYNC)
         if state not in CARRYING:
             self.clear_timer(TimerName.ACKNOWLEDGE)
@@ -292,8 +296,13 @@ class Membership:
         )
         self.takes_relayed = not self.is_root
         self.description = description
-        self.outflow.repairs = self.repairs
+        self.max_rate_pps = description.max_rate or 1 / self.plan.rto_initial_s
+        self.outflow.repairs, self.outflow.pacer = self.repairs, self.new_pacer()
         self.inflow = Inflow(peer_next_seq, self.repairs)
+
+    def new_pacer(self) -> Pacer:
+        """Return a pacer for one origin's messages to the peer."""
+        return Pacer(self.max_rate_pps, self.plan.rto_initial_s)
 
     def next_txn(self) -> int:
         """Return the transaction number of a new request of this membership."""

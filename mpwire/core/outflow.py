@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mpwire.core.inflow import HORIZON, INITIAL_WINDOW
+from mpwire.core.pacing import BURST, Pacer
 from mpwire.core.serial import after, plus
 
 HIGHEST_ATTEMPT: Final = 255
@@ -24,7 +25,9 @@ class Outflow:
     next_seq: int
     """Sequence number of the next message to be submitted."""
     repairs: bool = False
-    """Whether REPAIR is in effect; without it nothing is kept and there is always room."""
+    """Whether REPAIR is in effect; without it nothing that has left is kept, nor counted."""
+    pacer: Pacer | None = None
+    """How fast messages may leave, once the session has said so."""
     sent_seq: int = field(init=False)
     """Sequence number of the next message to leave."""
     acked_seq: int = field(init=False)
@@ -44,9 +47,19 @@ class Outflow:
         self.limit = plus(self.next_seq, INITIAL_WINDOW)
 
     @property
-    def has_room(self) -> bool:
-        """Tell whether one more message may leave at once."""
+    def has_window(self) -> bool:
+        """Tell whether the receiver has room for one more message."""
         return not self.repairs or after(self.limit, self.next_seq) > 0
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more message may be submitted: it leaves at once, or soon."""
+        return self.has_window and self.unsent < BURST
+
+    @property
+    def unsent(self) -> int:
+        """Return how many messages wait for the window or for their time."""
+        return after(self.next_seq, self.sent_seq)
 
     @property
     def is_acknowledged(self) -> bool:
@@ -56,18 +69,23 @@ class Outflow:
     @property
     def lags(self) -> bool:
         """Tell whether the receiver owes a DATA_ACK: for messages, or for room to send more."""
-        return bool(self.kept) or not self.has_room
+        return bool(self.kept) or not self.has_window
 
     def submit(self, seq: int, payload: bytes) -> None:
         """Add the next message."""
         self.next_seq = plus(seq, 1)
         self.kept[seq] = payload
 
-    def leaving(self) -> Iterator[tuple[int, bytes]]:
+    @property
+    def is_held_back(self) -> bool:
+        """Tell whether messages wait, although the receiver has room."""
+        window = not self.repairs or after(self.limit, self.sent_seq) > 0
+        return window and self.sent_seq != self.next_seq
+
+    def leaving(self, now_s: float, *, paced: bool = True) -> Iterator[tuple[int, bytes]]:
         """Yield the messages that may leave now, once each."""
-        while self.sent_seq != self.next_seq and (
-            not self.repairs or after(self.limit, self.sent_seq) > 0
-        ):
+        pacer = self.pacer if paced else None
+        while self.is_held_back and (pacer is None or pacer.admits(now_s)):
             seq, self.sent_seq = self.sent_seq, plus(self.sent_seq, 1)
             self.syncs = 0
             yield seq, self.kept[seq] if self.repairs else self.kept.pop(seq)

@@ -91,6 +91,7 @@ class Kind(Enum):
     KEEPALIVE = "tmr: keepalive"
     ACKNOWLEDGE = "tmr: acknowledge"
     NACK = "tmr: nack"
+    PACE = "tmr: pace"
     SYNC = "tmr: sync"
     IN_VERSION_NEG = "in: VERSION_NEG"
     IN_JOIN_REQ = "in: JOIN_REQ copy"
@@ -220,6 +221,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.JOINED, K.ACKNOWLEDGE): Row("acknowledge_data", (S.JOINED,), "11.3"),
     (S.JOINED, K.NACK): Row("ask_again", (S.JOINED,), "11.4"),
     (S.JOINED, K.SYNC): Row("synchronise", (S.JOINED,), "11.4"),
+    (S.JOINED, K.PACE): Row("go_on_sending", (S.JOINED, S.CLOSING), "11.8"),
     (S.JOINED, K.LIMIT): Row("close_unrelayed", (S.CLOSING,), "11.5"),
     (S.JOINED, K.CLOSE): Row("close_membership", (S.JOINED, S.CLOSING), "RM34 RM35 LF27 LF28"),
     (S.JOINED, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
@@ -231,6 +233,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.SUSPECT, K.ACKNOWLEDGE): Row("acknowledge_data", (S.SUSPECT,), "11.3"),
     (S.SUSPECT, K.NACK): Row("ask_again", (S.SUSPECT,), "11.4"),
     (S.SUSPECT, K.SYNC): Row("synchronise", (S.SUSPECT,), "11.4"),
+    (S.SUSPECT, K.PACE): Row("go_on_sending", (S.SUSPECT, S.CLOSING), "11.8"),
     (S.SUSPECT, K.LIMIT): Row("close_unrelayed", (S.CLOSING,), "11.5"),
     (S.SUSPECT, K.CLOSE): Row("close_membership", (S.SUSPECT, S.CLOSING), "RM34 RM35 LF27 LF28"),
     (S.SUSPECT, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
@@ -298,7 +301,9 @@ CALLS: Final = frozenset(
 )
 """Inputs under our own control: outside their rows they are ILLEGAL, never ignored."""
 
-TIMERS: Final = frozenset({K.RETRANSMIT, K.LIMIT, K.KEEPALIVE, K.ACKNOWLEDGE, K.NACK, K.SYNC})
+TIMERS: Final = frozenset(
+    {K.RETRANSMIT, K.LIMIT, K.KEEPALIVE, K.ACKNOWLEDGE, K.NACK, K.PACE, K.SYNC}
+)
 """Inputs that arrive only where they were set, because every change of state stops them."""
 
 ARRIVALS: Final = frozenset(K) - CALLS - TIMERS
@@ -368,6 +373,7 @@ KIND_OF_TIMER: Final = {
     TimerName.KEEPALIVE: K.KEEPALIVE,
     TimerName.ACKNOWLEDGE: K.ACKNOWLEDGE,
     TimerName.NACK: K.NACK,
+    TimerName.PACE: K.PACE,
     TimerName.SYNC: K.SYNC,
 }
 

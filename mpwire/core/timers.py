@@ -33,6 +33,8 @@ class TimerName(Enum):
     """The latest moment for DATA_ACK (T_ACK)."""
     NACK = "nack"
     """The next NACK for what is missing (T_NACK, doubling)."""
+    PACE = "pace"
+    """When the next message may leave."""
     SYNC = "sync"
     """The next SYNC for a receiver that has not acknowledged everything (T_SYNC, doubling)."""
 

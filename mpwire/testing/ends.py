@@ -286,7 +286,7 @@ def _fork_inflow(flow: Inflow) -> Inflow:
 
 def _fork_outflow(flow: Outflow) -> Outflow:
     twin = copy(flow)
-    twin.kept, twin.attempts = {**flow.kept}, {**flow.attempts}
+    twin.kept, twin.attempts, twin.pacer = {**flow.kept}, {**flow.attempts}, copy(flow.pacer)
     return twin
 
 

@@ -12,7 +12,7 @@ def submitted(count: int, first: int = 10, *, repairs: bool = True) -> Outflow:
     flow = Outflow(first, repairs)
     for number in range(count):
         flow.submit(plus(first, number), b"%d" % number)
-    list(flow.leaving())
+    list(flow.leaving(0.0))
     return flow
 
 
@@ -28,9 +28,9 @@ def test_no_more_leaves_than_the_receiver_has_room_for() -> None:
     assert flow.sent_seq == 10 + INITIAL_WINDOW
     assert not flow.has_room
     assert flow.acknowledge(10, INITIAL_WINDOW + 1)
-    assert [seq for seq, _ in flow.leaving()] == [10 + INITIAL_WINDOW]
+    assert [seq for seq, _ in flow.leaving(0.0)] == [10 + INITIAL_WINDOW]
     assert flow.acknowledge(12, INITIAL_WINDOW + 1)
-    assert [seq for seq, _ in flow.leaving()] == [11 + INITIAL_WINDOW]
+    assert [seq for seq, _ in flow.leaving(0.0)] == [11 + INITIAL_WINDOW]
     assert flow.has_room
 
 
@@ -82,7 +82,7 @@ def test_one_nack_causes_a_bounded_number_of_repairs() -> None:
     flow.acknowledge(10, 200)
     for seq in range(10, 210):
         flow.submit(seq, b"")
-    list(flow.leaving())
+    list(flow.leaving(0.0))
     assert len(list(flow.repairable([(10, 209)]))) == REPAIRS_PER_NACK
     assert len(list(flow.repairable([(0, 2**31 - 1)]))) == REPAIRS_PER_NACK
 

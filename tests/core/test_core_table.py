@@ -41,7 +41,7 @@ from mpwire.core.events import (
     VerificationRequested,
     Withdrawn,
 )
-from mpwire.core.membership import ACTIONS
+from mpwire.core.membership import ACTIONS, JOINED
 from mpwire.core.table import (
     ARRIVALS,
     CALLS,
@@ -143,6 +143,7 @@ class Node:
             end.deferred,
             end.pending_close is not None,
             min(len(outflow.kept), 2),
+            outflow.is_held_back,
             tuple(len(flow.kept) for flow in end.relayed_out.values()),
             tuple(sorted({data.seq for data in end.early})),
             end.final_seq,
@@ -267,6 +268,12 @@ def steps(node: Node) -> Iterator[tuple[Kind, Node]]:
     if end.state is not State.NEW:
         for event in arrivals(end):
             yield kind_of(event), node.after(event)
+    if end.state in JOINED and not end.outflow.kept:
+        hurried = node.fork()
+        assert hurried.end.outflow.pacer is not None
+        hurried.end.outflow.pacer.tokens = 0.0
+        hurried.end.outflow.pacer.filled_s = hurried.now_s
+        yield Kind.SEND, hurried.after(DataSubmitted(end.outflow.next_seq, b"x"))
     for name in [*node.timers]:
         event = TimerExpired(name)
         yield kind_of(event), node.after(event)

@@ -124,8 +124,8 @@ def unclean(moves: list[Move]) -> list[Move]:
 
 
 def hurried(moves: list[Move]) -> list[Move]:
-    """Let a root send twelve messages at once."""
-    return without(moves, *(f"pace {place}" for place in range(11)))
+    """Let a root send forty messages at once."""
+    return without(moves, *(f"pace {place}" for place in range(39)))
 
 
 def copied(moves: list[Move]) -> list[Move]:
@@ -143,8 +143,8 @@ def new_data(moves: list[Move]) -> Data:
 
 def deaf(moves: list[Move]) -> list[Move]:
     """Let a root talk to a leaf that was not heard for a minute."""
-    data = message_of(moves, "DATA b'11' leaf1")
-    late = msgspec.structs.replace(data, seq=BEFORE_DATA + 12)
+    data = message_of(moves, "DATA b'39' leaf1")
+    late = msgspec.structs.replace(data, seq=BEFORE_DATA + 40)
     rest = [Wait("silence", 60), *barriers("root", 3), Send("late", "root", "leaf1", late)]
     return [*moves, *rest]
 

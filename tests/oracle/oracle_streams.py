@@ -347,14 +347,15 @@ def paced() -> list[Move]:
     tale = Stream()
     tale.description = msgspec.structs.replace(DESCRIPTION, max_rate=10)
     (join,) = tale.meet("leaf1")
-    for place in range(12):
+    for place in range(40):
         text = b"%d" % place
         tale.submit("root", 1, text)
         tale.carry(join, text, BEFORE_DATA + place)
         if not place:
             tale.event("FD_READ", "leaf1", 1, "FD_READ")
+        if place % 8 == 7:
+            tale.ack(f"DATA_ACK {place}", join, BEFORE_DATA + place + 1)
         tale.pause(f"pace {place}", 0.1)
-    tale.ack("DATA_ACK", join, BEFORE_DATA + 12)
     tale.barrier()
     return tale.moves
 

@@ -6,6 +6,7 @@ from mpwire.core.inflow import BUFFER, INITIAL_WINDOW
 from mpwire.testing.actor import Actor, admit, drain_events, fails, leaf_actor, root_actor
 from mpwire.testing.bus import Bus
 from mpwire.vocabulary import ShutdownHow, WsaError
+from mpwire.winsock import SocketError
 from mpwire.wire.messages import Data, DataAck, Nack, Sync
 
 E = WsaError
@@ -32,6 +33,19 @@ def fill(bus: Bus, sender: Actor) -> int:
         bus.run(1)
     drain_events(sender)
     return counts[-1]
+
+
+def send_patiently(bus: Bus, sender: Actor, payload: bytes) -> None:
+    """Send one message as soon as there is room for it."""
+    while True:
+        try:
+            sender.send(payload)
+        except SocketError as error:
+            if error.code is not E.WSAEWOULDBLOCK:
+                raise
+            bus.run(0.1)
+        else:
+            return
 
 
 # Flow control ---------------------------------------------------------------------------------
@@ -175,6 +189,40 @@ def test_acknowledgements_are_few_and_stop(bus: Bus) -> None:
     leaf.recv_all()
 
 
+def test_no_more_leaves_than_the_session_allows(bus: Bus) -> None:
+    """R87: MaxRate."""
+    root = root_actor(bus)
+    endpoint = root.provider.sockets[root.handle].endpoint
+    assert endpoint is not None
+    assert endpoint.session is not None
+    endpoint.session.facts.description.max_rate = 50
+    leaf = leaf_actor(bus, 1)
+    admit(root, leaf)
+    bus.trace.clear()
+    for number in range(150):
+        send_patiently(bus, root, b"%d" % number)
+    root.close()
+    times_s = [transit.time_s for transit in bus.trace if transit.name == "Data"]
+    assert times_s[-1] - times_s[0] >= (len(times_s) - 32) / 50
+    bus.run(10)
+    assert leaf.recv_all() == [b"%d" % number for number in range(150)]
+    assert leaf.events() == ["FD_READ", "FD_CLOSE"]
+
+
+def test_a_session_without_a_rate_sends_one_message_per_second(bus: Bus) -> None:
+    root = root_actor(bus)
+    endpoint = root.provider.sockets[root.handle].endpoint
+    assert endpoint is not None
+    assert endpoint.session is not None
+    endpoint.session.facts.description.max_rate = 0
+    admit(root, leaf_actor(bus, 1))
+    bus.trace.clear()
+    for _ in range(40):
+        send_patiently(bus, root, b"")
+    sent = [transit for transit in bus.trace if transit.name == "Data"]
+    assert sent[-1].time_s - sent[0].time_s >= len(sent) - 32
+
+
 # Repair ---------------------------------------------------------------------------------------
 
 
@@ -207,7 +255,7 @@ def test_everything_arrives_in_order_on_a_bad_path(seed: int) -> None:
     got: list[list[bytes]] = [[] for _ in leaves]
     for number in range(200):
         sent.append(b"%d" % number)
-        root.send(sent[-1])
+        send_patiently(bus, root, sent[-1])
         bus.run(0.02)
         for leaf, messages in zip(leaves, got, strict=True):
             messages.extend(leaf.recv_all())

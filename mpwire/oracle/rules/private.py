@@ -15,7 +15,7 @@ from mpwire.oracle.trace import Packet
 from mpwire.wire.messages import Abort, Ack, Data, Side
 from mpwire.wire.numbers import AckedType, Capability, SideFlag
 
-BURST = 8
+BURST = 32
 """Messages that may leave at once under MaxRate."""
 
 
@@ -54,7 +54,7 @@ def _came(packet: Packet, end: End) -> bool:
 
 @rule(
     "R87",
-    "DATA of one origin does not exceed the session's MaxRate, with a burst of eight.",
+    "DATA of one origin does not exceed the session's MaxRate, with a burst of 32.",
     source="protocol.md 17.6 R87",
     group="data",
     needs="history",

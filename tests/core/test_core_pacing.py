@@ -1,0 +1,87 @@
+"""MaxRate is kept, and a path that loses is given less (protocol.md 11.8)."""
+
+from mpwire.core.pacing import BURST, Pacer
+
+
+def drain(pacer: Pacer, now_s: float) -> int:
+    """Let as many messages leave as may; return how many did."""
+    count = 0
+    while pacer.admits(now_s):
+        count += 1
+    return count
+
+
+def interval(pacer: Pacer, now_s: float, loss: float) -> int:
+    """Send all that may leave in the interval that begins now, of which a share is lost."""
+    sent = sum(drain(pacer, now_s + step / 100) for step in range(100))
+    pacer.note_repairs(round(sent * loss))
+    return sent
+
+
+def test_a_burst_and_then_the_rate() -> None:
+    pacer = Pacer(100.0, 1.0)
+    assert drain(pacer, 5.0) == BURST
+    assert pacer.next_s(5.0) == 5.01
+    assert drain(pacer, 5.0099) == 0
+    assert drain(pacer, 5.0101) == 1
+    assert sum(drain(pacer, 6 + step / 1000) for step in range(1000)) <= 100 + BURST
+
+
+def test_a_pause_earns_no_more_than_a_burst() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    drain(pacer, 0.0)
+    assert drain(pacer, 60.0) == BURST
+
+
+def test_losses_halve_the_rate_and_their_end_doubles_it() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    sent = interval(pacer, 0.0, 0.10)
+    assert interval(pacer, 1.0, 0.0) <= sent / 2 + BURST
+    halved = pacer.rate_pps
+    interval(pacer, 2.0, 0.0)
+    assert pacer.rate_pps == 2 * halved
+    for second in range(3, 8):
+        interval(pacer, float(second), 0.0)
+    assert pacer.rate_pps == 1000.0
+
+
+def test_few_losses_are_no_congestion() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    for second in range(5):
+        interval(pacer, float(second), 0.04)
+    assert pacer.rate_pps == 1000.0
+
+
+def test_a_handful_of_messages_proves_nothing() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    for second in range(5):
+        assert pacer.admits(float(second))
+        pacer.note_repairs(1)
+    assert pacer.rate_pps == 1000.0
+
+
+def test_the_rate_does_not_fall_below_a_floor() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    for second in range(30):
+        interval(pacer, float(second), 0.15)
+    assert pacer.rate_pps == 8.0
+
+
+def test_lasting_heavy_loss_breaks_the_circuit_until_the_path_is_good_again() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    for second in range(3):
+        interval(pacer, float(second), 0.5)
+    pacer.admits(3.0)
+    assert pacer.rate_pps == 1.0
+    assert interval(pacer, 4.0, 0.0) <= 2
+    interval(pacer, 5.0, 0.0)
+    interval(pacer, 6.0, 0.0)
+    assert pacer.rate_pps >= 8.0
+
+
+def test_a_broken_circuit_stays_broken_while_losses_last() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    for second in range(3):
+        interval(pacer, float(second), 0.5)
+    for second in range(3, 20):
+        assert interval(pacer, float(second), 1.0) <= 2
