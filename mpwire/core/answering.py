@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mpwire.core.carrying import release_data, submit_data
+from mpwire.core.carrying import release_data
 from mpwire.core.events import (
     Admitted,
     CloseRequested,
@@ -257,9 +257,15 @@ def settle_by_close(end: Membership, event: Input, now_s: float) -> None:
 
 @action
 def hold_data(end: Membership, event: Input, _now_s: float) -> None:
-    """Keep data that our ACCEPT promised until the peer is known to be joined (R81, R84)."""
+    """Keep data that our ACCEPT promised until the peer is known to be joined (R81, R84).
+
+    Of other origins nothing was promised; they start for this leaf when it is joined (D35).
+    """
     assert isinstance(event, DataSubmitted)
-    submit_data(end, event)
+    if event.origin is None:
+        end.outflow.submit(event.seq, event.payload)
+    else:
+        end.drop("relayed DATA for a leaf that is not joined yet", "D35")
 
 
 @action

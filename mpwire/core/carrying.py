@@ -29,41 +29,33 @@ NACK_SENDS: Final = 8
 # Sending --------------------------------------------------------------------------------------
 
 
-def submit_data(end: Membership, message: DataSubmitted) -> Outflow:
-    """Add a message to the outflow of its origin; it leaves when there is room for it."""
-    if message.origin is None:
-        flow = end.outflow
-    else:
-        flow = end.relayed_out.setdefault(message.origin, Outflow(message.seq))
-    flow.submit(message.seq, message.payload)
-    return flow
-
-
 @action
 def send_data(end: Membership, event: Input, now_s: float) -> None:
     """Send one message of group data to this peer (R54, R84)."""
     assert isinstance(event, DataSubmitted)
-    unknown = event.origin is not None and event.origin not in end.relayed_out
-    flow = submit_data(end, event)
-    origin = end.identity.own_id if event.origin is None else event.origin
-    if unknown:
-        _open_relayed(end, origin, flow)
+    if event.origin is None:
+        origin, flow = end.identity.own_id, end.outflow
+    else:
+        origin, flow = event.origin, _relayed(end, event)
+    flow.submit(event.seq, event.payload)
     _let_leave(end, origin, flow, now_s, on_group=event.on_group)
 
 
-def _open_relayed(end: Membership, origin: int, flow: Outflow) -> None:
-    """Tell the peer where an origin starts that it has heard nothing of yet (R114)."""
-    flow.repairs, flow.pacer = end.repairs, end.new_pacer()
-    if end.repairs:
-        _send_sync(end, origin, flow)
+def _relayed(end: Membership, message: DataSubmitted) -> Outflow:
+    """Return the flow of another leaf; the peer is told where a new one starts (R114)."""
+    assert message.origin is not None
+    flow = end.relayed_out.get(message.origin)
+    if flow is None:
+        flow = Outflow(message.seq, end.repairs, end.new_pacer())
+        end.relayed_out[message.origin] = flow
+        if end.repairs:
+            _send_sync(end, message.origin, flow)
+    return flow
 
 
 def release_data(end: Membership, now_s: float) -> None:
     """Send what was held back while the peer was not known to be joined."""
-    for origin, flow in _outflows(end):
-        if flow is not end.outflow:
-            _open_relayed(end, origin, flow)
-        _let_leave(end, origin, flow, now_s)
+    _let_leave(end, end.identity.own_id, end.outflow, now_s)
 
 
 def _outflows(end: Membership) -> list[tuple[int, Outflow]]:
