@@ -5,6 +5,7 @@ contract is kept in `oddities`, so that a rule can say so.
 """
 
 from bisect import bisect_right
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import msgspec
@@ -236,21 +237,24 @@ def _answered(log: AgentLog, call: Call, position: Position, line: Line) -> None
     if line.error is not None:
         code = line.error.get("code")
         call.error = code if isinstance(code, int) else -1
-    if call.name == "enum_network_events" and call.result and call.socket is not None:
-        events = call.result.get("events")
-        for entry in events if isinstance(events, list) else ():
-            if isinstance(entry, dict) and entry.get("event") in EVENT_NAMES:
-                code = entry.get("code")
-                log.reports.append(
-                    Report(
-                        log.host,
-                        call.socket,
-                        str(entry["event"]),
-                        code if isinstance(code, int) else 0,
-                        None,
-                        position,
-                    )
-                )
+    for socket, entry in _enumerated(call):
+        code = entry.get("code")
+        found = code if isinstance(code, int) else 0
+        log.reports.append(Report(log.host, socket, str(entry["event"]), found, None, position))
+
+
+def _enumerated(call: Call) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield the events that a call handed out: an enumeration, or one message of a window."""
+    result = call.result or {}
+    entries: object = result.get("events") if call.name == "enum_network_events" else None
+    message = result.get("message") if call.name == "get_message" else None
+    if isinstance(message, dict):
+        entries = [message]
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict) and entry.get("event") in EVENT_NAMES:
+            socket = entry.get("socket", call.socket)
+            if isinstance(socket, int):
+                yield socket, entry
 
 
 def _number(log: AgentLog) -> None:

@@ -100,14 +100,21 @@ def _told(socket: Socket, since: Position, taker: Call) -> bool:
 
 
 def _enumerated(case: Case, socket: Socket, since: Position) -> Position | None:
-    """Return where the application looked itself, after a position, at unreported events."""
+    """Return where the application looked itself, after a position, at unreported events.
+
+    Where events are posted as messages that is when none was left in the window.
+    """
     log = case.logs.get(socket.host)
+    selection = socket.selection_at(since)
+    window = selection.window if selection is not None else None
     for call in log.calls if log else ():
-        if (
-            call.name == "enum_network_events"
-            and call.socket == socket.descriptor
-            and call.asked > since
-            and call.answered < NEVER
-        ):
+        if not since < call.asked or call.answered == NEVER:
+            continue
+        if window is None:
+            looked = call.name == "enum_network_events" and call.socket == socket.descriptor
+        else:
+            emptied = call.result is not None and call.result.get("message") is None
+            looked = call.name == "get_message" and emptied and call.args.get("window") == window
+        if looked:
             return call.answered
     return None

@@ -36,6 +36,8 @@ class Selection:
     answered: Position
     mask: int
     report: bool
+    window: int | None = None
+    """Where WSPAsyncSelect has events posted as messages, instead of an event object."""
 
 
 @dataclass(slots=True, eq=False)
@@ -78,6 +80,11 @@ class Socket:
     def gone(self) -> Position:
         """Where its close was answered: nothing may be reported on it from there on."""
         return self.closing.answered if self.closing else NEVER
+
+    def selection_at(self, position: Position) -> Selection | None:
+        """Return the selection that stands at a position."""
+        before = [one for one in self.selections if one.asked <= position]
+        return before[-1] if before else None
 
     def nominated(self, event: str, since: Position) -> tuple[Position, bool] | None:
         """Return from where on, at or after a position, an event was selected, and if reported.
@@ -160,7 +167,13 @@ class SocketTable:
         for selection in parent.selections:
             if selection.asked <= call.asked:
                 child.selections.append(
-                    Selection(call.asked, call.answered, selection.mask, selection.report)
+                    Selection(
+                        call.asked,
+                        call.answered,
+                        selection.mask,
+                        selection.report,
+                        selection.window,
+                    )
                 )
         del child.selections[:-1]
         self._add(child)
@@ -188,6 +201,18 @@ class SocketTable:
                         call.answered,
                         event_mask(call.args.get("events")),
                         call.args.get("report", True) is True,
+                    )
+                )
+            case "async_select" if call.ok:
+                mask = event_mask(call.args.get("events"))
+                window = call.args.get("window")
+                socket.selections.append(
+                    Selection(
+                        call.asked,
+                        call.answered,
+                        mask,
+                        report=False,
+                        window=window if isinstance(window, int) else 0,
                     )
                 )
             case "close" if call.ok and socket.closing is None:

@@ -195,4 +195,36 @@ def despaired() -> list[Move]:
     return tale.moves
 
 
-DETAILS = (outrun, despaired, versions, interrupted, enumerated, unfit, linger_zero, unbound)
+def posted() -> list[Move]:
+    """Tell of an application that has events posted to a window, and waits by WSPSelect."""
+    tale = Tale()
+    number = tale.open("root", listening=False, selected=False)
+    events = ["FD_ACCEPT", "FD_CLOSE"]
+    tale.call(
+        "select", "root", "async_select", {}, socket=number, window=7, message=1, events=events
+    )
+    tale.call("listen", "root", "listen", {}, socket=number)
+    tale.open("leaf1", listening=False)
+    join = tale.member("leaf1", 1, by_root=False)
+    tale.call("join", "leaf1", "join_leaf", {"socket": 1}, socket=1, address=ROOT_ADDRESS)
+    tale.cookies(join)
+    tale.barrier("root")
+    seen = {"message": {"message": 1, "socket": 1, "event": "FD_ACCEPT", "code": 0}}
+    tale.call("message", "root", "get_message", seen, window=7)
+    tale.call("no message", "root", "get_message", {"message": None}, window=7)
+    tale.ask("wait", "root", "select", read=[number], timeout_s=None)
+    tale.barrier()
+    return tale.moves
+
+
+DETAILS = (
+    outrun,
+    despaired,
+    versions,
+    interrupted,
+    enumerated,
+    unfit,
+    linger_zero,
+    unbound,
+    posted,
+)

@@ -19,7 +19,14 @@ from tests.oracle.oracle_asides import (
 )
 from tests.oracle.oracle_breaches import BREACHES
 from tests.oracle.oracle_crossings import AMISS
-from tests.oracle.oracle_details import enumerated, interrupted, linger_zero, unfit, versions
+from tests.oracle.oracle_details import (
+    enumerated,
+    interrupted,
+    linger_zero,
+    posted,
+    unfit,
+    versions,
+)
 from tests.oracle.oracle_edits import (
     Fault,
     accepted,
@@ -199,6 +206,7 @@ LATER = (
 )
 EVENTS = (
     Fault("EV1", enumerated, answering("enumerate!", result={"events": []})),
+    Fault("EV1", posted, answering("message!", result={"message": None})),
     Fault("EV15", enumerated, answering("enumerate P!", result={"events": []})),
     Fault("EV5", unfit, lacking("FD_CONNECT")),
     Fault("EV17", linger_zero, lacking("FD_CLOSE L")),
