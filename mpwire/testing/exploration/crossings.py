@@ -54,7 +54,7 @@ scenario(
     lonely("invite 2"),
     leaf("join"),
     fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1, early=1),
+    deep=Budget(losses=3, duplicates=1),
     calm=True,
 )
 scenario(
@@ -63,7 +63,7 @@ scenario(
     root("accept", "close P1"),
     leaf("join", "close L"),
     fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1, early=1),
+    deep=Budget(losses=3, duplicates=1),
     calm=True,
 )
 scenario(
@@ -72,6 +72,6 @@ scenario(
     lonely("invite 2", "close P1"),
     waiting("accept", "close A1"),
     fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1, early=1),
+    deep=Budget(losses=3, duplicates=1),
     calm=True,
 )

@@ -24,6 +24,10 @@ from mpwire.winsock.transport import UnicastOnly
 
 PLAN: Final = TimerPlan(retransmissions=3)
 BACKLOG: Final = 5
+SYNCS: Final = 3
+"""SYNCs in a row that nobody answers."""
+FAST: Final = frozenset({TimerName.ACKNOWLEDGE, TimerName.NACK, TimerName.SYNC})
+"""Timers of the data plane, which are fractions of the RTO that all others are made of."""
 SILENT_S: Final = -1e6
 """When a peer was heard last whose silence is over T_KA."""
 LETTERS: Final = {Role.ROOT: "R", Role.ROOT_LEAF: "P", Role.LEAF: "L", Role.INVITED: "A"}
@@ -296,13 +300,24 @@ class Party:
         ]
 
     def timers(self, polls: int) -> list[TimerKey]:
-        """Return the timers that may expire; of the polls of a pending request only so many."""
-        return [
-            (membership.identity.own_tag, name)
-            for endpoint in self.provider.endpoints.values()
-            for membership, name in endpoint.timers.running()
-            if name is not TimerName.RETRANSMIT or not _has_polled(membership, polls)
-        ]
+        """Return the timers that may expire.
+
+        Of the polls of a pending request only so many, and of the SYNCs that go unanswered: in the
+        end T_PEND is over, or a keepalive finds the peer dead. T_DRAIN is longer than a whole
+        series of NACKs (K1), so that it waits for the last of them.
+        """
+        found = []
+        for endpoint in self.provider.endpoints.values():
+            running = endpoint.timers.running()
+            asking = {one for one, name in running if name is TimerName.NACK}
+            found += [
+                (one.identity.own_tag, name)
+                for one, name in running
+                if not (name is TimerName.RETRANSMIT and _has_polled(one, polls))
+                and not (name is TimerName.SYNC and _has_synchronised(one))
+                and not (name is TimerName.LIMIT and one in asking)
+            ]
+        return found
 
     def live(self) -> frozenset[tuple[int, int]]:
         """Return (own tag, peer tag) of every live membership."""
@@ -311,6 +326,11 @@ class Party:
             for _, membership in self.memberships()
             if membership.state in LIVE
         )
+
+
+def _has_synchronised(membership: Membership) -> bool:
+    flows = [membership.outflow, *membership.relayed_out.values()]
+    return all(flow.syncs >= SYNCS for flow in flows if flow.lags)
 
 
 def _has_polled(membership: Membership, polls: int) -> bool:

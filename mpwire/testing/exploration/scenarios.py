@@ -175,6 +175,7 @@ scenario(
     root("send R one", "send R two", "close R"),
     leaf(),
     prelude=LEAF_JOINED,
+    repair=True,
 )
 scenario(
     "data-up",
@@ -182,6 +183,7 @@ scenario(
     root(),
     leaf("send L one", "send L two", "close L"),
     prelude=LEAF_JOINED,
+    repair=True,
 )
 scenario(
     "data-crossing",
@@ -189,6 +191,9 @@ scenario(
     root("send R down", "close P1"),
     leaf("send L up", "close L"),
     prelude=LEAF_JOINED,
+    fast=Budget(losses=1, duplicates=1),
+    deep=ONE_EACH,
+    repair=True,
 )
 scenario(
     "data-early",
@@ -197,6 +202,7 @@ scenario(
     leaf("join", "send L up"),
     fast=Budget(losses=1, duplicates=1),
     deep=ONE_EACH,
+    repair=True,
 )
 
 # Restart ------------------------------------------------------------------------------------------

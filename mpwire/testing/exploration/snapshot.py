@@ -31,7 +31,7 @@ from mpwire.wire.messages import JoinReq
 Frozen: TypeAlias = tuple[Any, ...]
 
 FORGOTTEN: Final[dict[type, dict[str, Callable[[], Any]]]] = {
-    Membership: {"heard_s": float, "effects": list},
+    Membership: {"heard_s": float, "effects": list, "feedback_count": int},
     Limiter: {"buckets": dict},
     Provider: {
         "dropped": list,

@@ -11,8 +11,9 @@ The moves:
 - a datagram in flight arrives, whichever (reordering); or it arrives and stays in flight
   (`duplicates`), or it is lost (`losses`)
 - an application acts, whenever it can
-- a timer expires, in any order: freely when nothing is in flight, otherwise as one of `early`; a
-  keepalive whose peer is a member as well only as one of `keepalives`
+- a timer expires, in any order: freely when nothing is in flight, and no timer of the data plane
+  runs that is so much faster, otherwise as one of `early`; a keepalive whose peer is a member as
+  well only as one of `keepalives`
 
 In a calm walk nobody dies and the network loses no ABORT. Then no end may ever be a member alone,
 not even until its keepalive finds out.
@@ -38,7 +39,7 @@ from mpwire.testing.exploration.invariants import (
     offence_in_the_end,
     offence_of_all,
 )
-from mpwire.testing.exploration.party import Party, Step, TimerKey
+from mpwire.testing.exploration.party import FAST, Party, Step, TimerKey
 from mpwire.testing.exploration.snapshot import Frozen, freeze, thaw
 from mpwire.wire.numbers import MessageType
 
@@ -260,10 +261,14 @@ class Walk:
                 yield Move("is lost", index, datagram, self.pack(parties, rest, less))
 
     def _expirations(self, parties: list[int], network: int, budget: Budget) -> Iterator[Move]:
-        for index, number in enumerate(parties):
-            for key, mirrored in self.known[index][number].timers:
+        states = [self.known[index][number] for index, number in enumerate(parties)]
+        hurried = any(key[1] in FAST for state in states for key, _ in state.timers)
+        for index, (number, state) in enumerate(zip(parties, states, strict=True)):
+            for key, mirrored in state.timers:
                 left = budget
-                if network:
+                if network or (hurried and key[1] not in FAST):
+                    if not budget.early:
+                        continue
                     left = left._replace(early=left.early - 1)
                 if mirrored is not None and self._is_live(parties, mirrored):
                     if not left.keepalives:
