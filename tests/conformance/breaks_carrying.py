@@ -1,4 +1,4 @@
-"""Break W52 to W65: nonrooted control planes and the data planes."""
+"""Break W56 to W64: rooted data planes."""
 
 from dataclasses import replace
 from typing import Any
@@ -8,7 +8,7 @@ from mpwire.core.session import Session
 from mpwire.winsock import Provider, provider
 from mpwire.winsock.protocols import ProtocolEntry
 from mpwire.winsock.record import FD_READ, FD_WRITE
-from mpwire.winsock.sockets import Role, Socket
+from mpwire.winsock.sockets import Received, Role, Socket
 from tests.conformance.registry import MonkeyPatch, Original, breaks, wrap
 
 # I. Data plane --------------------------------------------------------------------------------
@@ -73,12 +73,11 @@ def leaves_hear_each_other(patch: MonkeyPatch) -> None:
         original: Original,
         self: Provider,
         endpoint: Endpoint,
-        end: Membership,
-        *others: Any,  # noqa: ANN401 - payload and time
+        received: Received,
+        now_s: float,
     ) -> None:
-        original(self, endpoint, end, *others)
-        payload, now_s = others
-        self.send(self.holders[endpoint.local].handle, payload, now_s)
+        original(self, endpoint, received, now_s)
+        self.send(self.holders[endpoint.local].handle, received.payload, now_s)
 
     _on_data_at_the_root(patch, wrong)
 
@@ -88,11 +87,11 @@ def group_data_shows_on_p(patch: MonkeyPatch) -> None:
     """P gets FD_READ when its leaf sends to the group."""
 
     def wrong(
-        original: Original, self: Provider, endpoint: Endpoint, end: Membership, *others: object
+        original: Original, self: Provider, endpoint: Endpoint, received: Received, now_s: float
     ) -> None:
-        original(self, endpoint, end, *others)
-        if end in self.owners:
-            self.occur(self.owners[end], FD_READ)
+        original(self, endpoint, received, now_s)
+        if received.membership in self.owners:
+            self.occur(self.owners[received.membership], FD_READ)
 
     _on_data_at_the_root(patch, wrong)
 

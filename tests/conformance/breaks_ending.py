@@ -1,7 +1,10 @@
 """Break W72 to W85: codes, order and ways of ending."""
 
+from dataclasses import replace
+
 from mpwire.vocabulary import ShutdownHow, WsaError
 from mpwire.winsock import Provider, SocketError
+from mpwire.winsock.protocols import ENTRIES, ServiceFlag
 from mpwire.winsock.record import FD_CLOSE, FD_READ, EventRecord, Phase
 from mpwire.winsock.sockets import Socket
 from tests.conformance.mistakes import mistake_close, on_close_seen
@@ -225,3 +228,60 @@ def closed_call_was_interrupted(patch: MonkeyPatch) -> None:
         return original(self, *fixed, outcome)
 
     wrap(patch, Provider, "finish_all", wrong)
+
+
+@breaks(84)
+def first_close_ends_the_socket(patch: MonkeyPatch) -> None:
+    """Closing one of two descriptors of a socket ends the socket."""
+
+    def wrong(original: Original, self: Provider, socket: Socket, handle: int) -> bool:
+        original(self, socket, handle)
+        return True
+
+    wrap(patch, Provider, "drop_descriptor", wrong)
+
+
+@breaks(84)
+def duplicate_is_a_socket_of_its_own(patch: MonkeyPatch) -> None:
+    """WSPDuplicateSocket returns a new socket that shares nothing but its kind."""
+
+    def wrong(original: Original, self: Provider, handle: int) -> int:
+        original_socket = self.find(handle)
+        twin = original(self, handle)
+        original_socket.duplicates.remove(twin)
+        self.sockets[twin] = Socket(
+            twin, original_socket.role, original_socket.flags, original_socket.family
+        )
+        return int(twin)
+
+    wrap(patch, Provider, "duplicate", wrong)
+
+
+@breaks(85)
+def every_protocol_claims_to_close_gracefully(patch: MonkeyPatch) -> None:
+    """XP1_GRACEFUL_CLOSE is set for connectionless protocols too."""
+    claimed = {
+        number: replace(entry, service_flags=entry.service_flags | ServiceFlag.GRACEFUL_CLOSE)
+        for number, entry in ENTRIES.items()
+    }
+    for number, entry in claimed.items():
+        patch.setitem(ENTRIES, number, entry)
+
+
+@breaks(85)
+def disconnect_data_without_support(patch: MonkeyPatch) -> None:
+    """Disconnect data is taken where the protocol has none."""
+    wrap(patch, Provider, "_check_offered", lambda *_: None)
+
+
+@breaks(85)
+def disconnect_data_is_lost(patch: MonkeyPatch) -> None:
+    """What WSPSendDisconnect hands over does not reach the other end."""
+
+    def wrong(
+        original: Original, self: Provider, handle: int, data: bytes | None, now_s: float
+    ) -> None:
+        del data
+        original(self, handle, None, now_s)
+
+    wrap(patch, Provider, "send_disconnect", wrong)

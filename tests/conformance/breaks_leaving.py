@@ -146,7 +146,7 @@ def leaves_go_on_without_the_root(patch: MonkeyPatch) -> None:
 @breaks(71)
 def what_is_missing_is_not_waited_for(patch: MonkeyPatch) -> None:
     """A leaf sees the end before data that was sent earlier but comes later."""
-    wrap(patch, member, "_complete", lambda *_: True)
+    wrap(patch, member, "is_complete", lambda *_: True)
 
 
 @breaks(71)

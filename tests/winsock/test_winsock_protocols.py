@@ -9,7 +9,6 @@ from mpwire.winsock.protocols import (
     ENTRIES,
     Multicast,
     Protocol,
-    ProtocolEntry,
     ServiceFlag,
     SocketType,
 )
@@ -71,8 +70,9 @@ def test_schemes_that_differ_in_a_plane_are_different_entries(bus: Bus) -> None:
 
 
 @pytest.mark.w(85, 99)
-@pytest.mark.parametrize("entry", ENTRIES.values(), ids=lambda entry: entry.name)
-def test_only_connections_close_gracefully(entry: ProtocolEntry) -> None:
+@pytest.mark.parametrize("protocol", Protocol)
+def test_only_connections_close_gracefully(protocol: Protocol) -> None:
+    entry = ENTRIES[protocol]
     connectionless = ServiceFlag.CONNECTIONLESS in entry.service_flags
     assert connectionless is not (ServiceFlag.GRACEFUL_CLOSE in entry.service_flags)
     assert connectionless is not entry.control_rooted
