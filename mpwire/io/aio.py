@@ -26,6 +26,7 @@ from mpwire.winsock.control import Answer as Output
 from mpwire.winsock.control import Ioctl, Option, Setting
 from mpwire.winsock.protocols import Protocol
 from mpwire.winsock.scope import MultipointIoctl
+from mpwire.winsock.sockets import Socket
 from mpwire.wire.messages import Qos
 
 Answer: TypeAlias = Condition | tuple[Condition, bytes | None]
@@ -50,6 +51,8 @@ class MultipointSocket(ObservedSocket):
         self.callee_data = b""
         """What came back with the join that made this socket a member."""
         self._ending: list[Membership] = []
+        self.lingers = False
+        """Whether it was closed with a time to linger."""
         if parent is not None:
             parent.leaves[handle] = self
 
@@ -198,7 +201,10 @@ class MultipointSocket(ObservedSocket):
         return answer
 
     def set_linger(self, seconds: float | None) -> None:
-        """Choose how `close` ends: None gracefully in the background, 0 abortively."""
+        """Choose how `close` ends: None gracefully in the background, 0 abortively.
+
+        With a time, gracefully as well, and abortively if that has not ended by then.
+        """
         self._call(self.host.provider.set_linger, self.handle, seconds)
 
     # Ending -----------------------------------------------------------------------------------
@@ -232,8 +238,8 @@ class MultipointSocket(ObservedSocket):
     def close(self) -> None:
         """Give the socket back: a leaf leaves, P expels its leaf, R dismantles its session.
 
-        Returns at once; the membership ends in the background unless linger is 0 (W81). Whoever
-        waits on this socket fails with CancelledCallError.
+        Returns at once; the membership ends in the background unless linger is 0 (W81), and
+        `wait_closed` waits for it. Whoever waits on this socket fails with CancelledCallError.
         """
         if self.closed:
             return
@@ -244,7 +250,7 @@ class MultipointSocket(ObservedSocket):
             ending = [*session.members.values()]
         else:
             ending = [socket.membership] if socket.membership is not None else []
-        self._call(provider.close, self.handle, self.now)
+        self._call(self._begin_close, socket)
         self.closed = True
         self._ending = ending
         del self.host.observers[self.handle]
@@ -252,6 +258,15 @@ class MultipointSocket(ObservedSocket):
             self.parent.leaves.pop(self.handle, None)
         self._interrupt(WsaError.WSA_OPERATION_ABORTED, "the socket was closed")
         self._wake()
+
+    def _begin_close(self, socket: Socket) -> None:
+        """Close; nobody waits in the call, but only a blocking socket can linger for a time."""
+        provider = self.host.provider
+        self.lingers = bool(socket.linger_s) and not socket.duplicates
+        if self.lingers:
+            provider.event_select(self.handle, None, NetworkEvent(0), self.now)
+            provider.set_blocking(self.handle, blocking=True)
+        provider.close(self.handle, self.now)
 
     async def wait_closed(self) -> None:
         """Wait until the other ends have acknowledged the close, or are given up."""

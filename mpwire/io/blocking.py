@@ -190,7 +190,10 @@ class MultipointSocket:
         return _do(self.inner.ioctl, code, value)
 
     def set_linger(self, seconds: float | None) -> None:
-        """Choose how `close` ends: None gracefully in the background, 0 abortively."""
+        """Choose how `close` ends: None gracefully in the background, 0 abortively.
+
+        With a time, `close` waits that long for the graceful end, and aborts then.
+        """
         _do(self.inner.set_linger, seconds)
 
     # Ending -----------------------------------------------------------------------------------
@@ -210,10 +213,13 @@ class MultipointSocket:
     def close(self) -> None:
         """Give the socket back: a leaf leaves, P expels its leaf, R dismantles its session.
 
-        Returns at once; the membership ends in the background unless linger is 0 (W81). Whoever
-        waits on this socket, in another thread, fails with CancelledCallError.
+        Unless it is to linger for a time, it returns at once: then the membership ends in the
+        background, or abortively if that time is 0 (W81). Whoever waits on this socket, in
+        another thread, fails with CancelledCallError.
         """
         _do(self.inner.close)
+        if self.inner.lingers:
+            background().run(self.inner.wait_closed())
 
     def wait_closed(self) -> None:
         """Wait until the other ends have acknowledged the close, or are given up."""

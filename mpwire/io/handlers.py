@@ -245,10 +245,11 @@ class Handlers(ABC):
                 return Condition.DEFER, None
             self.reader.wait()
 
-    def call_send(self, _call_id: int, arguments: calls.Send) -> Result:
+    def call_send(self, call_id: int, arguments: calls.Send) -> Result | None:
         """WSPSend."""
         data = values.octets(arguments.data) or b""
-        return {"octets": self.provider.send(arguments.socket, data, self.now_s)}
+        value = self.provider.send(arguments.socket, data, self.now_s)
+        return self._or_wait(call_id, value, lambda octets: {"octets": octets})
 
     def call_recv(self, call_id: int, arguments: calls.OnSocket) -> Result | None:
         """WSPRecv."""
@@ -270,10 +271,10 @@ class Handlers(ABC):
         """WSPRecvDisconnect."""
         return {"data": self.provider.recv_disconnect(arguments.socket, self.now_s).hex()}
 
-    def call_close(self, _call_id: int, arguments: calls.OnSocket) -> Result:
+    def call_close(self, call_id: int, arguments: calls.OnSocket) -> Result | None:
         """WSPCloseSocket."""
-        self.provider.close(arguments.socket, self.now_s)
-        return {}
+        value = self.provider.close(arguments.socket, self.now_s)
+        return self._or_wait(call_id, value, lambda _: {})
 
     def call_ioctl(self, call_id: int, arguments: calls.Control) -> Result | None:
         """WSPIoctl."""

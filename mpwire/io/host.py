@@ -74,6 +74,7 @@ class Host:
     def progress(self) -> None:
         """Put out what is to be sent and tell everybody what happened."""
         self.driver.settle()
+        self.provider.completions.clear()  # of closes that linger; nothing else blocks here
         for handle in self.provider.take_signal(EVENT_OBJECT):
             events = self.provider.enum_network_events(handle)
             observer = self.observers.get(handle)

@@ -78,6 +78,14 @@ class Blocked:
 
 
 @dataclass(slots=True)
+class Closing:
+    """A close that waits, and the memberships that it waits for."""
+
+    waiting: Blocked
+    remaining: set[Membership]
+
+
+@dataclass(slots=True)
 class Completion:
     """The outcome of a blocking call: a value, or the error it failed with."""
 
@@ -137,6 +145,8 @@ class ProviderBase:
         """How each waiting WSPSelect looks, by token."""
         self.deadlines: Agenda[int] = Agenda()
         """When which waiting call ends for want of anything else, by token."""
+        self.closing: dict[Membership, Closing] = {}
+        """The close that waits for the end of a membership."""
         self.in_condition = False
         """Whether a condition function runs; no other call is allowed meanwhile."""
         self._last_handle = 0

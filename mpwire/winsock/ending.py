@@ -5,9 +5,10 @@ from mpwire.core.events import AbortRequested, CloseRequested, Withdrawn
 from mpwire.core.session import SessionInput
 from mpwire.core.table import State
 from mpwire.vocabulary import JoinFlag, ShutdownHow, WsaError
+from mpwire.winsock.base import Blocked
 from mpwire.winsock.duplicates import Duplicates
 from mpwire.winsock.errors import SocketError
-from mpwire.winsock.gathering import Gathering
+from mpwire.winsock.lingering import Lingering
 from mpwire.winsock.record import FD_CLOSE
 from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.registries import CloseReason, RejectReason
@@ -20,19 +21,8 @@ REASON = {
 }
 
 
-class Ending(Gathering, Duplicates):
+class Ending(Lingering, Duplicates):
     """End sockets, memberships and sessions."""
-
-    def set_linger(self, handle: int, linger_s: float | None) -> None:
-        """Choose how the socket closes: None gracefully in the background, 0 abortively.
-
-        Raises:
-            SocketError: WSAENOPROTOOPT for a positive time, which this provider does not wait.
-        """
-        socket = self.find(handle)
-        if linger_s not in {None, 0}:
-            raise SocketError(WsaError.WSAENOPROTOOPT, "linger is off or 0 s here")
-        socket.linger_s = linger_s
 
     def shutdown(self, handle: int, how: int, now_s: float) -> None:
         """End one or both directions; ending the send side tells the peer (W69, W78, W79).
@@ -80,21 +70,31 @@ class Ending(Gathering, Duplicates):
         if socket.ended is not None:
             self.occur(socket, FD_CLOSE, socket.ended)
 
-    def close(self, handle: int, now_s: float) -> None:
+    def close(self, handle: int, now_s: float) -> Blocked | None:
         """Give the descriptor back; nothing is ever recorded on it again (W76).
 
         While a duplicate of it is open the socket lives on (W84). With the last one, it ends:
         A socket with an outstanding join cancels it (W25); a member leaves, P expels its leaf, R
         dismantles its session (W66-W68); with linger 0 all of that abortively (W82).
+
+        Returns:
+            with linger on a blocking socket that has something to wait for, a token: it completes
+            with 0 when all is acknowledged, or aborted because the time was over.
+
+        Raises:
+            SocketError: WSAEWOULDBLOCK the same on a nonblocking socket; nothing has begun (W81).
         """
         socket = self.find(handle)
+        if not socket.duplicates:
+            self.check_close_finishes(socket)
         if not self.drop_descriptor(socket, handle):
-            return
+            return None
         self.unmark(socket)
         endpoint = socket.endpoint
         if endpoint is None:
             self.look_again()
-            return
+            return None
+        unfinished = self.unfinished(socket)
         aborted = SocketError(WsaError.WSA_OPERATION_ABORTED, "the socket was closed")
         if socket.pending is not None:
             self._withdraw(socket, endpoint, aborted, now_s)
@@ -113,6 +113,7 @@ class Ending(Gathering, Duplicates):
         if socket.membership is not None:
             self.owners.pop(socket.membership, None)
         self.collect(endpoint, now_s)
+        return self.await_end(socket, endpoint, unfinished, now_s)
 
     def cancel_blocking_call(self, token: int, now_s: float) -> None:
         """Cancel a waiting call, which completes with WSAEINTR; a join is withdrawn (W28)."""

@@ -235,6 +235,7 @@ class Reactions(Hearing):
         if session is not None:
             session.note_ended(membership)
             self._room_made(endpoint, membership, now_s)
+        self._close_finished(membership)
         socket = self.owners.pop(membership, None)
         if socket is not None:
             self._close_seen(socket, code, now_s)
@@ -242,6 +243,15 @@ class Reactions(Hearing):
             root = self.holders.get(endpoint.local)
             if root is not None and root.ended is None:
                 self._close_seen(root, WsaError.SUCCESS, now_s)
+
+    def _close_finished(self, membership: Membership) -> None:
+        """Complete the close that waits for this membership, if it was the last one (W81)."""
+        closing = self.closing.pop(membership, None)
+        if closing is None:
+            return
+        closing.remaining.discard(membership)
+        if not closing.remaining and closing.waiting.token in self.blocked:
+            self.finish(closing.waiting, 0)
 
     def _close_seen(self, socket: Socket, code: WsaError, now_s: float) -> None:
         """End a socket; a graceful FD_CLOSE waits until received data is read (W73)."""

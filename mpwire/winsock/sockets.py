@@ -62,7 +62,7 @@ class Socket:
     """The R of a P, the L of an A."""
     blocking: bool = True
     linger_s: float | None = None
-    """None: close gracefully in the background; 0: abort."""
+    """None: close gracefully in the background; 0: abort; else wait that long, then abort."""
     asked_flag: JoinFlag | None = None
     """Direction of the join that was started last."""
     join_flag: JoinFlag | None = None

@@ -101,6 +101,22 @@ def test_the_last_word_of_a_socket_is_sent(root: AgentProcess, leaf: AgentProces
     assert root.wait_for("FD_CLOSE", p)["code"] == 10054
 
 
+def test_a_close_that_lingers_is_answered_when_it_has_ended(
+    root: AgentProcess, leaf: AgentProcess
+) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s = leaf.call("socket", flags=["C_LEAF", "D_LEAF"])["socket"]
+    waiting = leaf.start("join_leaf", socket=s, address=address)
+    root.wait_for("FD_ACCEPT", r)
+    p = root.call("accept", socket=r)["socket"]
+    leaf.answer(waiting)
+    leaf.call("set_linger", socket=s, seconds=5)
+    assert leaf.call("send", socket=s, data="00") == {"octets": 1}
+    assert leaf.call("close", socket=s) == {}
+    assert root.wait_for("FD_CLOSE", p)["code"] == 0
+
+
 def test_a_socket_may_end_while_it_is_drained(root: AgentProcess, leaf: AgentProcess) -> None:
     r, address = root.opened("C_ROOT", "D_ROOT")
     root.call("listen", socket=r)

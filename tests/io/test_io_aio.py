@@ -296,6 +296,26 @@ def test_an_abort_is_an_error_to_whoever_iterates() -> None:
     run(scene)
 
 
+def test_a_close_that_lingers_ends_gracefully_or_in_time() -> None:
+    async def scene() -> None:
+        host = Host()
+        root = Root(LOCAL, host=host)
+        root.listen()
+        handle, leaf = await meet(root)
+        leaf.set_linger(5)
+        leaf.close()
+        await leaf.wait_closed()
+        await seen(handle, "FD_CLOSE")
+        _, deserted = await meet(root)
+        host.driver.close()
+        deserted.set_linger(0.05)
+        deserted.close()
+        await asyncio.wait_for(deserted.wait_closed(), 0.9)
+        assert deserted.host.provider.completions == []
+
+    run(scene)
+
+
 def test_shutting_down_wakes_a_receiver() -> None:
     async def scene() -> None:
         async with Root(LOCAL) as root:

@@ -193,6 +193,17 @@ def test_an_abort_is_a_reset(pool: ThreadPoolExecutor) -> None:
         leaf.close()
 
 
+def test_a_close_that_lingers_waits(pool: ThreadPoolExecutor) -> None:
+    with Root(LOCAL) as root:
+        root.listen()
+        handle, leaf = meet(root, pool)
+        leaf.set_linger(5)
+        leaf.close()
+        leaf.wait_closed()  # has nothing left to wait for
+        assert leaf.inner.lingers
+        handle.close()
+
+
 PROGRAM = """
 from mpwire.io.blocking import Root, join
 from mpwire.io.background import background

@@ -61,13 +61,6 @@ def test_aborting_after_a_shutdown_does_not_wait(bus: Bus, party: Party) -> None
     assert party.events() == {f"P{n}": ["FD_CLOSE WSAECONNABORTED"] for n in (1, 2, 3)}
 
 
-@pytest.mark.w(81)
-def test_linger_is_off_or_zero(party: Party) -> None:
-    with fails(E.WSAENOPROTOOPT):
-        party.root.linger(5)
-    party.root.linger(None)
-
-
 # Silence --------------------------------------------------------------------------------------
 
 
