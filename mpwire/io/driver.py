@@ -93,9 +93,9 @@ class Driver:
         self, local: Address, source: Address, group: Address, origins: Sequence[str]
     ) -> None:
         """Open a socket that hears a group, and watch it."""
-        heard = GroupSocket(group, self.sockets[local], self.hop_limits[local])
+        heard = GroupSocket(group, self.sockets[local], source[0], self.hop_limits[local])
         try:
-            heard.join(source[0], origins)
+            heard.join(origins)
         except SocketError:
             heard.close()
             raise

@@ -103,7 +103,7 @@ def set_reach(udp: UdpSocket, host: str, hop_limit: int) -> None:
 class GroupSocket(UdpSocket):
     """A socket that hears one group, and nothing else."""
 
-    def __init__(self, group: Address, udp: UdpSocket, hop_limit: int) -> None:
+    def __init__(self, group: Address, udp: UdpSocket, host: str, hop_limit: int) -> None:
         """Bind to a group on behalf of a unicast socket.
 
         Both may have the same port: the unicast socket permits it for this moment.
@@ -111,17 +111,26 @@ class GroupSocket(UdpSocket):
         Args:
             group: what the socket hears.
             udp: the unicast socket.
+            host: one of our addresses, at whose interface the group is heard.
             hop_limit: of what that one sends; 0 hears this host only.
 
         Raises:
             SocketError: what the kernel says.
         """
+        self.interface = _interface_of(host, udp.family, hop_limit)
         udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             super().__init__(reached_group(group, udp.family, hop_limit), udp.family)
         finally:
             udp.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 0)
-        self.opened, self.group, self.hop_limit = udp.opened, group, hop_limit
+        self.opened, self.group = udp.opened, group
+
+    def _bind(self, host: str, port: int) -> None:
+        """Bind to the group; a group of one host means something at an interface only."""
+        if isinstance(self.interface, int):
+            self.socket.bind((host, port, 0, self.interface))
+        else:
+            super()._bind(host, port)
 
     def _set_options(self) -> None:
         """Share the group's port with the other sockets of the host that hear it."""
@@ -133,17 +142,16 @@ class GroupSocket(UdpSocket):
         del ancillary
         return self.group
 
-    def join(self, host: str, origins: Sequence[str]) -> None:
-        """Become a member of the group at the interface of `host`.
+    def join(self, origins: Sequence[str]) -> None:
+        """Become a member of the group.
 
         Args:
-            host: one of our addresses.
             origins: hosts to hear, everybody if empty.
 
         Raises:
             SocketError: what the kernel says.
         """
-        interface = _interface_of(host, self.family, self.hop_limit)
+        interface = self.interface
         kind = socket.AF_INET if self.family == 4 else socket.AF_INET6
         group = socket.inet_pton(kind, self.local[0])
         with _translated():

@@ -93,7 +93,7 @@ class UdpSocket:
         self.socket = socket.socket(kind, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         try:
             self._set_options()
-            self.socket.bind((host, port))
+            self._bind(host, port)
         except OSError as error:
             self.socket.close()
             raise socket_error(error) from None
@@ -101,6 +101,9 @@ class UdpSocket:
         self.local: Address = (name[0], name[1])
         self.opened = self.local
         """The address that the provider knows this socket by."""
+
+    def _bind(self, host: str, port: int) -> None:
+        self.socket.bind((host, port))
 
     def _set_options(self) -> None:
         set_option = self.socket.setsockopt

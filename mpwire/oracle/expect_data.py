@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mpwire.oracle.aims import collects
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
 from mpwire.oracle.inbox import Deliverable, own_copies, readers, reads, receivers, sent_by
@@ -18,7 +19,7 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
     readable and the receive of the one before it was called, whichever comes later.
     """
     group = receivers(case)
-    open_ones = {opening.socket for opening in case.openings if opening.receives}
+    open_ones = {one.socket for one in case.openings if one.receives and not collects(one)}
     for socket, given in readers(case):
         taken = reads(socket)
         for place, item in enumerate(given):

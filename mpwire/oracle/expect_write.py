@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 
+from mpwire.oracle.aims import appearances, awaits_d_root, collects, leads
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
 from mpwire.oracle.inbox import may_receive
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.membership import End
+from mpwire.oracle.opening import Opening
 from mpwire.oracle.serial import serial_before
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import Limits, acks_of, flows
@@ -24,7 +26,7 @@ def write_expectations(case: Case) -> Iterator[Expectation | None]:
         for end in membership.ends:
             socket = case.session_socket(end)
             usable = _usable(case, end)
-            if socket is None or usable is None:
+            if socket is None or usable is None or awaits_d_root(case, end):
                 continue
             first = socket not in served
             served.add(socket)
@@ -38,7 +40,7 @@ def write_expectations(case: Case) -> Iterator[Expectation | None]:
                 if handle is not None:
                     yield _first_write(case, handle, usable, Level.MAY)
     for opening in case.openings:
-        if opening.sends:
+        if opening.sends and (leads(opening) or not collects(opening) or not opening.receives):
             yield expect(
                 case,
                 opening.socket,
@@ -49,10 +51,30 @@ def write_expectations(case: Case) -> Iterator[Expectation | None]:
                 cause=f"{opening.call} joined a group",
                 settled=opening.began if opening.began != NEVER else None,
             )
+        elif opening.sends:
+            yield from _heard_of(case, opening)
     for socket in case.sockets.all:
         for call in socket.sends:
             if call.error == WsaError.WSAEWOULDBLOCK:
                 yield _again(case, socket, call)
+
+
+def _heard_of(case: Case, opening: Opening) -> Iterator[Expectation | None]:
+    """Expect FD_WRITE when a participant hears of a d_root; of another one it may be told, too."""
+    for place, packet in enumerate(appearances(case, opening)):
+        settled = max(opening.began, packet.position)
+        certain = place == 0 and opening.began != NEVER
+        yield expect(
+            case,
+            opening.socket,
+            "FD_WRITE",
+            rule="EV9",
+            opens=packet.position,
+            level=Level.MUST if certain else Level.MAY,
+            frames=(packet.number,),
+            cause=f"ANNOUNCE in frame {packet.number} told of a d_root",
+            settled=settled if certain else None,
+        )
 
 
 def _again(case: Case, socket: Socket, call: Call) -> Expectation | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mpwire.oracle.aims import appearances, collects, is_meant, leads
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
@@ -73,8 +74,8 @@ def readers(case: Case) -> Iterator[tuple[Socket, list[Deliverable]]]:
         own = own_copies(ends, socket)
         yield socket, in_order(items + own if _looped(socket, items, own) else items)
     for opening in case.openings:
-        items = [_of_group(opening, packet) for packet in opening.given(case.history)]
-        own = sent_by(opening.socket) if opening.receives else []
+        items = list(_of_group(case, opening))
+        own = [] if collects(opening) or not opening.receives else sent_by(opening.socket)
         looped = _looped(opening.socket, items, own)
         yield opening.socket, in_order(items + own if looped else items)
     for end in case.ends():
@@ -106,7 +107,8 @@ def deliverables(case: Case, end: End) -> list[Deliverable]:
     found = case.inboxes.get(end)
     if found is None:
         taking = _taking(case, end)
-        flows = inflows(end).values() if may_receive(end) else ()
+        flows = [one for one in inflows(end).values() if is_meant(case, end, one.origin)]
+        flows = flows if may_receive(end) else []
         joined = _listening(case, end)
         found = [item for inflow in flows for item in _readable(inflow, taking, joined)]
         found = case.inboxes[end] = in_order(found)
@@ -152,8 +154,9 @@ def _readable(
             copy = copies[number]
             cast = is_multicast(copy.destination[0])
             dropped = copy.position < (joined if cast else inflow.begins) or (
-                repairs and not serial_before(number, limits.at(copy.position))
+                cast and end.peer_closed() < copy.position
             )
+            dropped = dropped or (repairs and not serial_before(number, limits.at(copy.position)))
             doubt = repairs and (doubt or dropped)
             proved = any(serial_before(number, bound) for _, bound in proofs)
             certain = proved or (
@@ -239,25 +242,50 @@ def own_copies(ends: list[End], socket: Socket) -> list[Deliverable]:
     return sent_by(socket)
 
 
-def _of_group(opening: Opening, packet: Packet) -> Deliverable:
-    """Build what a member of a nonrooted session was given: it is certain once it has joined."""
-    message = read(packet, Data)
-    return Deliverable(
-        packet.position,
-        packet,
-        message.origin,
-        message.seq,
-        message.payload or b"",
-        certain=opening.receives and max(opening.began, opening.reported) < packet.position,
-    )
+def _of_group(case: Case, opening: Opening) -> Iterator[Deliverable]:
+    """Yield what a member of a nonrooted session was given: it is certain once it has joined.
+
+    Where one participant is the d_root the others are given what comes from it, once they have
+    heard of it; which of several d_roots they believe, the record does not say.
+    """
+    choosing = collects(opening) and not leads(opening)
+    known = appearances(case, opening) if choosing else []
+    for packet in opening.given(case.history):
+        message = read(packet, Data)
+        told = [one for one in known if one.source == packet.source and one.number < packet.number]
+        if choosing and not told:
+            continue
+        joined = max(opening.began, opening.reported) < packet.position
+        yield Deliverable(
+            packet.position,
+            packet,
+            message.origin,
+            message.seq,
+            message.payload or b"",
+            certain=opening.receives and joined and len(known) <= 1,
+        )
+    yield from _of_neighbours(case, opening)
 
 
-def sent_by(socket: Socket) -> list[Deliverable]:
-    """List what a socket sent, as it may be given back."""
+def _of_neighbours(case: Case, opening: Opening) -> Iterator[Deliverable]:
+    """Yield what other sockets of the host sent to the group: no frame shows that it came back."""
+    log = case.logs[opening.call.host]
+    for other in case.openings:
+        near = other.call.host == opening.call.host and other.group == opening.group
+        if other is opening or not near or other.confined(log) is not opening.confined(log):
+            continue
+        if not collects(opening) or leads(opening) or leads(other):
+            for item in sent_by(other.socket, looped=False):
+                item.origin = other.socket.descriptor
+                yield item
+
+
+def sent_by(socket: Socket, *, looped: bool = True) -> list[Deliverable]:
+    """List what a socket sent, as it or, not `looped`, another one of its host may be given it."""
     return [
         Deliverable(call.asked, None, 0, place, octets_of(call.text("data")), certain=False)
         for place, call in enumerate(socket.sends)
-        if call.error is None
+        if call.error is None and not (looped and socket.loopback_off(call.asked))
     ]
 
 

@@ -62,6 +62,7 @@ class Socket:
     accepts: list[Call] = field(default_factory=list)
     sends: list[Call] = field(default_factory=list)
     receives: list[Call] = field(default_factory=list)
+    ioctls: list[Call] = field(default_factory=list)
     attempt: "Attempt | None" = None
     """For P and A, and the newest of L: the join it stands for."""
     membership: "Membership | None" = None
@@ -107,6 +108,15 @@ class Socket:
     def listens_at(self, position: Position) -> bool:
         """Tell whether it was listening and open at a position."""
         return self.listening < position < self.gone
+
+    def loopback_off(self, position: Position) -> bool:
+        """Tell whether what it sent at a position did not come back to it (W65)."""
+        said = [
+            call
+            for call in self.ioctls
+            if call.text("code") == "SIO_MULTIPOINT_LOOPBACK" and call.answered <= position
+        ]
+        return bool(said) and not said[-1].args.get("value")
 
     def is_at(self, endpoint: Endpoint) -> bool:
         """Tell whether it is bound to this address and port (a wildcard address fits any)."""
@@ -176,6 +186,7 @@ class SocketTable:
                     )
                 )
         del child.selections[:-1]
+        child.ioctls += parent.ioctls
         self._add(child)
 
     def _named(self, call: Call) -> None:
@@ -227,6 +238,8 @@ class SocketTable:
                 socket.accepts.append(call)
             case "send":
                 socket.sends.append(call)
+            case "ioctl" if call.ok:
+                socket.ioctls.append(call)
             case "recv":
                 socket.receives.append(call)
             case _:

@@ -9,7 +9,7 @@ member was concerned by it.
 from bisect import bisect_left
 from dataclasses import dataclass, field
 
-from mpwire.oracle.membership import End
+from mpwire.oracle.membership import End, is_full
 from mpwire.oracle.serial import MODULUS, serial_before, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import NEVER, START, Packet, Position
@@ -134,13 +134,21 @@ def inflows(end: End) -> dict[int, Inflow]:
         sync = read(packet, Sync)
         begun = Inflow(end, sync.origin, sync.trail_seq, packet.position)
         found.setdefault(sync.origin, begun)
+    final = _final(end)
     for packet in sorted([*end.arrived(Data), *end.caught(Data)], key=lambda one: one.number):
         message = read(packet, Data)
-        if message.origin == end.member_id:
+        beyond = final is not None and message.origin == peer and serial_before(final, message.seq)
+        if message.origin == end.member_id or beyond:
             continue
         unknown = Inflow(end, message.origin, None, NEVER)
         found.setdefault(message.origin, unknown).arrivals.append(packet)
     return found
+
+
+def _final(end: End) -> int | None:
+    """Return the last Seq of the peer that concerns this side; what comes later is for others."""
+    closes = [packet for packet in end.arrived(Close) if is_full(packet)]
+    return read(closes[0], Close).final_seq if closes else None
 
 
 def acknowledged(end: End, origin: int) -> list[tuple[Packet, int]]:

@@ -172,3 +172,29 @@ async def one_source(spec: inner.Spec) -> object:
             return {"received": received, "reports": reports(tape, "h2", group)}
 
         return await _while(members, doing)
+
+
+@inner.scenario
+async def neighbours(spec: inner.Spec) -> object:
+    """Let two sockets of one host meet in a group that does not leave it, and one of another."""
+    group = str(spec["group"])
+    async with inner.fabric_of(spec | {"ipv6": True}) as (fabric, tape):
+        members = [Member(fabric, host, group, JoinFlag.BOTH) for host in ("h1", "h1", "h2")]
+        one, two, three = members
+
+        async def doing() -> object:
+            for member in (one, two):
+                member.provider.ioctl(member.handle, MultipointIoctl.SIO_MULTICAST_SCOPE, 0, 0.0)
+            for member in members:
+                member.join()
+            one.send(b"from one")
+            received = await two.received(1)
+            await fabric.settle()
+            return {
+                "received": received,
+                "elsewhere": await three.received(0),
+                "sent": hop_limits(tape, group).count(0),
+                "unsent": [member.driver.unsent_count for member in members],
+            }
+
+        return await _while(members, doing)

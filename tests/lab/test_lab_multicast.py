@@ -31,3 +31,15 @@ def test_a_source_specific_membership_names_its_source(inside: Run, group: str) 
     result = inside("one_source", modules=MODULES, group=group)
     assert result["received"] == ["from three"]
     assert set(result["reports"]) == {ALLOW}
+
+
+@pytest.mark.w(65)
+@pytest.mark.parametrize("group", ["239.255.7.7", "ff15::7:7"])
+def test_sockets_of_one_host_meet_in_a_group_that_does_not_leave_it(
+    inside: Run, group: str
+) -> None:
+    result = inside("neighbours", modules=MODULES, group=group)
+    assert result["received"] == ["from one"]
+    assert result["elsewhere"] == []
+    assert result["sent"] == 0
+    assert result["unsent"] == [0, 0, 0]

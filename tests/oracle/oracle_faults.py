@@ -3,6 +3,7 @@
 Every registered rule must be caught at least once here (`test_oracle_rules` compares).
 """
 
+from tests.oracle.oracle_aims import ASTRAY
 from tests.oracle.oracle_asides import (
     alive,
     calls,
@@ -292,4 +293,4 @@ DATA = (
     Fault("DR5", tour, fields("DATA b'hello' leaf1", payload=b"hallo")),
     Fault("DR6", tour, blind_read),
 )
-FAULTS = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA, *BREACHES, *AMISS, *UNHEARD)
+FAULTS = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA, *BREACHES, *AMISS, *UNHEARD, *ASTRAY)

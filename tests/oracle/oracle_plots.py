@@ -132,7 +132,7 @@ class Plot(Story):
         request = JoinReq(
             init_tag=join.init_tag,
             role=1 if join.by_root else 2,
-            jl=(MIRRORED if join.by_root else STRAIGHT)[self.leaf_dir],
+            jl=(MIRRORED if join.by_root else STRAIGHT)[self.leaf_dir & 3],
             leaf_dir=self.leaf_dir,
             planes=self.description.planes,
             next_data_seq=self.next_root if join.by_root else LEAF_DATA,

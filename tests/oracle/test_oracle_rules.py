@@ -7,6 +7,7 @@ import pytest
 from mpwire.oracle import judge
 from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_aims import AIMS
 from tests.oracle.oracle_asides import ASIDES
 from tests.oracle.oracle_crossings import CROSSINGS
 from tests.oracle.oracle_details import DETAILS
@@ -17,7 +18,8 @@ from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
 
-CORRECT: tuple[Plotted, ...] = (tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS)
+STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *AIMS)
+CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 
 
 @pytest.mark.parametrize("plot", CORRECT)

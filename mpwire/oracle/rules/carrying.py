@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mpwire.oracle.aims import leading_leaves
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import is_full
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
@@ -58,7 +59,7 @@ def r81(case: Case) -> Iterator[Outcome]:
 @rule(
     "R82",
     "In a rooted data plane a leaf's DATA goes to the root only, and the root sends no DATA whose "
-    "origin is a leaf.",
+    "origin is a leaf; where a leaf is the d_root, only DATA that is its own or is for it.",
     source="protocol.md 17.6 R82",
     group="data",
     needs="frames",
@@ -70,12 +71,18 @@ def r82(case: Case) -> Iterator[Outcome]:
         if not membership.planes & Planes.DATA_ROOTED:
             continue
         root = membership.root.endpoint
+        leading = leading_leaves(case, membership.session_id)
         for packet in [*membership.shelf.sent(Data), *membership.leaf.cast(Data)]:
             origin = read(packet, Data).origin
-            from_root = packet.source == root
-            sender = ROOT_MEMBER_ID if from_root else membership.leaf_id or origin
+            if packet.source != root:
+                right = origin in (membership.leaf_id, origin * (not membership.leaf_id))
+                right = right and packet.destination == root
+            elif leading:
+                right = origin in leading or membership.leaf_id in leading
+            else:
+                right = origin == ROOT_MEMBER_ID
             yield verify(
-                origin == sender and (from_root or packet.destination == root),
+                right,
                 packet,
                 expected="DATA of the root to a leaf, or of a leaf to its root",
                 seen=f"origin {origin} to {packet.destination[0]}",

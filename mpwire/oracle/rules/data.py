@@ -3,6 +3,7 @@
 from collections import Counter, deque
 from collections.abc import Iterator
 
+from mpwire.oracle.aims import awaits_d_root
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
 from mpwire.oracle.inbox import Deliverable, may_receive, payload_of, readers, reads
@@ -107,7 +108,8 @@ def dr3(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "DR4",
-    "Every message sent leaves as one DATA to each live receiving leaf, or to the root.",
+    "Every message sent leaves as one DATA to each live receiving leaf, or to the root; of a root "
+    "that is a d_leaf to the leaf that is the d_root.",
     source="semantics W56-W58",
     group="data",
     needs="events",
@@ -138,7 +140,7 @@ def _senders(case: Case) -> dict[Socket, list[End]]:
     found: dict[Socket, list[End]] = {}
     for end in case.ends():
         socket = case.session_socket(end)
-        if socket is not None and may_receive(end.peer):
+        if socket is not None and may_receive(end.peer) and not awaits_d_root(case, end):
             found.setdefault(socket, []).append(end)
     return found
 

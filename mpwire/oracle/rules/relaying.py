@@ -8,7 +8,7 @@ from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import flows
-from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.trace import NEVER, Packet, Position, is_multicast
 from mpwire.wire.messages import Data, Member
 from mpwire.wire.numbers import ROOT_MEMBER_ID, Capability, DataFlag, MemberAction
 
@@ -59,8 +59,9 @@ def _as_it_came(end: End, packet: Packet, source: Packet | None) -> Outcome:
     message = read(packet, Data)
     came = source is not None and source.number < packet.number
     same = source is not None and read(source, Data).payload == message.payload
+    echo = message.origin == end.peer.member_id and not is_multicast(packet.destination[0])
     return verify(
-        came and same and message.origin != end.peer.member_id,
+        came and same and not echo,
         [source, packet] if source else packet,
         expected="a message of another leaf as it had arrived",
         seen=f"DATA {message.seq} of origin {message.origin}"
@@ -81,7 +82,8 @@ def r114(case: Case) -> Iterator[Outcome]:
     """Look for the SYNC before the first relayed message of every origin."""
     for end in case.ends():
         for flow in flows(end).values():
-            if flow.own or not flow.copies or not end.membership.repair:
+            theirs = flow.origin in (end.member_id, end.peer.member_id)
+            if theirs or not flow.copies or not end.membership.repair:
                 continue
             first = flow.copies[0]
             if first.direction == "out":
