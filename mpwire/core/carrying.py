@@ -147,8 +147,8 @@ def repair_data(end: Membership, event: Input, _now_s: float) -> None:
         end.drop("NACK for what is not ours to repair", "R91")
         return
     repairs = [*flow.repairable(event.ranges)]
-    if flow.pacer is not None:
-        flow.pacer.note_repairs(len(repairs))
+    assert flow.pacer is not None
+    flow.pacer.note_repairs(len(repairs))
     for seq, attempt, payload in repairs:
         _send(end, event.origin, seq, payload, attempt)
     if not repairs and end.state in JOINED:

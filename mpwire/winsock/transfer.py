@@ -92,8 +92,8 @@ class Transfer(Gathering):
         if socket.receive_shut:
             raise SocketError(WsaError.WSAESHUTDOWN, "the receive side was shut down")
         message = self._take(socket, now_s)
-        if socket.endpoint is not None:
-            self.collect(socket.endpoint, now_s)
+        assert socket.endpoint is not None
+        self.collect(socket.endpoint, now_s)
         if message is not None:
             return message
         if socket.blocking:

@@ -235,6 +235,11 @@ def test_a_root_tells_where_an_origin_starts_before_it_relays() -> None:
     )
 
 
+def test_best_effort_relay_needs_no_beginning() -> None:
+    play, _ = joined_root(caps=0)
+    play.feed(DataSubmitted(900, b"theirs", OTHER_LEAF)).expect(sent(Data, origin=OTHER_LEAF))
+
+
 def test_a_root_that_closes_lets_what_it_relays_arrive_first() -> None:
     play, peer = joined_root()
     play.feed(DataSubmitted(900, b"theirs", OTHER_LEAF)).expect(sent(Sync), sent(Data))
