@@ -3,6 +3,7 @@
 from typing import Final
 
 from mpwire.core.carrying import release_data
+from mpwire.core.chatting import release_side
 from mpwire.core.events import (
     Admitted,
     CloseRequested,
@@ -112,6 +113,7 @@ def accept(
     else:
         own.session_id, own.peer_id = end.request.session_id, ROOT_ID
     end.max_payload = min(end.max_payload, end.request.max_payload)
+    end.agree_capabilities(end.request.caps)
     end.enter(state)
     end.send_request(
         Accept(
@@ -199,6 +201,7 @@ def _settle(
     end.watch_peer(now_s)
     end.report(Joined())
     release_data(end, now_s)
+    release_side(end, now_s)
     if end.has_room and not had_room:
         end.report(RoomMade())
     waiting: list[Input] = [*end.early]
@@ -225,6 +228,12 @@ def settle_by_data(end: Membership, event: Input, now_s: float) -> None:
 @action
 def settle_by_sync(end: Membership, event: Input, now_s: float) -> None:
     """Let SYNC stand for a lost CONFIRM at the root."""
+    _settle_at_root(end, event, now_s)
+
+
+@action
+def settle_by_side(end: Membership, event: Input, now_s: float) -> None:
+    """Let SIDE stand for a lost CONFIRM at the root; a leaf waits for another copy of both."""
     _settle_at_root(end, event, now_s)
 
 

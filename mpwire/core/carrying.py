@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from mpwire.core.chatting import note_side_taken
 from mpwire.core.events import (
     BacklogChanged,
     DataReceived,
@@ -326,6 +327,9 @@ def ask_again(end: Membership, _event: Input, now_s: float) -> None:
 def reopen_window(end: Membership, event: Input, _now_s: float) -> None:
     """Count what the application has taken; tell an origin that ran short of room."""
     assert isinstance(event, DataTaken)
+    if event.private:
+        note_side_taken(end, event.count)
+        return
     flow = dict(_inflows(end)).get(event.origin)
     if flow is not None and end.repairs:
         flow.unread -= event.count

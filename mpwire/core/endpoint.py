@@ -14,6 +14,7 @@ from mpwire.core import (  # the actions of the membership machine
     asking,
     carrying,
     casting,
+    chatting,
     crossing,
     member,
     relay,
@@ -61,7 +62,7 @@ from mpwire.wire.messages import Abort, Announce, Cancel, CloseAck, Data, JoinRe
 from mpwire.wire.numbers import HEADER_OCTETS, JOIN_REQ_MIN_OCTETS, HeaderFlag, MessageType
 from mpwire.wire.registries import LeafDirection, RejectReason
 
-ACTION_MODULES: Final = (asking, answering, carrying, crossing, member, restarting)
+ACTION_MODULES: Final = (asking, answering, carrying, chatting, crossing, member, restarting)
 """Importing them registers the actions that the state table names."""
 
 

@@ -107,11 +107,20 @@ class DataSubmitted:
 
 
 @dataclass(slots=True)
+class SideSubmitted:
+    """One private message is to go to this member."""
+
+    payload: bytes
+
+
+@dataclass(slots=True)
 class DataTaken:
     """The application has taken messages of one origin: there is room for as many (W94)."""
 
     origin: int
     count: int
+    private: bool = False
+    """Whether they were private messages of the peer, which have room of their own."""
 
 
 @dataclass(slots=True)
@@ -152,6 +161,7 @@ Input: TypeAlias = (
     | CloseRequested
     | AbortRequested
     | DataSubmitted
+    | SideSubmitted
     | DataTaken
     | BacklogChanged
     | PortUnreachable
@@ -202,6 +212,18 @@ class DataReceived:
 
 
 @dataclass(slots=True)
+class SideReceived:
+    """One private message of the peer arrived, for the first time."""
+
+    payload: bytes
+
+
+@dataclass(slots=True)
+class SideRoomMade:
+    """One more private message may be submitted, after there was no room for any."""
+
+
+@dataclass(slots=True)
 class Ended:
     """The membership is over; `code` is the FD_CLOSE code for a handle that is still open."""
 
@@ -214,7 +236,15 @@ class RoomMade:
 
 
 Report: TypeAlias = (
-    Joined | JoinFailed | RequestFolded | RequestGone | DataReceived | RoomMade | Ended
+    Joined
+    | JoinFailed
+    | RequestFolded
+    | RequestGone
+    | DataReceived
+    | RoomMade
+    | SideReceived
+    | SideRoomMade
+    | Ended
 )
 
 

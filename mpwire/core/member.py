@@ -5,6 +5,7 @@ from mpwire.core.carrying import (
     deliver_data,
     is_complete,
 )
+from mpwire.core.chatting import lacks_side, postpone_close
 from mpwire.core.events import CloseRequested, Ended, Input
 from mpwire.core.membership import Membership, action
 from mpwire.core.serial import plus
@@ -93,9 +94,12 @@ def close_membership(end: Membership, event: Input, now_s: float) -> None:
     """Send CLOSE until it is acknowledged; what waits, or is being passed on, goes first.
 
     CLOSE speaks of the data of its sender only, so that nobody would miss a relayed message that
-    was lost before it.
+    was lost before it; and private messages are not repaired once the end has begun.
     """
     assert isinstance(event, CloseRequested)
+    if postpone_close(end):
+        end.pending_close = event
+        return
     relayed = all(flow.is_acknowledged for flow in end.relayed_out.values())
     if not relayed or end.outflow.is_held_back:
         if end.pending_close is None:
@@ -121,7 +125,7 @@ def _close(end: Membership, event: CloseRequested, now_s: float) -> None:
             reason=event.reason,
             cflags=CloseFlag.DISMANTLE if event.reason is CloseReason.DISMANTLE else 0,
             final_seq=_final_seq(end),
-            side_final_seq=0,
+            side_final_seq=0 if end.side is None else end.side.sent_seq,
             disc_data=event.data,
         ),
         now_s,
@@ -205,8 +209,7 @@ def acknowledge_close(end: Membership, event: Input, _now_s: float) -> None:
 
 def _end_or_drain(end: Membership, now_s: float) -> None:
     if is_complete(end):
-        _linger(end, now_s)
-        end.report(Ended(WsaError.SUCCESS))
+        _finish(end, now_s)
     else:
         end.enter(State.DRAINING)
         end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
@@ -218,8 +221,13 @@ def drain_data(end: Membership, event: Input, now_s: float) -> None:
     """Take what was still missing when the peer closed; end when it is complete (W71)."""
     deliver_data(end, event, now_s)
     if is_complete(end):
-        _linger(end, now_s)
-        end.report(Ended(WsaError.SUCCESS))
+        _finish(end, now_s)
+
+
+def _finish(end: Membership, now_s: float) -> None:
+    """End with all of the peer's data; the end is graceful if its private data is there, too."""
+    _linger(end, now_s)
+    end.report(Ended(WsaError.WSAECONNABORTED if lacks_side(end) else WsaError.SUCCESS))
 
 
 def _linger(end: Membership, now_s: float) -> None:
@@ -231,7 +239,8 @@ def _linger(end: Membership, now_s: float) -> None:
 def stop_draining(end: Membership, _event: Input, now_s: float) -> None:
     """Stop waiting: best effort has done its best; under REPAIR the end is not graceful (LF26)."""
     _linger(end, now_s)
-    end.report(Ended(WsaError.WSAECONNABORTED if end.repairs else WsaError.SUCCESS))
+    graceful = not (end.repairs or lacks_side(end))
+    end.report(Ended(WsaError.SUCCESS if graceful else WsaError.WSAECONNABORTED))
 
 
 @action

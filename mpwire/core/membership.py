@@ -29,6 +29,7 @@ from mpwire.core.inflow import Inflow
 from mpwire.core.outflow import Outflow
 from mpwire.core.pacing import Pacer
 from mpwire.core.serial import after, plus
+from mpwire.core.sidechat import SideChat
 from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, Kind, State, kind_of
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.errors import LocalProtocolError
@@ -137,6 +138,8 @@ class Membership:
     """DATA_ACKs and NACKs sent; they number themselves."""
     nacks: int = 0
     """NACKs of the present series."""
+    side: SideChat | None = None
+    """Private data of both ends, if both can do that."""
     final_seq: int | None = None
     """Last sequence number the peer originated, once its CLOSE or CLOSE_ACK said so."""
     disconnect_data: bytes | None = None
@@ -212,6 +215,8 @@ class Membership:
         if row is not None:
             if isinstance(event, Close):
                 self.disconnect_data = event.disc_data
+                if self.side is not None:
+                    self.side.final_seq = event.side_final_seq
             ACTIONS[row.action](self, event, now_s)
             assert self.state in row.next_states, (row, self.state)
         elif kind in IGNORED[self.state]:
@@ -270,6 +275,7 @@ class Membership:
         if state not in JOINED:
             self.clear_timer(TimerName.PACE)
             self.clear_timer(TimerName.SYNC)
+            self.clear_timer(TimerName.SIDE)
         if state not in CARRYING:
             self.clear_timer(TimerName.ACKNOWLEDGE)
             self.clear_timer(TimerName.NACK)
@@ -290,7 +296,7 @@ class Membership:
 
     def agree(self, peer_caps: int, description: SessionDesc, peer_next_seq: int) -> None:
         """Settle what both ends can do and where the peer's data starts."""
-        self.agreed = self.capabilities & peer_caps
+        self.agree_capabilities(peer_caps)
         self.repairs = (
             bool(self.agreed & Capability.REPAIR) and description.repair != RepairMode.OFF
         )
@@ -303,6 +309,12 @@ class Membership:
     def new_pacer(self) -> Pacer:
         """Return a pacer for one origin's messages to the peer."""
         return Pacer(self.max_rate_pps, self.plan.rto_initial_s)
+
+    def agree_capabilities(self, peer_caps: int) -> None:
+        """Settle what both ends can do; who is asked knows it before it is joined."""
+        self.agreed = self.capabilities & peer_caps
+        if self.agreed & Capability.SIDECHAT and self.side is None:
+            self.side = SideChat()
 
     def next_txn(self) -> int:
         """Return the transaction number of a new request of this membership."""

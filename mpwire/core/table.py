@@ -82,6 +82,7 @@ class Kind(Enum):
     CLOSE = "api: close"
     ABORT = "api: abort"
     SEND = "api: send"
+    SEND_SIDE = "api: send in private"
     TAKEN = "api: receive"
     BACKLOG = "api: relay backlog"
     PORT_UNREACHABLE = "in: ICMP port unreachable"
@@ -93,6 +94,7 @@ class Kind(Enum):
     NACK = "tmr: nack"
     PACE = "tmr: pace"
     SYNC = "tmr: sync"
+    SIDE = "tmr: side"
     IN_VERSION_NEG = "in: VERSION_NEG"
     IN_JOIN_REQ = "in: JOIN_REQ copy"
     IN_CHALLENGE = "in: CHALLENGE"
@@ -111,6 +113,8 @@ class Kind(Enum):
     IN_DATA_ACK = "in: DATA_ACK"
     IN_NACK = "in: NACK"
     IN_SYNC = "in: SYNC"
+    IN_SIDE = "in: SIDE"
+    IN_ACK = "in: ACK"
     IN_OTHER = "in: any other type"
 
 
@@ -193,6 +197,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.ACCEPTING, K.IN_SYNC): Row(
         "settle_by_sync", (S.ACCEPTING, S.JOINED, S.CLOSING, S.GONE), "RM22"
     ),
+    (S.ACCEPTING, K.IN_SIDE): Row("settle_by_side", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
     (S.ACCEPTING, K.IN_PROBE): Row("settle_by_probe", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
     (S.ACCEPTING, K.IN_CLOSE): Row(
         "settle_by_close", (S.ACCEPTING, S.LINGERING, S.DRAINING), "RM22"
@@ -201,6 +206,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.ACCEPTING, K.IN_CANCEL): Row("undo_acceptance", (S.GONE,), "RM25 LF18"),
     (S.ACCEPTING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF18"),
     (S.ACCEPTING, K.SEND): Row("hold_data", (S.ACCEPTING,), "R81 R84"),
+    (S.ACCEPTING, K.SEND_SIDE): Row("hold_side", (S.ACCEPTING,), "11.9"),
     (S.ACCEPTING, K.CLOSE): Row("close_when_settled", (S.ACCEPTING,), "R53"),
     (S.ACCEPTING, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     # Members. Any tag-valid message but a PROBE_ACK turns SUSPECT into JOINED before the look-up.
@@ -210,12 +216,16 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.JOINED, K.IN_SYNC): Row("hear_sync", (S.JOINED, S.GONE), "LF21"),
     (S.JOINED, K.IN_NACK): Row("repair_data", (S.JOINED,), "11.4"),
     (S.JOINED, K.IN_DATA_ACK): Row("hear_data_ack", (S.JOINED, S.CLOSING), "11.3"),
+    (S.JOINED, K.IN_SIDE): Row("deliver_side", (S.JOINED,), "RM30 LF20"),
+    (S.JOINED, K.IN_ACK): Row("hear_side_ack", (S.JOINED, S.CLOSING), "R90 R118"),
     (S.JOINED, K.IN_PROBE): Row("answer_probe", (S.JOINED,), "RM29 LF22"),
     (S.JOINED, K.IN_CLOSE): Row("end_closed", (S.LINGERING, S.DRAINING), "RM31 RM32 LF24 LF25"),
     (S.JOINED, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
     (S.JOINED, K.VERIFY): Row("verify_peer", (S.SUSPECT,), "RM42 LF32"),
     (S.JOINED, K.KEEPALIVE): Row("probe_peer", (S.JOINED, S.SUSPECT), "RM27 LF22"),
     (S.JOINED, K.SEND): Row("send_data", (S.JOINED,), "R81"),
+    (S.JOINED, K.SEND_SIDE): Row("submit_side", (S.JOINED,), "11.9"),
+    (S.JOINED, K.SIDE): Row("repeat_side", (S.JOINED, S.GONE), "11.9 R118"),
     (S.JOINED, K.TAKEN): Row("reopen_window", (S.JOINED,), "11.3"),
     (S.JOINED, K.BACKLOG): Row("note_backlog", (S.JOINED,), "11.5"),
     (S.JOINED, K.ACKNOWLEDGE): Row("acknowledge_data", (S.JOINED,), "11.3"),
@@ -228,6 +238,8 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.SUSPECT, K.IN_PROBE_ACK): Row("hear_probe_ack", (S.SUSPECT, S.JOINED), "RM26 R69"),
     (S.SUSPECT, K.RETRANSMIT): Row("repeat_probe", (S.SUSPECT, S.GONE), "RM28 LF23"),
     (S.SUSPECT, K.SEND): Row("send_data", (S.SUSPECT,), "R81"),
+    (S.SUSPECT, K.SEND_SIDE): Row("submit_side", (S.SUSPECT,), "11.9"),
+    (S.SUSPECT, K.SIDE): Row("repeat_side", (S.SUSPECT, S.GONE), "11.9 R118"),
     (S.SUSPECT, K.TAKEN): Row("reopen_window", (S.SUSPECT,), "11.3"),
     (S.SUSPECT, K.BACKLOG): Row("note_backlog", (S.SUSPECT,), "11.5"),
     (S.SUSPECT, K.ACKNOWLEDGE): Row("acknowledge_data", (S.SUSPECT,), "11.3"),
@@ -244,6 +256,7 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.LINGERING, S.DRAINING), "RM36 LF30"),
     (S.CLOSING, K.RETRANSMIT): Row("repeat_close", (S.CLOSING, S.GONE), "RM37 LF30"),
     (S.CLOSING, K.IN_DATA): Row("deliver_data", (S.CLOSING,), "RM38"),
+    (S.CLOSING, K.IN_SIDE): Row("deliver_side", (S.CLOSING,), "RM38"),
     (S.CLOSING, K.IN_SYNC): Row("hear_sync", (S.CLOSING, S.GONE), "LF21"),
     (S.CLOSING, K.IN_NACK): Row("repair_data", (S.CLOSING,), "RM36a LF30a"),
     (S.CLOSING, K.IN_DATA_ACK): Row("hear_data_ack", (S.CLOSING,), "11.3"),
@@ -280,30 +293,13 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.LINGERING, K.ABORT): Row("keep_closing", (S.LINGERING,), "W76"),
 }
 
-CALLS: Final = frozenset(
-    {
-        K.JOIN,
-        K.VERIFIED,
-        K.CROSSING,
-        K.DOUBTED,
-        K.VERIFY,
-        K.WITHDRAW,
-        K.ADMIT,
-        K.DEFER,
-        K.REFUSE,
-        K.SUPERSEDE,
-        K.CLOSE,
-        K.ABORT,
-        K.SEND,
-        K.TAKEN,
-        K.BACKLOG,
-    }
-)
+FOUND: Final = frozenset({K.VERIFIED, K.CROSSING, K.DOUBTED})
+"""What the endpoint has found out of a request before it tells a membership."""
+
+CALLS: Final = FOUND | {kind for kind in K if kind.value.startswith("api:")}
 """Inputs under our own control: outside their rows they are ILLEGAL, never ignored."""
 
-TIMERS: Final = frozenset(
-    {K.RETRANSMIT, K.LIMIT, K.KEEPALIVE, K.ACKNOWLEDGE, K.NACK, K.PACE, K.SYNC}
-)
+TIMERS: Final = frozenset(kind for kind in K if kind.value.startswith("tmr:"))
 """Inputs that arrive only where they were set, because every change of state stops them."""
 
 ARRIVALS: Final = frozenset(K) - CALLS - TIMERS
@@ -348,6 +344,8 @@ KIND_OF: Final[dict[type, Kind]] = {
     messages.DataAck: K.IN_DATA_ACK,
     messages.Nack: K.IN_NACK,
     messages.Sync: K.IN_SYNC,
+    messages.Side: K.IN_SIDE,
+    messages.Ack: K.IN_ACK,
     events.JoinRequested: K.JOIN,
     events.RequestVerified: K.VERIFIED,
     events.RequestCrossed: K.CROSSING,
@@ -361,6 +359,7 @@ KIND_OF: Final[dict[type, Kind]] = {
     events.CloseRequested: K.CLOSE,
     events.AbortRequested: K.ABORT,
     events.DataSubmitted: K.SEND,
+    events.SideSubmitted: K.SEND_SIDE,
     events.DataTaken: K.TAKEN,
     events.BacklogChanged: K.BACKLOG,
     events.PortUnreachable: K.PORT_UNREACHABLE,
@@ -375,6 +374,7 @@ KIND_OF_TIMER: Final = {
     TimerName.NACK: K.NACK,
     TimerName.PACE: K.PACE,
     TimerName.SYNC: K.SYNC,
+    TimerName.SIDE: K.SIDE,
 }
 
 

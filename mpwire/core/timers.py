@@ -37,6 +37,8 @@ class TimerName(Enum):
     """When the next message may leave."""
     SYNC = "sync"
     """The next SYNC for a receiver that has not acknowledged everything (T_SYNC, doubling)."""
+    SIDE = "side"
+    """The next copy of the private message that is out."""
 
 
 @dataclass(slots=True)

@@ -134,10 +134,11 @@ class Accept(Arguments):
 
 
 class Send(Arguments):
-    """WSPSend."""
+    """WSPSend; a leaf says whether it is for its P alone (W61)."""
 
     socket: int
     data: str
+    private: bool = False
 
 
 class Shutdown(Arguments):

@@ -248,13 +248,14 @@ class Handlers(ABC):
     def call_send(self, call_id: int, arguments: calls.Send) -> Result | None:
         """WSPSend."""
         data = values.octets(arguments.data) or b""
-        value = self.provider.send(arguments.socket, data, self.now_s)
-        return self._or_wait(call_id, value, lambda octets: {"octets": octets})
+        private = arguments.private
+        value = self.provider.send(arguments.socket, data, self.now_s, private=private)
+        return self._or_wait(call_id, value, lambda count: {"octets": count})
 
     def call_recv(self, call_id: int, arguments: calls.OnSocket) -> Result | None:
         """WSPRecv."""
-        value = self.provider.recv(arguments.socket, self.now_s)
-        return self._or_wait(call_id, value, lambda data: {"data": data.hex()})
+        value = self.provider.recv_message(arguments.socket, self.now_s)
+        return self._or_wait(call_id, value, values.received)
 
     def call_shutdown(self, _call_id: int, arguments: calls.Shutdown) -> Result:
         """WSPShutdown."""

@@ -110,9 +110,15 @@ class Sent(msgspec.Struct):
 
 
 class Received(msgspec.Struct):
-    """Result of `recv` and `recv_disconnect`."""
+    """Result of `recv_disconnect`."""
 
     data: str
+
+
+class ReceivedMessage(Received):
+    """Result of `recv`; `private` is there only if it is true."""
+
+    private: bool = False
 
 
 class Name(msgspec.Struct):
@@ -138,7 +144,7 @@ RESULTS: Final[dict[str, type[msgspec.Struct]]] = dict.fromkeys(CALLS, Nothing) 
     "callee_data": CalleeData,
     "accept": Accepted,
     "send": Sent,
-    "recv": Received,
+    "recv": ReceivedMessage,
     "recv_disconnect": Received,
     "ioctl": Value,
     "getsockopt": Value,

@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 from mpwire.io import calls
 from mpwire.vocabulary import NetworkEvent
-from mpwire.winsock import Accepted
+from mpwire.winsock import Accepted, Message
 from mpwire.winsock.base import Ready
 from mpwire.winsock.control import Ioctl, Option
 from mpwire.winsock.protocols import ProtocolEntry, SocketType
@@ -56,6 +56,12 @@ def accepted(value: Accepted) -> Result:
     """Write what WSPAccept returns."""
     data = None if value.caller_data is None else value.caller_data.hex()
     return {"socket": value.socket, "address": value.address, "caller_data": data}
+
+
+def received(value: Message) -> Result:
+    """Write what WSPRecv returns; what is not private goes without saying."""
+    mark = {"private": True} if value.private else {}
+    return {"data": value.payload.hex(), **mark}
 
 
 def ready(value: Ready) -> Result:

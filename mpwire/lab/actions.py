@@ -86,7 +86,8 @@ async def _simple(stage: Stage, step: _Simple) -> None:
             result = await _calling(stage, view, "callee_data", {}, None)
             _compare("callee data", step.data, result.get("callee_data"))
         case steps.Send():
-            arguments = {"data": step.data.hex()}
+            mark = {"private": True} if step.in_private else {}
+            arguments = {"data": step.data.hex(), **mark}
             result = await _calling(stage, view, "send", arguments, step.error)
             if step.error is None and result.get("octets") != len(step.data):
                 seen = result.get("octets")
@@ -318,6 +319,9 @@ async def _receive(stage: Stage, step: steps.Receive) -> None:
     result = await _calling(stage, view, "recv", {}, step.error)
     if step.data is not None:
         _compare("data", step.data, result.get("data"))
+        if bool(result.get("private")) is not step.in_private:
+            wanted = "private" if step.in_private else "group"
+            raise StepFailed(f"expected {wanted} data, seen the other kind")
 
 
 def _compare(what: str, expected: bytes | None, seen: object) -> None:

@@ -249,15 +249,16 @@ FORMS: Final = (
         'leaf1 reads callee data "welcome" on L1',
     ),
     Form(
-        "HOST sends TEXT:data on SOCKET [and gets ERROR]",
+        "HOST sends TEXT:data on SOCKET [in private] [and gets ERROR]",
         steps.Send,
-        "Send one message.",
+        "Send one message. What a leaf sends `in private` is for its handle at the root alone, and"
+        " what is sent on such a handle is private anyway; both need `MPW_DIALOGUE`.",
         'root sends "hello" on R',
     ),
     Form(
-        "HOST receives TEXT:data on SOCKET",
+        "HOST receives TEXT:data on SOCKET [in private]",
         steps.Receive,
-        "Wait for FD_READ, receive one message and compare it.",
+        "Wait for FD_READ, receive one message and compare it, and whether it is private.",
         'leaf1 receives "hello" on L1',
     ),
     Form(

@@ -173,6 +173,7 @@ class Send(SocketStep, frozen=True, kw_only=True, tag="send"):
     """Send one message."""
 
     data: bytes
+    in_private: bool = False
     error: str | None = None
 
 
@@ -180,6 +181,7 @@ class Receive(SocketStep, frozen=True, kw_only=True, tag="receive"):
     """Receive one message and compare it."""
 
     data: bytes | None = None
+    in_private: bool = False
     error: str | None = None
 
 

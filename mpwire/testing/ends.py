@@ -9,7 +9,6 @@ tags and numbers that make the end believe that it comes from its peer. Keyword 
 any field.
 """
 
-from copy import copy
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,7 +17,6 @@ from msgspec.structs import replace
 from mpwire.core import Entropy, Membership, SessionFacts, TimerPlan
 from mpwire.core.address import Address
 from mpwire.core.events import Joined, JoinRequested, RequestVerified
-from mpwire.core.inflow import Inflow
 from mpwire.core.membership import OFFERED_VERSIONS, ROOT_ID, HeaderFields, Identity
 from mpwire.core.outflow import Outflow
 from mpwire.testing.playbook import Playbook, reported, sent
@@ -26,6 +24,7 @@ from mpwire.wire.codec import pad_join_request
 from mpwire.wire.messages import (
     Abort,
     Accept,
+    Ack,
     Cancel,
     CancelAck,
     Challenge,
@@ -41,11 +40,13 @@ from mpwire.wire.messages import (
     ProbeAck,
     Reject,
     SessionDesc,
+    Side,
     Sync,
     VersionNeg,
 )
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
 from mpwire.wire.registries import (
+    AckedType,
     AddressFamily,
     Capability,
     CloseReason,
@@ -55,6 +56,7 @@ from mpwire.wire.registries import (
     Planes,
     RepairMode,
     Role,
+    SideFlag,
 )
 
 ROOT: Final[Address] = ("10.0.0.1", 61717)
@@ -64,6 +66,8 @@ LEAF_ID: Final = 2
 PEER_TAG: Final = 0xFEED_0000_0000_0001
 PEER_SEQ: Final = 500
 """Sequence number of the first message the counterpart originates."""
+CAPABILITIES: Final = Capability.REPAIR | Capability.SIDECHAT
+"""What all ends and their peers can do, unless a test says otherwise."""
 BOTH_WAYS: Final = LeafDirection.SEND | LeafDirection.RECEIVE
 DESCRIPTION: Final = SessionDesc(
     planes=Planes.CONTROL_ROOTED | Planes.DATA_ROOTED,
@@ -93,7 +97,7 @@ def join_request(role: Role, init_tag: int, **changes: object) -> JoinReq:
         next_data_seq=PEER_SEQ,
         max_payload=MAX_PAYLOAD_OCTETS,
         timers=TimerPlan().announced(),
-        caps=Capability.REPAIR,
+        caps=CAPABILITIES,
         versions=OFFERED_VERSIONS,
     )
     request = replace(request, **changes)
@@ -173,7 +177,7 @@ class Counterpart:
             next_data_seq=PEER_SEQ,
             session_desc=DESCRIPTION if self.is_root else None,
             timers=TimerPlan().announced(),
-            caps=Capability.REPAIR,
+            caps=CAPABILITIES,
             versions=OFFERED_VERSIONS,
         )
         return replace(message, **changes)
@@ -231,6 +235,16 @@ class Counterpart:
         message = Sync(**self._header(lead), origin=self.own_id, trail_seq=trail, sflags=0)
         return replace(message, **changes)
 
+    def side(self, seq: int = 1, payload: bytes | None = b"psst", **changes: object) -> Side:
+        """Send a private message."""
+        message = Side(**self._header(seq), sflags=SideFlag.ACK_REQ, payload=payload)
+        return replace(message, **changes)
+
+    def side_ack(self, seq: int = 1, attempt: int = 1, **changes: object) -> Ack:
+        """Acknowledge a private message of the end."""
+        message = Ack(**self._header(seq, attempt), acked_type=AckedType.SIDE)
+        return replace(message, **changes)
+
     def probe(self, nonce: int = 77, **changes: object) -> Probe:
         """Ask whether the end lives."""
         return replace(Probe(**self._header(800), nonce=nonce, next_data_seq=PEER_SEQ), **changes)
@@ -263,31 +277,6 @@ class Counterpart:
     def abort(self, reason: int = 1, **changes: object) -> Abort:
         """End the membership at once."""
         return replace(Abort(**self._header(901), reason=reason, echo_seq=0), **changes)
-
-
-def fork(end: Membership) -> Membership:
-    """Copy an end like `copy.deepcopy`, twenty times faster: what no action changes is shared."""
-    twin = copy(end)
-    twin.identity, twin.request = copy(end.identity), copy(end.request)
-    twin.entropy, twin.session = copy(end.entropy), copy(end.session)
-    twin.early, twin.effects = [*end.early], [*end.effects]
-    twin.outflow = _fork_outflow(end.outflow)
-    twin.relayed_out = {origin: _fork_outflow(flow) for origin, flow in end.relayed_out.items()}
-    twin.inflow = None if end.inflow is None else _fork_inflow(end.inflow)
-    twin.relayed_in = {origin: _fork_inflow(flow) for origin, flow in end.relayed_in.items()}
-    return twin
-
-
-def _fork_inflow(flow: Inflow) -> Inflow:
-    twin = copy(flow)
-    twin.ahead = {**flow.ahead}
-    return twin
-
-
-def _fork_outflow(flow: Outflow) -> Outflow:
-    twin = copy(flow)
-    twin.kept, twin.attempts, twin.pacer = {**flow.kept}, {**flow.attempts}, copy(flow.pacer)
-    return twin
 
 
 def _facts() -> SessionFacts:
@@ -385,7 +374,7 @@ def _asked(
         session=session,
         initiator=False,
         outflow=Outflow(100),
-        capabilities=Capability.REPAIR,
+        capabilities=CAPABILITIES,
     )
     play = Playbook(end).feed(RequestVerified(request)).expect(sent(Pending))
     return play, Counterpart(end)

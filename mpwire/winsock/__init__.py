@@ -2,11 +2,12 @@
 
 - `provider`: the calls (start here); `joining`, `transfer`, `ending`: the calls in full
 - `record`: the FD_* contract as a table, and the network-event record of a socket
+- `chatting`: private data between P and its leaf
 - `reactions`: from reports of the core to network events
 - `sockets`, `base`, `errors`, `transport`: what the calls are written with
 """
 
-from mpwire.winsock.base import Accepted, Blocked, Completion
+from mpwire.winsock.base import Accepted, Blocked, Completion, Message
 from mpwire.winsock.condition import ConditionArguments, ConditionFunction
 from mpwire.winsock.errors import SocketError
 from mpwire.winsock.provider import Provider
@@ -18,6 +19,7 @@ __all__ = [
     "Completion",
     "ConditionArguments",
     "ConditionFunction",
+    "Message",
     "Provider",
     "SocketError",
     "Transport",

@@ -34,6 +34,17 @@ class Accepted:
 
 
 @dataclass(slots=True, frozen=True)
+class Message:
+    """One message and what there is to know of it."""
+
+    payload: bytes
+    private: bool
+    """Whether it is side chat, which nobody else was sent (W61)."""
+    origin: int
+    """Member ID of who wrote it."""
+
+
+@dataclass(slots=True, frozen=True)
 class Ready:
     """What WSPSelect found: the descriptors of each set that are ready, ascending."""
 
@@ -61,7 +72,7 @@ class WindowMessage:
     """High word of lParam."""
 
 
-Value: TypeAlias = int | bytes | Accepted | Ready
+Value: TypeAlias = int | bytes | Message | Accepted | Ready
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from functools import partial
 from mpwire.vocabulary import JoinFlag, WsaError
 from mpwire.winsock.base import Blocked, Ready
 from mpwire.winsock.errors import SocketError
-from mpwire.winsock.sockets import Socket
+from mpwire.winsock.sockets import Role, Socket
 from mpwire.winsock.transfer import Transfer
 
 
@@ -83,6 +83,9 @@ class Polling(Transfer):
             return False
         try:
             self._check_direction(socket, JoinFlag.RECEIVER_ONLY, "sending")
+            if socket.role is Role.ROOT_LEAF:
+                chat = self.chat_of(socket).side
+                return chat is not None and chat.has_room and not socket.send_shut
             if socket.participant is None:
                 self._receivers(socket)
             elif not socket.participant.has_receiver:

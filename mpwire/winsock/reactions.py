@@ -4,28 +4,28 @@ from mpwire.core import Endpoint, Membership
 from mpwire.core.events import (
     AbortRequested,
     DataReceived,
-    DataTaken,
     Joined,
     JoinFailed,
     Report,
     RequestFolded,
     RequestGone,
     RoomMade,
+    SideReceived,
+    SideRoomMade,
     Superseded,
 )
 from mpwire.core.listener import ListenerState
-from mpwire.core.membership import CARRYING
 from mpwire.core.participant import ReceiverAppeared
 from mpwire.core.session import SessionState
 from mpwire.vocabulary import WsaError
+from mpwire.winsock.chatting import Chatting
 from mpwire.winsock.directions import flag_of
 from mpwire.winsock.errors import SocketError
-from mpwire.winsock.hearing import Hearing
 from mpwire.winsock.record import FD_ACCEPT, FD_CLOSE, FD_CONNECT, FD_READ, FD_WRITE
 from mpwire.winsock.sockets import Received, Role, Socket
 
 
-class Reactions(Hearing):
+class Reactions(Chatting):
     """Turn the reports of endpoints into network events, completions and queued data."""
 
     def collect(self, endpoint: Endpoint, now_s: float) -> None:
@@ -66,6 +66,12 @@ class Reactions(Hearing):
                 self._data_received(endpoint, received, now_s)
             case RoomMade():
                 self._room_made(endpoint, membership, now_s)
+            case SideReceived(payload):
+                origin = membership.identity.peer_id
+                private = Received(payload, membership, origin, private=True)
+                self.chat_received(endpoint, private, now_s)
+            case SideRoomMade():
+                self.chat_room_made(membership, now_s)
             case ended:
                 self._ended(endpoint, membership, ended.code, now_s)
 
@@ -105,6 +111,7 @@ class Reactions(Hearing):
         sendable = membership.may_send and (session is None or session.is_first(membership))
         if sendable and carrier.may_ever_send:
             self.occur(carrier, FD_WRITE)
+        self.chat_opened(membership)
 
     def _request_folded(self, invitation: Membership, request: Membership) -> None:
         """Let the invitation that crossed a leaf's request stand for its join (LF10)."""
@@ -186,12 +193,7 @@ class Reactions(Hearing):
             target = self.owners.get(source)
         else:
             target = self.holders.get(endpoint.local) if session.hears(source) else None
-        if target is None or not target.may_ever_receive:
-            self.give_room(endpoint, received, now_s)
-            return
-        target.queue.append(received)
-        self.occur(target, FD_READ)
-        self.wake("recv", target, now_s)
+        self.deliver(endpoint, target, received, now_s)
 
     def _take_from_session(self, endpoint: Endpoint, now_s: float) -> None:
         """Turn what a participant has heard into data and events of its socket."""
@@ -205,11 +207,6 @@ class Reactions(Hearing):
                     self.wake("recv", socket, now_s)
                 case ReceiverAppeared() if socket.may_ever_send:
                     self.occur(socket, FD_WRITE)
-
-    def give_room(self, endpoint: Endpoint, taken: Received, now_s: float) -> None:
-        """Let the sender know in time that a message has left the queue (protocol.md 11.3)."""
-        if taken.membership is not None and taken.membership.state in CARRYING:
-            endpoint.call(taken.membership, DataTaken(taken.origin, 1), now_s)
 
     def _room_made(self, endpoint: Endpoint, membership: Membership, now_s: float) -> None:
         """Let sending go on when every receiver has room again: FD_WRITE (D35, W95)."""
@@ -260,3 +257,4 @@ class Reactions(Hearing):
             self.occur(socket, FD_CLOSE, code)
         self.wake("recv", socket, now_s)
         self.wake("send", socket, now_s)
+        self.wake("send in private", socket, now_s)

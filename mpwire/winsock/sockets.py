@@ -40,6 +40,8 @@ class Received(NamedTuple):
     """Whose window it takes room of; None in a session without a root."""
     origin: int
     """Member ID of who sent it, also when the root has passed it on."""
+    private: bool = False
+    """Whether it is side chat, for this socket alone (W61)."""
 
 
 @dataclass(slots=True, eq=False)
@@ -92,6 +94,8 @@ class Socket:
     """FD_CLOSE code once the membership, or a dismantled session, is over."""
     wants_room: bool = False
     """Whether a send failed with WSAEWOULDBLOCK, so that FD_WRITE is owed (W95)."""
+    wants_chat_room: bool = False
+    """The same of a private message."""
     receive_shut: bool = False
     send_shut: bool = False
     error: WsaError = WsaError.SUCCESS

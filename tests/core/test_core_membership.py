@@ -23,13 +23,13 @@ from mpwire.testing.ends import (
     SESSION_ID,
     asked_root,
     asking_leaf,
-    fork,
     invited_leaf,
     inviting_root,
     joined_leaf,
 )
+from mpwire.testing.forking import fork
 from mpwire.testing.playbook import reported, sent
-from mpwire.wire.messages import Ack, Close, JoinReq
+from mpwire.wire.messages import Close, JoinReq
 from mpwire.wire.registries import CloseReason, LeafDirection
 
 
@@ -46,8 +46,8 @@ def test_a_call_that_the_state_forbids_is_our_own_mistake() -> None:
 
 def test_a_message_that_the_state_ignores_is_dropped_with_a_reason() -> None:
     play, peer = joined_leaf()
-    effects = peer.end.handle(Ack(**peer.end.header(1), acked_type=0x11), play.now_s)
-    assert effects == [Dropped("in: any other type in state JOINED", "table")]
+    effects = peer.end.handle(peer.challenge(), play.now_s)
+    assert effects == [Dropped("in: CHALLENGE in state JOINED", "table")]
 
 
 def test_the_end_with_a_session_is_the_roots() -> None:

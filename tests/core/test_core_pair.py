@@ -34,7 +34,8 @@ from mpwire.core.events import (
 from mpwire.core.replies import OUT_OF_THE_BLUE, challenge
 from mpwire.core.table import TRANSITIONS, State, kind_of
 from mpwire.core.timers import TimerName, TimerPlan
-from mpwire.testing.ends import asked_root, asking_leaf, fork, invited_leaf, inviting_root
+from mpwire.testing.ends import asked_root, asking_leaf, invited_leaf, inviting_root
+from mpwire.testing.forking import fork
 from mpwire.wire.codec import encode
 from mpwire.wire.messages import Abort, JoinReq, Message
 from mpwire.wire.numbers import HeaderFlag

@@ -36,6 +36,7 @@ from mpwire.core.events import (
     RequestGone,
     RequestVerified,
     SetTimer,
+    SideSubmitted,
     Superseded,
     TimerExpired,
     VerificationRequested,
@@ -61,11 +62,11 @@ from mpwire.testing.ends import (
     Counterpart,
     asked_root,
     asking_leaf,
-    fork,
     invited_leaf,
     inviting_root,
 )
-from mpwire.wire.messages import Ack, JoinReq
+from mpwire.testing.forking import fork
+from mpwire.wire.messages import JoinReq, Member
 from mpwire.wire.registries import CloseAckFlag, CloseReason, RejectReason
 
 OTHER_LEAF = 7
@@ -106,7 +107,8 @@ def test_every_row_cites_its_source() -> None:
 
 
 def test_an_input_without_a_row_of_its_own_is_other() -> None:
-    assert kind_of(Ack(acked_type=0x11)) is Kind.IN_OTHER
+    member = Member(action=1, leaf_dir=3, member_id=2, boundary_seq=0)
+    assert kind_of(member) is Kind.IN_OTHER
     assert {kind_of(TimerExpired(name)) for name in TimerName} == TIMERS
 
 
@@ -130,7 +132,7 @@ class Node:
         """Return what tells this node from others; counts are told apart up to a few."""
         end = self.end
         last = end.outstanding
-        inflow, outflow = end.inflow, end.outflow
+        inflow, outflow, side = end.inflow, end.outflow, end.side
         return (
             end.initiator,
             end.is_root,
@@ -148,6 +150,7 @@ class Node:
             tuple(sorted({data.seq for data in end.early})),
             end.final_seq,
             inflow and (inflow.next_seq, tuple(sorted(inflow.ahead)), inflow.has_gap),
+            side and len(side.waiting) and min(side.copies, PLAN.retransmissions),
             frozenset(self.timers),
             frozenset(self.reports.items()),
         )
@@ -208,10 +211,13 @@ def calls(end: Membership) -> Iterator[Input]:
     yield Superseded()
     yield CloseRequested(CloseReason.LEAVE)
     yield AbortRequested()
-    if not end.outflow.kept:
+    if not (end.outflow.kept or (end.side and end.side.waiting)):
         yield DataSubmitted(end.outflow.next_seq, b"x")
-    if not (end.relayed_out or end.outflow.kept):
+    if not (end.relayed_out or end.outflow.kept or (end.side and end.side.waiting)):
         yield DataSubmitted(900, b"x", origin=OTHER_LEAF)
+    side = end.side
+    if side is None or not (side.waiting or end.outflow.kept or end.relayed_out):
+        yield SideSubmitted(b"x")
     yield DataTaken(end.identity.peer_id, 0)
     yield BacklogChanged(0)
 
@@ -245,7 +251,10 @@ def arrivals(end: Membership) -> Iterator[Input]:
     yield peer.nack((100, 101), origin=OTHER_LEAF)
     yield peer.sync(PEER_SEQ + 1)
     yield peer.sync(PEER_SEQ + 5, PEER_SEQ + 5)
-    yield Ack(**end.header(1), acked_type=0x11)
+    yield Member(**end.header(1), action=1, leaf_dir=3, member_id=2, boundary_seq=0)
+    yield peer.side()
+    if end.side is not None:
+        yield peer.side_ack(end.side.sent_seq)
     yield peer.close(final_seq=PEER_SEQ + 1)
     yield peer.close_ack(final_seq=PEER_SEQ - 1, ack_flags=CloseAckFlag.DATA_MISSING)
     for count in (0, 1):

@@ -266,6 +266,31 @@ def test_serves_a_file_of_calls(tmp_path: Path) -> None:
     assert printed.stdout.splitlines()[1:] == ['{"id":1,"result":{}}', '{"id":2,"result":{}}']
 
 
+def test_side_chat_is_marked(root: AgentProcess, leaf: AgentProcess) -> None:
+    flags: dict[AgentProcess, list[str]] = {root: ["C_ROOT", "D_ROOT"], leaf: ["C_LEAF", "D_LEAF"]}
+    opened = {}
+    for agent, roles in flags.items():
+        opened[agent] = agent.call("socket", flags=roles, protocol="MPW_DIALOGUE")["socket"]
+        agent.call("bind", socket=opened[agent], address=["127.0.0.1", 0])
+        agent.call("event_select", socket=opened[agent], events=ALL_EVENTS)
+    r, s = opened[root], opened[leaf]
+    root.call("listen", socket=r)
+    address = root.call("getsockname", socket=r)["address"]
+    leaf.call("join_leaf", socket=s, address=address)
+    root.wait_for("FD_ACCEPT", r)
+    p = root.call("accept", socket=r)["socket"]
+    leaf.wait_for("FD_WRITE", s)
+    root.wait_for("FD_WRITE", p)
+    assert root.call("send", socket=p, data="01") == {"octets": 1}
+    leaf.wait_for("FD_READ", s)
+    assert leaf.call("recv", socket=s) == {"data": "01", "private": True}
+    assert leaf.call("send", socket=s, data="0203", private=True) == {"octets": 2}
+    root.wait_for("FD_READ", p)
+    assert root.call("recv", socket=p) == {"data": "0203", "private": True}
+    error = root.call("send", socket=r, data="04", private=True)["error"]
+    assert error["name"] == "WSAEOPNOTSUPP"
+
+
 def test_starts_without_scapy() -> None:
     program = "import mpwire.io.agent, sys; print([n for n in sys.modules if 'scapy' in n])"
     printed = subprocess.run(

@@ -124,6 +124,23 @@ script:
   - leaf1 closes L1
   - root closes R
 """,
+    "side chat": """
+about: x
+hosts: [root, leaf1]
+script:
+  - root opens R as c_root/d_root of protocol MPW_DIALOGUE
+  - leaf1 opens L1 as c_leaf/d_leaf of protocol MPW_DIALOGUE
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - P1 sees FD_WRITE
+  - root sends "psst" on P1
+  - leaf1 receives "psst" on L1 in private
+  - leaf1 sends "yes?" on L1 in private
+  - root receives "yes?" on P1 in private
+  - root sends "no" on R in private and gets WSAEOPNOTSUPP
+  - root closes R
+""",
     "the error that a failed join leaves": """
 about: x
 hosts: [root, leaf1]

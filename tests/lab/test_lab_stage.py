@@ -107,6 +107,22 @@ EXPECTATIONS = [
         'expected data "hello", seen octets 00ff',
     ),
     (
+        'leaf1 receives "hello" on L1',
+        {
+            "bind": [[OK, {"event": "FD_READ", "socket": 1, "code": 0}]],
+            "recv": [[{"result": {"data": "68656c6c6f", "private": True}}]],
+        },
+        "expected group data, seen the other kind",
+    ),
+    (
+        'leaf1 receives "hello" on L1 in private',
+        {
+            "bind": [[OK, {"event": "FD_READ", "socket": 1, "code": 0}]],
+            "recv": [[{"result": {"data": "68656c6c6f"}}]],
+        },
+        "expected private data, seen the other kind",
+    ),
+    (
         'leaf1 sends "hello" on L1',
         {"send": [[{"result": {"octets": 4}}]]},
         "expected 5 octets sent, seen 4",

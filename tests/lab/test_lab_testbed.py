@@ -366,7 +366,7 @@ def test_columns_are_those_of_the_file_whatever_yaml_quotes(line: str) -> None:
     text = "about: x\nhosts: [root, leaf1]\nscript:\n  - leaf1 opens L1 as c_leaf/d_leaf\n"
     column = 5 + line.index("now")
     assert wrong(text + f"  - {line}\n") == [
-        f"5:{column}: found 'now', expected 'and' or the end of the line"
+        f"5:{column}: found 'now', expected 'in', 'and' or the end of the line"
     ]
 
 
