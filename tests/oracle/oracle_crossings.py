@@ -4,12 +4,21 @@ from dataclasses import replace
 
 import msgspec
 
-from mpwire.wire.messages import Abort, Cancel, CancelAck, Pending, Probe
+from mpwire.wire.messages import Abort, Cancel, CancelAck, Challenge, Pending, Probe
 from mpwire.wire.numbers import AbortReason, HeaderFlag
 from tests.oracle.oracle_asides import ROOT_ADDRESS, abort, glare
 from tests.oracle.oracle_edits import Fault, fields, lacking, moved
 from tests.oracle.oracle_plots import SESSION, Join
-from tests.oracle.oracle_story import Move, Send, Wait, barriers, find, message_of
+from tests.oracle.oracle_story import (
+    ADDRESSES,
+    PORT,
+    Move,
+    Send,
+    Wait,
+    barriers,
+    find,
+    message_of,
+)
 from tests.oracle.oracle_streams import Stream
 
 
@@ -67,6 +76,40 @@ def called_off() -> list[Move]:
     done = CancelAck(result=2, seq=10, session_id=SESSION, destination_tag=accept.destination_tag)
     tale.send("CANCEL_ACK", "leaf1", "root", done)
     return [*moves, *tale.moves, *barriers("leaf1", 2)]
+
+
+def overtaken() -> list[Move]:
+    """Tell of a request that is queued when the invitation prevails: nobody needs to refuse it."""
+    tale = Stream()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    tale.ask_to_join("leaf1", 1)
+    theirs = replace(tale.member("leaf1", 1, by_root=True), seq=9, handle=tale.fresh("root"))
+    target = [ADDRESSES["leaf1"], PORT]
+    tale.call("invite", "root", "join_leaf", {"socket": 2}, socket=1, address=target)
+    tale.send("invitation 1", "root", "leaf1", tale.request(theirs, 1, None))
+    challenge = Challenge(
+        cookie_life_ms=30000,
+        cookie=b"crossed!",
+        sender_id=0,
+        seq=theirs.seq,
+        destination_tag=theirs.init_tag,
+    )
+    tale.send("CHALLENGE", "leaf1", "root", challenge)
+    tale.send("invitation 2", "root", "leaf1", tale.request(theirs, 2, b"crossed!"))
+    accept = msgspec.structs.replace(tale.accept_message(theirs), flags=int(HeaderFlag.X))
+    tale.send("ACCEPT", "leaf1", "root", accept)
+    theirs.member_id = next(tale.ids)
+    tale.event("FD_CONNECT R", "root", 1, "FD_CONNECT")
+    tale.first_write("leaf1", 1)
+    tale.send("CONFIRM", "root", "leaf1", tale.confirm_message(theirs))
+    tale.event("FD_CONNECT L", "leaf1", 1, "FD_CONNECT")
+    tale.event("FD_WRITE L", "leaf1", 1, "FD_WRITE")
+    tale.barrier()
+    tale.dismantle([theirs])
+    tale.moves.append(Wait("wait", 5))
+    tale.barrier()
+    return tale.moves
 
 
 def verified() -> list[Move]:
@@ -132,7 +175,7 @@ def probed(tale: Stream, old: Join, again: Join) -> None:
     tale.event("FD_ACCEPT again", "root", 1, "FD_ACCEPT")
 
 
-CROSSINGS = (exhausted, called_off, verified)
+CROSSINGS = (overtaken, exhausted, called_off, verified)
 AMISS = (
     Fault("EV5", called_off, lacking("FD_CONNECT L")),
     Fault("EV5", called_off, fields("FD_CONNECT L", code=10060)),

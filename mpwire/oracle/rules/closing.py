@@ -298,6 +298,7 @@ def _pending_told(case: Case, session: int, first: Packet) -> Iterator[Outcome]:
             answers = [*attempt.shelf.arrived(Accept, Reject), *attempt.shelf.sent(Cancel)]
         else:
             waits = any(packet.number < first.number for packet in attempt.shelf.sent(Pending))
+            waits = waits and not (attempt.folded and attempt.folded.confirmed)
             answers = [*attempt.shelf.sent(Accept, Reject), *attempt.shelf.arrived(Cancel)]
         if waits and not any(packet.number < first.number for packet in answers):
             yield verify(
