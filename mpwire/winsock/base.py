@@ -85,7 +85,7 @@ class Blocked:
     retry: Callable[[float], Value | None] | None
     """Tries again; returns None if there is still nothing. None: not to be tried (again) now."""
     give_up: Callable[[], Value] | None = None
-    """What it comes to, or raises, when its time is over."""
+    """What it comes to when its time is over."""
 
 
 @dataclass(slots=True)
@@ -207,9 +207,7 @@ class ProviderBase:
         group = group_of(endpoint.session.facts.description)
         try:
             source = self.transport.source_for(endpoint.local, group)
-        except SocketError as error:
-            if error.code is not WsaError.WSAENETUNREACH:
-                raise
+        except SocketError:
             endpoint.cast = None  # every member gets a copy of its own
             return
         self.transport.set_reach(endpoint.local, source, root.options.scope)
@@ -313,12 +311,7 @@ class ProviderBase:
         for token in self.deadlines.due(now_s):
             waiting = self.blocked[token]
             assert waiting.give_up is not None
-            try:
-                value = waiting.give_up()
-            except SocketError as error:
-                self.finish(waiting, error=error)
-            else:
-                self.finish(waiting, value)
+            self.finish(waiting, waiting.give_up())
 
     def look_again(self) -> None:
         """Let calls that wait for any of several sockets look at them again."""

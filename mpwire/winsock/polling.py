@@ -86,13 +86,12 @@ class Polling(Transfer):
             if socket.role is Role.ROOT_LEAF:
                 chat = self.chat_of(socket).side
                 return chat is not None and chat.has_room and not socket.send_shut
-            if socket.participant is None:
-                self._receivers(socket)
-            elif not socket.participant.has_receiver:
-                return False
+            if socket.participant is not None:
+                return socket.participant.has_receiver and not socket.send_shut
+            receivers = self._receivers(socket)
         except SocketError:
             return False
-        return not socket.send_shut
+        return not socket.send_shut and self.has_room(socket, receivers)
 
     def look_again(self) -> None:
         """Complete the waiting calls that find something ready now, or a socket gone (W83)."""

@@ -69,9 +69,9 @@ class Transfer(Gathering):
             raise SocketError(WsaError.WSAEMSGSIZE, f"{len(payload)} octets, at most {limit} fit")
         endpoint = socket.endpoint
         assert endpoint is not None
-        session = endpoint.session
-        if session.full if session is not None else not receivers[0].has_room:
+        if not self.has_room(socket, receivers):
             return None
+        session = endpoint.session
         if session is None:
             seq = receivers[0].outflow.next_seq
         else:
@@ -82,6 +82,11 @@ class Transfer(Gathering):
             session.full.update(one for one in receivers if not one.has_room)
         self.loop_back(socket, payload, now_s)
         return len(payload)
+
+    def has_room(self, socket: Socket, receivers: list[Membership]) -> bool:
+        """Tell whether every receiver of a socket's messages can take one more (D35)."""
+        session = socket.endpoint.session if socket.endpoint else None
+        return receivers[0].has_room if session is None else not session.full
 
     def _receivers(self, socket: Socket) -> list[Membership]:
         """Return the ends that a message of this socket goes to, as of now (D35)."""

@@ -10,9 +10,12 @@ from typing import TypeAlias
 
 import pytest
 
+from mpwire.core.inflow import BUFFER
 from mpwire.testing.actor import (
+    C_LEAF,
     C_ROOT,
     NOBODY,
+    ROOT_HOST,
     Actor,
     admit,
     drain_events,
@@ -43,6 +46,7 @@ from mpwire.winsock.contract import (
     Role,
 )
 from mpwire.winsock.control import Ioctl
+from mpwire.winsock.protocols import Protocol
 from mpwire.winsock.record import EventRecord
 from mpwire.wire.messages import Qos
 
@@ -133,6 +137,20 @@ class Scene:
     def talk(self, name: str) -> None:
         """Let a socket send a message."""
         self[name].send()
+        self.run()
+
+    def meet_full_window(self, name: str) -> None:
+        """Let a socket send until it would block, and its receivers make room."""
+        with fails(E.WSAEWOULDBLOCK):
+            for _ in range(2 * BUFFER):
+                self[name].send()
+        self.read_everything()
+
+    def read_everything(self) -> None:
+        """Let everybody read, and everything happen that follows from it."""
+        self.run()
+        for reader in ("R", "L1", "A2"):
+            self[reader].recv_all()
         self.run()
 
     def end(self, name: str) -> None:
@@ -258,14 +276,13 @@ CELLS: dict[tuple[NetworkEvent, Role], Cell] = {
     (FD_CLOSE, A): Cell("A2", lambda s: s.end("P2"), None, "P2 A2"),
     **change_cells(),
 }
-ELSEWHERE_WALKED = {
-    (FD_WRITE, role): "walked where sending meets a full window" for role in (R, P, L, A)
-} | {(FD_READ, P): "walked where a side chat is"}
+WALKED_BELOW = {(FD_WRITE, role) for role in (R, P, L, A)} | {(FD_READ, P)}
+"""Cells with tests of their own: FD_WRITE needs a full window, and P a side chat."""
 
 
 def test_every_cell_of_the_table_is_walked() -> None:
     filled = {(event, role) for event, row in CONTRACT.items() for role in row.on}
-    assert {*CELLS} | {*ELSEWHERE_WALKED} == filled
+    assert {*CELLS} | WALKED_BELOW == filled
     assert {*CONTRACT} == {*NetworkEvent} == {*REPORTING_ORDER}
     assert not CONTRACT[FD_OOB].on
     assert not CONTRACT[FD_GROUP_QOS].on
@@ -323,6 +340,86 @@ def test_an_event_fires_on_no_other_socket(bus: Bus, event: NetworkEvent, role: 
     assert happened == {*cell.concerned.split()}
     roles = {scene[name].provider.sockets[scene[name].handle].role for name in happened}
     assert roles <= {*CONTRACT[event].on}
+
+
+@pytest.mark.w(86, 92, 95)
+@pytest.mark.parametrize(("name", "concerned"), [("R", "R"), ("L1", "L1"), ("A2", "A2")])
+def test_room_is_told_once_per_send_that_would_have_blocked(
+    bus: Bus, name: str, concerned: str
+) -> None:
+    """FD_WRITE fires at a full window only, stays quiet otherwise, and fires again at the next."""
+    scene = Scene(bus)
+    scene.talk(name)
+    scene.read_everything()
+    assert scene.happened(FD_WRITE) == set()
+    for _ in range(2):
+        scene[name].provider.signalled.clear()
+        scene.meet_full_window(name)
+        assert scene[name].is_signalled()
+        assert scene.happened(FD_WRITE) == {concerned}
+        scene.talk(name)
+        scene.read_everything()
+        assert scene.happened(FD_WRITE) == set()
+
+
+@pytest.fixture
+def chat(bus: Bus) -> dict[str, Actor]:
+    """Give a root and two leaves that chat in private, every event read."""
+    actors: dict[str, Actor] = {}
+    for host, name in ((ROOT_HOST, "R"), ("10.0.1.1", "L1"), ("10.0.1.2", "L2")):
+        there = bus.provider(host)
+        flags = C_ROOT if name == "R" else C_LEAF
+        actors[name] = Actor(bus, there, there.socket(flags, protocol=Protocol.MPW_DIALOGUE))
+    actors["R"].bind().listen()
+    for actor in actors.values():
+        actor.select(EVERYTHING)
+    actors["P1"] = admit(actors["R"], actors["L1"])
+    actors["P2"] = admit(actors["R"], actors["L2"])
+    drain_events(*actors.values())
+    return actors
+
+
+def told(actors: dict[str, Actor]) -> dict[str, list[str]]:
+    """Return the events of every socket that has some."""
+    found = {name: actor.events() for name, actor in actors.items()}
+    return {name: events for name, events in found.items() if events}
+
+
+@pytest.mark.w(60, 61, 86, 92, 94)
+def test_private_messages_are_read_on_their_p(bus: Bus, chat: dict[str, Actor]) -> None:
+    leaf, handle = chat["L1"], chat["P1"]
+    for _ in range(2):
+        leaf.provider.send(leaf.handle, b"psst", bus.now_s, private=True)
+        bus.run(1.0)
+    assert handle.is_signalled()
+    assert told(chat) == {"P1": ["FD_READ"]}
+    bus.run(1.0)
+    assert told(chat) == {}
+    handle.recv()
+    assert told(chat) == {"P1": ["FD_READ"]}
+    handle.recv()
+    assert told(chat) == {}
+
+
+@pytest.mark.w(61, 86, 92, 95)
+def test_room_for_private_messages_is_told_on_p(bus: Bus, chat: dict[str, Actor]) -> None:
+    handle = chat["P1"]
+    handle.send()
+    bus.run(1.0)
+    assert told(chat) == {"L1": ["FD_READ"]}
+    for _ in range(2):
+        with fails(E.WSAEWOULDBLOCK):
+            for _ in range(1000):
+                handle.send()
+        assert told(chat) == {}
+        bus.run(1.0)
+        while chat["L1"].recv_all():
+            bus.run(1.0)
+        assert handle.is_signalled()
+        found = told(chat)
+        assert found.pop("P1") == ["FD_WRITE"]
+        assert found.keys() <= {"L1"}
+        drain_events(*chat.values())
 
 
 @pytest.mark.w(96)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from mpwire.core.inflow import INITIAL_WINDOW
 from mpwire.testing.actor import (
     NOBODY,
     Actor,
@@ -107,6 +108,23 @@ def test_what_may_not_send_is_not_writable(bus: Bus) -> None:
     assert "w" not in poll(root)
     plain = root.on(root.provider.socket(SocketFlag(0)))
     assert poll(plain) == ""
+
+
+@pytest.mark.w(95, 102)
+@pytest.mark.parametrize("sender", ["R", "L"])
+def test_who_would_block_is_not_writable_until_there_is_room(party: Party, sender: str) -> None:
+    root, leaf = party.root, party.ends[0]
+    actor = root if sender == "R" else leaf
+    for _ in range(INITIAL_WINDOW):
+        assert poll(actor) == "w"
+        actor.send()
+    assert poll(actor) == ""
+    waiting = start_select(actor, write=True)
+    with fails(E.WSAEWOULDBLOCK):
+        actor.send()
+    actor.bus.run(1.0)
+    assert actor.outcome(waiting) == Ready(write=(actor.handle,))
+    assert poll(actor) == "w"
 
 
 @pytest.mark.w(102)
