@@ -144,3 +144,37 @@ def one_way_is_two_way(patch: MonkeyPatch) -> None:
         return replace(entry, one_way=False)
 
     wrap(patch, provider, "entry_of", wrong)
+
+
+# Side chat ------------------------------------------------------------------------------------
+
+
+@breaks(61)
+def private_data_shows_on_r(patch: MonkeyPatch) -> None:
+    """What a leaf says in private is read on R."""
+
+    def wrong(
+        original: Original, self: Provider, endpoint: Endpoint, received: Received, now_s: float
+    ) -> None:
+        if endpoint.session is not None:
+            self.deliver(endpoint, self.holders[endpoint.local], received, now_s)
+        else:
+            original(self, endpoint, received, now_s)
+
+    wrap(patch, Provider, "chat_received", wrong)
+
+
+@breaks(61)
+def private_data_goes_to_everybody(patch: MonkeyPatch) -> None:
+    """What is sent on one P goes to all leaves."""
+
+    def wrong(
+        original: Original, self: Provider, socket: Socket, payload: bytes, now_s: float
+    ) -> object:
+        sent = original(self, socket, payload, now_s)
+        for handle in [*self.sockets.values()]:
+            if handle.role is Role.ROOT_LEAF and handle is not socket:
+                original(self, handle, payload, now_s)
+        return sent
+
+    wrap(patch, Provider, "send_in_private", wrong)

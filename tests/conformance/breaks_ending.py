@@ -101,7 +101,7 @@ def end_looks_like_a_stream(patch: MonkeyPatch) -> None:
                 return b""
             raise
 
-    wrap(patch, Provider, "_take", wrong)
+    wrap(patch, Provider, "_take_payload", wrong)
 
 
 @breaks(75)
