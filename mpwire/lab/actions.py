@@ -26,6 +26,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
     match step:
         case steps.Settle():
             await stage.settle()
+        case steps.Crash():
+            await stage.crash(step.host)
         case steps.Open():
             await _open(stage, step)
         case steps.Invite():

@@ -332,6 +332,13 @@ FORMS: Final = (
         "P1 sees nothing",
     ),
     Form(
+        "HOST crashes",
+        steps.Crash,
+        "Kill the host's agent. Its sockets are gone and nobody is told; the host itself lives on,"
+        " and no later step can be about it.",
+        "leaf1 crashes",
+    ),
+    Form(
         "everything settles",
         steps.Settle,
         "Wait until no frame is under way, every agent has processed what reached it and nothing"

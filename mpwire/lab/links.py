@@ -144,6 +144,8 @@ class AgentLink:
         """The agent was told to exit, so its end is no fault."""
         self.dismissed = False
         """The agent was ended because nobody waits for it any more, which is no fault of it."""
+        self.crashed = False
+        """The script had the agent killed, so its end is no fault."""
         self.silenced = False
         """The agent broke the contract, so nothing it printed later was read."""
         self._log = log
@@ -232,6 +234,17 @@ class AgentLink:
             self.process.kill()
             status = await self.process.wait()
         self._pipes.finish()
+        self._left = True
+        return status
+
+    async def crash(self, patience_s: float) -> int:
+        """Kill the agent, read what it had printed, and return its exit status."""
+        self.crashed = True
+        self.process.kill()
+        status = await self.process.wait()
+        self._pipes.close_input()
+        self._pipes.finish()
+        await self._bell.until(lambda: self.fault is not None, patience_s)
         self._left = True
         return status
 

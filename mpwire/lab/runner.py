@@ -265,8 +265,10 @@ class Runner:
 
     async def _dismiss(self) -> list[str]:
         """Let all agents leave; return what was wrong with them."""
-        faults = {host: link.fault for host, link in self._links.items()}
+        links = {host: link for host, link in self._links.items() if not link.crashed}
+        faults = {host: link.fault for host, link in links.items()}
         left: dict[str, int] = {}
+        self.said = {host: link.process.stderr() for host, link in self._links.items()}
 
         async def leave(link: AgentLink) -> None:
             status = left[link.host] = await link.leave(EXIT_PATIENCE_S)
@@ -275,13 +277,13 @@ class Runner:
             self.said[link.host] = link.process.stderr()
 
         async def all_leave() -> None:
-            staying = [link for link in self._links.values() if link.host not in left]
+            staying = [link for link in links.values() if link.host not in left]
             await gathered([leave(link) for link in staying])
 
         await self._hurried(all_leave)
         return [
             said
-            for host, link in self._links.items()
+            for host, link in links.items()
             if (said := _farewell(link, faults[host], left[host]))
         ]
 

@@ -190,9 +190,22 @@ class Stage:
             await self.settle()
         return answer.done()
 
+    async def crash(self, host: str) -> None:
+        """Kill an agent in the middle of things; what it had printed is read.
+
+        Raises:
+            AgentFault: it was of no more use already.
+        """
+        link = self.links[host]
+        if link.fault is not None:
+            raise link.fault
+        status = await link.crash(ANSWER_PATIENCE_S)
+        self._journal.exited(host, status, expected=True)
+
     def fault(self) -> AgentFault | None:
-        """Give what is wrong with the first agent that is of no more use."""
-        return next((link.fault for link in self.links.values() if link.fault), None)
+        """Give what is wrong with the first agent that is of no more use unasked."""
+        broken = (link.fault for link in self.links.values() if not link.crashed)
+        return next((fault for fault in broken if fault), None)
 
     async def settle(self) -> None:
         """Wait until nothing moves: no frame is under way and no agent has anything to add.

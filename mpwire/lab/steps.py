@@ -240,6 +240,12 @@ class See(Step, frozen=True, kw_only=True, tag="see"):
     sights: tuple[Sight, ...] = ()
 
 
+class Crash(Step, frozen=True, kw_only=True, tag="crash"):
+    """Kill a host's agent: its sockets are gone, and nobody is told."""
+
+    host: str
+
+
 class Settle(Step, frozen=True, kw_only=True, tag="settle"):
     """Wait until nothing moves any more: no frame, no event, no open datagram."""
 
@@ -274,6 +280,7 @@ AnyStep = (
     | Close
     | Enumerate
     | See
+    | Crash
     | Settle
 )
 AnyExpectation = Saw

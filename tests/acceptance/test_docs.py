@@ -46,6 +46,14 @@ def test_every_citation_has_its_row() -> None:
     assert {(path, one) for path, one in cited if one not in rows} == set()
 
 
+def test_every_testbed_is_listed_with_what_it_shows() -> None:
+    text = (ROOT / "docs" / "testbeds.md").read_text("utf-8")
+    shown = dict(re.findall(r"^\| \[`([\w-]+)`\]\([^)]*\) \| (.*) \|$", text, re.MULTILINE))
+    files = (ROOT / "testbeds").glob("*.yaml")
+    about = re.compile(r"^about: (.*)$", re.MULTILINE)
+    assert shown == {path.stem: about.findall(path.read_text("utf-8"))[0] for path in files}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_every_relative_link_resolves(document: Path) -> None:
     text = document.read_text("utf-8")

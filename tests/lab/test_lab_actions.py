@@ -124,6 +124,24 @@ script:
   - leaf1 closes L1
   - root closes R
 """,
+    "an agent that crashes": """
+about: x
+hosts: [root, leaf1, leaf2]
+timers: {scale: 0.02}
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT
+  - leaf2 crashes
+  - everything settles
+  - root crashes
+  - L1 sees FD_CLOSE WSAECONNABORTED
+expect:
+  - L1 saw FD_CONNECT, FD_WRITE, FD_CLOSE WSAECONNABORTED
+""",
     "side chat": """
 about: x
 hosts: [root, leaf1]
@@ -162,6 +180,18 @@ def test_a_testbed_of_many_kinds_of_steps_holds(tmp_path: Path, name: str) -> No
     outcome = run_testbed(tmp_path / "bed.yaml", tmp_path)
     assert outcome.failure is None
     assert open_run(outcome.folder).incomplete == []
+
+
+@pytest.mark.usefixtures("inside")
+@pytest.mark.parametrize("step", ["leaf2 crashes", "leaf2 listens on L2"])
+def test_nothing_happens_on_a_host_after_its_agent_has_crashed(tmp_path: Path, step: str) -> None:
+    opened = "  - leaf2 opens L2 as c_leaf/d_leaf\n  - leaf2 crashes\n"
+    bed = f"about: x\nhosts: [leaf2]\nscript:\n{opened}  - {step}\n"
+    (tmp_path / "bed.yaml").write_text(bed, "utf-8")
+    failure = run_testbed(tmp_path / "bed.yaml", tmp_path).failure
+    assert failure is not None
+    assert failure.text == step
+    assert "leaf2's agent was killed by signal 9" in str(failure)
 
 
 @pytest.mark.usefixtures("inside")

@@ -158,6 +158,7 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         {"sights": (Sight("FD_CONNECT", "WSAECONNREFUSED"), Sight("FD_CLOSE"))},
     ),
     ("P1 sees nothing", steps.See, {"sights": ()}),
+    ("leaf1 crashes", steps.Crash, {"host": "leaf1"}),
     ("everything settles", steps.Settle, {}),
 ]
 
