@@ -50,9 +50,18 @@ class Aimed(Group):
         self.tell(f"{host} JOIN", host, 1, 1, leaf_dir)
         self.event(f"{host} FD_CONNECT", host, 1, "FD_CONNECT")
 
-    def tell(self, label: str, host: str, kind: int, number: int, leaf_dir: int = 3) -> None:
-        """Announce a participant to all others."""
-        place = int(host[-1])
+    def tell(
+        self,
+        label: str,
+        host: str,
+        kind: int,
+        number: int,
+        leaf_dir: int = 3,
+        *,
+        place: int | None = None,
+    ) -> None:
+        """Announce a participant to all others; each `place` is one of its own."""
+        place = place or int(host[-1])
         message = Announce(
             kind=kind,
             leaf_dir=leaf_dir,
@@ -175,6 +184,11 @@ def collected() -> list[Move]:
     tale.spread(COLLECTOR, b"thanks")
     for host in SENSORS:
         tale.take(host, 1, b"thanks")
+    tale.pause("present", 20)
+    tale.tell(f"{COLLECTOR} ALIVE 1", COLLECTOR, 2, 2, 7)
+    tale.tell("newcomer", "leaf3", 1, 1, place=4)
+    tale.pause("RTO", 1)
+    tale.tell(f"{COLLECTOR} ALIVE 2", COLLECTOR, 2, 3, 7)
     tale.barrier()
     tale.barrier()
     return tale.moves
@@ -228,6 +242,7 @@ ASTRAY = (
     Fault("EV12", led, saying("DATA b'noted' root", event("root", 1, "FD_READ"))),
     Fault("EV9", collected, lacking("leaf3 FD_WRITE")),
     Fault("EV9", collected, moved("leaf1 FD_WRITE", ahead_of="leaf2 JOIN")),
+    Fault("R100", collected, lacking("newcomer")),
     Fault("EV26", collected, lacking("FD_READ b'thanks' leaf3")),
     Fault("EV11", collected, saying("DATA b'21 degrees'", event("leaf3", 1, "FD_READ"))),
     Fault("EV12", confined, saying("send b'between us'!", event("leaf1", 1, "FD_READ"))),
