@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
-from mpwire.oracle.inbox import complete_at, emptied_at, relays_complete_at
+from mpwire.oracle.inbox import WINDOW_MESSAGES, complete_at, emptied_at, relays_complete_at
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.membership import End, is_full
 from mpwire.oracle.serial import serial_before
@@ -14,20 +14,18 @@ from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.streams import inflows
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Accept, Cancel, Close, CloseAck, Confirm, Probe, Sync
+from mpwire.wire.messages import Abort, Accept, Cancel, Close, CloseAck, Confirm, Probe, Side, Sync
 from mpwire.wire.numbers import AbortReason, CloseAckFlag, CloseReason, HeaderFlag
 
 DRAIN_SHARE = 0.9
 """T_DRAIN is no shorter than this share of what was announced."""
-DATA_LOST = 9
-"""Reason of the ABORT of a receiver whose missing data nobody can repair any more."""
 GIVING_UP = {
     int(AbortReason.PEER_DEAD): "EV18",
     int(AbortReason.NO_CONFIRM): "EV19",
     int(AbortReason.CLOSE_TIMEOUT): "EV19",
     int(AbortReason.LINGER0): "EV19",
     int(AbortReason.PROTOCOL): "EV19",
-    DATA_LOST: "EV19",
+    int(AbortReason.DATA_LOST): "EV19",
 }
 """Window rule of FD_CLOSE(WSAECONNABORTED) by the reason of the ABORT that left."""
 
@@ -139,7 +137,19 @@ def _by_close(case: Case, end: End) -> Iterator[Ending]:
     rule = "EV15" if end.is_root else "EV14"
     if crossing:
         rule = "EV16" if end.is_root and _dismantling(end) else "EV27"
+    if _side_missing(end, close.side_final_seq, arrival):
+        lost = int(WsaError.WSAECONNABORTED)
+        cause = f"CLOSE arrived in frame {arrival.number}, and side chat before it had not"
+        at = arrival.position
+        yield Ending(at, at, lost, "EV19", arrival, cause, Level.MAY)
+        return
     yield _graceful(case, end, arrival, complete, rule)
+
+
+def _side_missing(end: End, final: int, arrival: Packet) -> bool:
+    """Tell whether side chat that a CLOSE speaks of had not been delivered before it."""
+    seen = {read(p, Side).seq for p in end.arrived(Side) if p.number < arrival.number}
+    return 0 < final <= WINDOW_MESSAGES and any(n not in seen for n in range(1, final + 1))
 
 
 def _by_acknowledgement(case: Case, end: End) -> Iterator[Ending]:
@@ -250,7 +260,7 @@ def _by_giving_up(end: End, socket: Socket) -> Iterator[Ending]:
             one.position for one in end.sent(Accept, Close, Probe) if one.number < packet.number
         ]
         opens = sorted(before)[-2:][0] if before else _begun(end)
-        if message.reason == DATA_LOST:
+        if message.reason == AbortReason.DATA_LOST:
             opens = min(lost_at(end), default=packet.position)
         if message.reason == AbortReason.LINGER0:
             if socket.parent is None or not socket.parent.closed < packet.position:

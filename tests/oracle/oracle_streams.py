@@ -307,6 +307,11 @@ def whispered() -> list[Move]:
         tale.send(f"ACK {target}", target, source, done)
         tale.barrier()
         tale.call(f"recv {target}", target, "recv", {"data": text.hex()}, socket=reader)
+    close, ack = tale.closing(join, CloseReason.LEAVE)
+    tale.call("close", "leaf1", "close", {}, socket=join.end)
+    tale.send("CLOSE", "leaf1", "root", msgspec.structs.replace(close, side_final_seq=1))
+    tale.send("CLOSE_ACK", "root", "leaf1", ack)
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE")
     tale.barrier()
     return tale.moves
 

@@ -17,11 +17,15 @@ from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import WIRE
 from tests.oracle.oracle_groups import CASTS, cast
+from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_story import NAMES, play
 from tests.oracle.oracle_streams import STREAMS, whispered
 from tests.oracle.oracle_tales import three, tour
 
 SHOWN = frozenset(rule.id for rule in RULES.values() if rule.needs in ("frame", "frames"))
+
+
+CORRECT = (tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS)
 
 
 def captured(run: RunFile, path: Path, vantage: str | None, *, directions: bool) -> RunFile:
@@ -39,7 +43,9 @@ def failed(judgement: Judgement) -> set[str]:
 
 @pytest.mark.parametrize("directions", [True, False])
 @pytest.mark.parametrize("vantage", [*NAMES[:2], None])
-@pytest.mark.parametrize("plot", [tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS])
+@pytest.mark.parametrize(
+    "plot", [tour, three, *ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS]
+)
 def test_correct_session_has_no_violation(
     plot: Plotted,
     vantage: str | None,

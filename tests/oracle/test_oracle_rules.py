@@ -14,11 +14,12 @@ from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import FAULTS
 from tests.oracle.oracle_groups import CASTS
+from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
 
-STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *AIMS)
+STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS, *AIMS)
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 
 

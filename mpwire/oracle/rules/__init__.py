@@ -10,13 +10,16 @@ In this order:
     lifetime   R59, R63-R68   what may be said after the end, and giving up
     copies     R69-R79        probes, copies and their number
     timing     R71-R80        announced timers, and the distances that they demand
-    draining   R113, R116     closing while data is missing, and half closes
+    draining   R113-R118      closing while data is missing, and half closes
     carrying   R81-R106       group data on the wire, and answers to strangers
-    relaying   R83, R93, R114  what a root passes on and tells of others
-    repairing  R85-R115       what is asked for again, and sent again
+    relaying   R83-R119       what a root passes on and tells of others
+    repairing  R85-R117       what is asked for again, and sent again
     windowing  R109-R112      how much may be sent, and what is acknowledged
     private    R86-R90        side chat, and the pace of data
     grouping   R95-R100       multicast: groups, reports, announcements
+    silence    R61, R64, R73  endings that nobody asked for, or that do not come
+    strangers  R103, R104     what is not answered, and how often strangers are
+    extending  R105-R108      authentication, GREASE, counts of test builds
     windows    EV1-EV27       which socket events the packets demand, allow and forbid
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
@@ -33,6 +36,7 @@ from mpwire.oracle.rules import (
     copies,
     data,
     draining,
+    extending,
     framing,
     grouping,
     identity,
@@ -41,6 +45,8 @@ from mpwire.oracle.rules import (
     private,
     relaying,
     repairing,
+    silence,
+    strangers,
     timing,
     windowing,
     windows,
@@ -56,6 +62,7 @@ __all__ = [
     "copies",
     "data",
     "draining",
+    "extending",
     "framing",
     "grouping",
     "identity",
@@ -64,6 +71,8 @@ __all__ = [
     "private",
     "relaying",
     "repairing",
+    "silence",
+    "strangers",
     "timing",
     "windowing",
     "windows",

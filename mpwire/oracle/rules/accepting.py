@@ -279,7 +279,7 @@ def cr17(case: Case) -> Iterator[Outcome]:
             reason = read(packet, Close).reason
             yield (
                 PASSED
-                if _asked_to_close(case, end, reason, packet.position)
+                if asked_to_close(case, end, reason, packet.position)
                 else Outcome(
                     "fail",
                     (packet.number,),
@@ -291,7 +291,8 @@ def cr17(case: Case) -> Iterator[Outcome]:
             )
 
 
-def _asked_to_close(case: Case, end: End, reason: int, before: Position) -> bool:
+def asked_to_close(case: Case, end: End, reason: int, before: Position) -> bool:
+    """Tell whether a call, or the end of the agent, explains that a membership is closed."""
     handle = case.socket_of(end)
     root = case.session_socket(end)
     log = case.logs.get(end.host or "")

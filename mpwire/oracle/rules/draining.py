@@ -1,4 +1,4 @@
-"""R113 and R116: what a closer does while its peer still misses data, and half closes."""
+"""R113, R116 and R118: what a closer does while its peer still misses data, and half closes."""
 
 from collections.abc import Iterator
 
@@ -9,8 +9,8 @@ from mpwire.oracle.rules.lifetime import waits_ms
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import originated
 from mpwire.oracle.trace import NEVER, Packet, is_multicast
-from mpwire.wire.messages import Abort, Close, CloseAck, Side
-from mpwire.wire.numbers import Capability, CloseAckFlag, CloseFlag
+from mpwire.wire.messages import Abort, Ack, Close, CloseAck, Side
+from mpwire.wire.numbers import AckedType, Capability, CloseAckFlag, CloseFlag
 
 JITTERED = 1.1
 """A wait is no longer than this share of its law."""
@@ -96,4 +96,33 @@ def r116(case: Case) -> Iterator[Outcome]:
                         [packet, later],
                         expected="nothing new in a direction that was closed",
                         seen=type(later.message).__name__,
+                    )
+
+
+@rule(
+    "R118",
+    "CLOSE is sent only when all SIDE of its sender has been acknowledged.",
+    source="protocol.md 17.6 R118",
+    group="data",
+    needs="history",
+    vantage="R+S",
+)
+def r118(case: Case) -> Iterator[Outcome]:
+    """Look for the ACK of every SIDE that had left before the first CLOSE."""
+    for end in case.ends():
+        for close in end.sent(Close)[:1]:
+            if close.direction != "out":
+                continue
+            told = {
+                read(packet, Ack).seq
+                for packet in end.arrived(Ack)
+                if packet.number < close.number and read(packet, Ack).acked_type == AckedType.SIDE
+            }
+            for packet in end.sent(Side):
+                if packet.number < close.number and read(packet, Side).attempt == 1:
+                    yield verify(
+                        read(packet, Side).seq in told,
+                        [packet, close],
+                        expected="ACK of every SIDE before CLOSE",
+                        seen=f"none of SIDE {read(packet, Side).seq}",
                     )

@@ -1,4 +1,4 @@
-"""R83, R93 and R114: what a root passes on, and what it tells of other members."""
+"""R83, R93, R114 and R119: what a root passes on, and what it tells of other members."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End, Membership
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.closing import joined_at
+from mpwire.oracle.serial import serial_before, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import flows
 from mpwire.oracle.trace import NEVER, Packet, Position, is_multicast
@@ -94,6 +95,31 @@ def r114(case: Case) -> Iterator[Outcome]:
                     expected=f"SYNC of origin {flow.origin} before its first DATA",
                     seen="DATA first",
                 )
+
+
+@rule(
+    "R119",
+    "What a root relays of one origin to a leaf has consecutive Seq, from where SYNC says that the "
+    "origin starts.",
+    source="protocol.md 17.6 R119",
+    group="data",
+    needs="history",
+    vantage="S",
+)
+def r119(case: Case) -> Iterator[Outcome]:
+    """Count along the first copies of every relayed origin, once each."""
+    for end in case.ends():
+        for flow in flows(end).values():
+            theirs = flow.origin in (end.member_id, end.peer.member_id)
+            expected = flow.start
+            if theirs or expected is None or not end.membership.repair:
+                continue
+            for packet in flow.copies:
+                seq = read(packet, Data).seq
+                if packet.direction != "out" or serial_before(seq, expected):
+                    continue
+                yield verify(seq == expected, packet, expected=f"Seq {expected}", seen=f"Seq {seq}")
+                expected = serial_next(seq)
 
 
 @rule(

@@ -1,19 +1,20 @@
-"""R85, R91, R92, R111 and R115: what is asked for again, and what is sent again."""
+"""R85, R91, R92, R111, R115 and R117: what is asked for again, and what is sent again."""
 
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
+from mpwire.oracle.expect_close import lost_at
 from mpwire.oracle.inbox import deliverables
 from mpwire.oracle.membership import End
 from mpwire.oracle.obligations import owed
-from mpwire.oracle.registry import Outcome, rule, verify
+from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.timing import spaced
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import Flow, announced, asked_for, flows
 from mpwire.oracle.trace import NEVER, Packet
 from mpwire.wire.messages import Abort, Data, DataAck, Nack, Sync
-from mpwire.wire.numbers import DataFlag, SyncFlag
+from mpwire.wire.numbers import AbortReason, DataFlag, SyncFlag
 
 NACK_SHARE = 1 / 50
 """The first wait before a NACK, as a share of RTOinit."""
@@ -249,3 +250,24 @@ def _lingered_out(end: End, arrival: Packet) -> bool:
         default=arrival.time_ns,
     )
     return arrival.time_ns - first_ns > end.timers.linger_ms * 1_000_000
+
+
+@rule(
+    "R117",
+    "ABORT(DATA_LOST) is sent only when a SYNC has said that what is missing cannot be repaired.",
+    source="protocol.md 17.6 R117",
+    group="data",
+    needs="history",
+    vantage="N",
+)
+def r117(case: Case) -> Iterator[Outcome]:
+    """Look for the SYNC before every such ABORT."""
+    for end in case.ends():
+        for packet in end.sent(Abort):
+            if read(packet, Abort).reason != AbortReason.DATA_LOST or packet.direction != "out":
+                continue
+            told = [place for place in lost_at(end) if place < packet.position]
+            if told:
+                yield PASSED
+            else:
+                yield broken(packet, expected="SYNC with TrailSeq beyond what came", seen="none")

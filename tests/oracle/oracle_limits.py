@@ -1,0 +1,137 @@
+"""Stories at the limits: authentication, GREASE, strangers, data that is lost for good."""
+
+from dataclasses import replace
+
+import msgspec
+
+from mpwire.wire.messages import Abort, Auth, EventEcho, JoinReq, Probe, ProbeAck, Reject
+from mpwire.wire.numbers import AbortReason
+from tests.oracle.oracle_asides import abort, alive, dead, reset
+from tests.oracle.oracle_edits import Fault, again, fields, lacking, moved
+from tests.oracle.oracle_groups import opened, retorting
+from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
+from tests.oracle.oracle_story import Move, Send, Wait, after, barriers, find, message_of, without
+from tests.oracle.oracle_streams import Stream, relayed, whispered
+from tests.oracle.oracle_tales import tour
+
+
+def lost_for_good() -> list[Move]:
+    """Tell of a message that its sender cannot repair any more: the receiver gives up."""
+    tale = Stream()
+    (join,) = tale.meet("leaf1")
+    tale.submit("root", 1, b"gone")
+    tale.carry(join, b"gone", BEFORE_DATA, lost=True)
+    tale.sync("SYNC", join, BEFORE_DATA + 1, BEFORE_DATA + 1)
+    tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE", 10053)
+    tale.send("ABORT", "leaf1", "root", abort(join, AbortReason.DATA_LOST, by_root=False))
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE", 10054)
+    tale.barrier()
+    return tale.moves
+
+
+def greased() -> list[Move]:
+    """Tell of a join whose request carries a TLV that nobody knows."""
+    tale = Stream()
+    tale.meet("leaf1")
+    for number in (1, 2):
+        place = find(tale.moves, f"leaf1 JOIN_REQ {number}")
+        move = tale.moves[place]
+        assert isinstance(move, Send)
+        assert isinstance(move.message, JoinReq)
+        move.message = msgspec.structs.replace(move.message, extra=((0x1A2A, b"grease"),))
+    return tale.moves
+
+
+def authentic() -> list[Move]:
+    """Tell of a session in which everything is authenticated."""
+    moves: list[Move] = []
+    counters: dict[str, int] = {}
+    for move in alive():
+        if not isinstance(move, Send) or move.message is None:
+            moves.append(move)
+            continue
+        number = counters[move.source] = counters.get(move.source, 0) + 1
+        auth = Auth(key_id=1, alg=1, counter=number, icv=bytes(16))
+        flags = move.message.flags | 0x40
+        message = msgspec.structs.replace(move.message, auth=auth, flags=flags)
+        moves.append(replace(move, message=message))
+    return moves
+
+
+def counted() -> list[Move]:
+    """Tell of a test build that counts its events on the wire."""
+    moves = alive()
+    for number in (1, 2):
+        ack = message_of(moves, f"PROBE_ACK {number}")
+        assert isinstance(ack, ProbeAck)
+        echo = (EventEcho(event=4, socket_kind=2, error=0, count=1),)
+        moves = fields(f"PROBE_ACK {number}", event_echo=echo)(moves)
+    return moves
+
+
+def refusing(moves: list[Move]) -> list[Move]:
+    """Let a root refuse a request for a TLV that is optional."""
+    pending = message_of(moves, "leaf1 PENDING")
+    refusal = Reject(
+        reason=9,
+        retry_after_s=0,
+        detail=0,
+        unknown_tlvs=(0x1A2A,),
+        session_id=SESSION,
+        attempt=2,
+        seq=pending.seq,
+        destination_tag=pending.destination_tag,
+        sender_id=1,
+    )
+    return after(moves, "leaf1 PENDING", Send("REJECT", "root", "leaf1", refusal))
+
+
+def talkative(moves: list[Move]) -> list[Move]:
+    """Let a host answer every straggler at once."""
+    probe, answer = message_of(moves, "PROBE"), message_of(moves, "ABORT R")
+    assert isinstance(probe, Probe)
+    assert isinstance(answer, Abort)
+    more: list[Move] = []
+    for attempt in range(2, 9):
+        copy = msgspec.structs.replace(probe, attempt=attempt)
+        more.append(Send(f"PROBE {attempt}", "root", "leaf1", copy))
+        more.append(Send(f"ABORT R {attempt}", "leaf1", "root", answer))
+    return after(moves, "ABORT R", *more)
+
+
+def hopeful(moves: list[Move]) -> list[Move]:
+    """Let a root wait for ever for a leaf that is gone."""
+    probes = [f"PROBE {attempt}" for attempt in (1, 2, 3, 4)]
+    rest = without(moves, *probes, "ABORT", "FD_CLOSE")
+    return [*rest, Wait("for ever", 60), *barriers("root", 3)]
+
+
+def fewer(moves: list[Move]) -> list[Move]:
+    """Let a test build count backwards."""
+    echo = (EventEcho(event=4, socket_kind=2, error=0, count=0),)
+    return fields("PROBE_ACK 2", event_echo=echo)(moves)
+
+
+def expelled_with_others(moves: list[Move]) -> list[Move]:
+    """Let a root expel a leaf because another one has left."""
+    return without(moves, "leaf2 close P?", "leaf2 close P!")
+
+
+LIMITS = (lost_for_good, greased, authentic, counted)
+EXCESSES = (
+    Fault("R61", tour, expelled_with_others),
+    Fault("R64", dead, again("ABORT")),
+    Fault("R73", dead, hopeful),
+    Fault("R103", opened, retorting),
+    Fault("R104", reset, talkative),
+    Fault("R105", authentic, fields("PROBE_ACK 1", auth=None, flags=0)),
+    Fault("R105", authentic, again("PROBE 2", attempt=2)),
+    Fault("R107", greased, refusing),
+    Fault("R108", counted, fewer),
+    Fault("R117", lost_for_good, lacking("SYNC")),
+    Fault("R118", whispered, lacking("ACK root")),
+    Fault("R119", relayed, fields("DATA b'again' leaf2", seq=900)),
+    Fault("EV19", lost_for_good, lacking("FD_CLOSE L")),
+    Fault("EV19", lost_for_good, moved("FD_CLOSE L", ahead_of="SYNC")),
+    Fault("EV17", lost_for_good, lacking("FD_CLOSE P")),
+)
