@@ -129,20 +129,25 @@ class Node:
     reports: Counter[type] = field(default_factory=Counter)
 
     def fingerprint(self) -> tuple[object, ...]:
-        """Return what tells this node from others; counts are told apart up to a few."""
+        """Return what tells this node from others; counts are told apart up to a few.
+
+        What a state cannot look at any more is left out, or every past would be walked anew.
+        """
         end = self.end
+        over = (end.state, frozenset(self.timers), frozenset(self.reports.items()))
+        if end.state in {State.LINGERING, State.GONE}:
+            return over
         last = end.outstanding
+        asked = last if isinstance(last, JoinReq) else None
         inflow, outflow, side = end.inflow, end.outflow, end.side
         return (
+            over,
             end.initiator,
             end.is_root,
-            end.state,
             type(last),
             last and (min(last.attempt, 6) if last.attempt < 250 else last.attempt),
-            last and last.attempt == end.proven_attempt,
-            isinstance(last, JoinReq) and last.cookie,
-            end.unreachable_count,
-            end.deferred,
+            asked and (asked.attempt == end.proven_attempt, asked.cookie, end.unreachable_count),
+            end.deferred and end.state is State.QUEUED,
             end.pending_close is not None,
             min(len(outflow.kept), 2),
             outflow.is_held_back,
@@ -151,8 +156,6 @@ class Node:
             end.final_seq,
             inflow and (inflow.next_seq, tuple(sorted(inflow.ahead)), inflow.has_gap),
             side and len(side.waiting) and min(side.copies, PLAN.retransmissions),
-            frozenset(self.timers),
-            frozenset(self.reports.items()),
         )
 
     def fork(self) -> "Node":
