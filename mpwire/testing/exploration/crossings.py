@@ -37,7 +37,7 @@ for variant, (by_root, by_leaf) in GLARES.items():
         root("invite 2", "accept", *by_root),
         leaf("join", *by_leaf),
         fast=NOTHING if variant in {"cancel-both", "again"} else LOSS,
-        deep=ONE_EACH,
+        deep=Budget(losses=1, duplicates=1) if variant == "again" else ONE_EACH,
     )
 
 scenario(

@@ -91,6 +91,7 @@ scenario(
     prelude=TWO_JOINED,
     fast=NOTHING,
     deep=LOSS,
+    repair=True,
 )
 scenario(
     "three-crash",

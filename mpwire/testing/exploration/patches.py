@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from msgspec.structs import replace
+
 from mpwire.core import Endpoint, Membership, member, membership, restarting, table
 from mpwire.core.address import Address
 from mpwire.core.admission import Admission, Tombstones
@@ -23,7 +25,7 @@ from mpwire.testing.exploration.invariants import Invariant
 from mpwire.vocabulary import WsaError
 from mpwire.winsock.reactions import Reactions
 from mpwire.winsock.record import FD_CLOSE, FD_CONNECT, EventRecord, Phase
-from mpwire.wire.messages import Abort, Accept, JoinReq, Message, Reject
+from mpwire.wire.messages import Abort, Accept, CloseAck, JoinReq, Message, Reject
 
 
 class Swap:
@@ -291,6 +293,28 @@ def repeat_for_ever(swap: Swap) -> None:
         end.send_request(end.outstanding, now_s)
 
     swap.entry(membership.ACTIONS, "repeat_close", tireless)
+
+
+@patch("data-down", Invariant.NOTHING_LOST)
+def never_repair(swap: Swap) -> None:
+    """Leave every NACK unanswered (rule R85)."""
+
+    def deaf(_end: Membership, _event: Input, _now_s: float) -> None:
+        return
+
+    swap.entry(membership.ACTIONS, "repair_data", deaf)
+
+
+@patch("data-up", Invariant.NOTHING_LOST)
+def close_before_repair(swap: Swap) -> None:
+    """Let go of everything at the first CLOSE_ACK, though it says DATA_MISSING (correction K1)."""
+    finish = membership.ACTIONS["finish_closing"]
+
+    def hasty(end: Membership, event: Input, now_s: float) -> None:
+        assert isinstance(event, CloseAck)
+        finish(end, replace(event, ack_flags=0), now_s)
+
+    swap.entry(membership.ACTIONS, "finish_closing", hasty)
 
 
 @patch("data-up", Invariant.NO_FAILURE)

@@ -175,6 +175,8 @@ scenario(
     root("send R one", "send R two", "close R"),
     leaf(),
     prelude=LEAF_JOINED,
+    fast=Budget(losses=1, duplicates=1),
+    deep=ONE_EACH,
     repair=True,
 )
 scenario(
