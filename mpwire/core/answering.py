@@ -33,6 +33,7 @@ from mpwire.wire.messages import (
     Accept,
     Cancel,
     CancelAck,
+    Close,
     Confirm,
     Data,
     JoinReq,
@@ -40,7 +41,14 @@ from mpwire.wire.messages import (
     Reject,
     SessionDesc,
 )
-from mpwire.wire.registries import AbortReason, CancelResult, PendingState, RejectReason
+from mpwire.wire.registries import (
+    AbortReason,
+    CancelResult,
+    Capability,
+    CloseFlag,
+    PendingState,
+    RejectReason,
+)
 
 EARLY_DATA: Final = 64
 """Messages kept of a root whose CONFIRM is still on its way; more are as good as lost."""
@@ -255,11 +263,13 @@ def _settle_at_root(end: Membership, event: Input, now_s: float) -> None:
 def settle_by_close(end: Membership, event: Input, now_s: float) -> None:
     """Let CLOSE stand for a lost CONFIRM at the root: it ends what it proves.
 
-    Of a closing member nothing more is wanted. A leaf does not know yet where the root's data
-    starts, and could not tell what it is missing: the next copy of its ACCEPT brings CONFIRM, and
-    the next copy of the CLOSE comes anyway.
+    Of a closing member nothing more is wanted, unless it closes its own direction only. A leaf
+    does not know yet where the root's data starts, and could not tell what it is missing: the next
+    copy of its ACCEPT brings CONFIRM, and the next copy of the CLOSE comes anyway.
     """
-    if end.is_root:
+    assert isinstance(event, Close)
+    can_half = end.capabilities & end.request.caps & Capability.HALFCLOSE
+    if end.is_root and not (can_half and event.cflags & CloseFlag.HALF):
         end.pending_close = None
     _settle_at_root(end, event, now_s)
 
@@ -281,7 +291,7 @@ def hold_data(end: Membership, event: Input, _now_s: float) -> None:
 def close_when_settled(end: Membership, event: Input, _now_s: float) -> None:
     """Close as soon as the peer has confirmed, so that it learns of both."""
     assert isinstance(event, CloseRequested)
-    end.pending_close = event
+    end.postpone_close(event)
 
 
 @action

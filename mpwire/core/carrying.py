@@ -10,6 +10,7 @@ from mpwire.core.events import (
     DataTaken,
     Ended,
     Input,
+    PeerFinished,
     RelayedAcknowledged,
     RoomMade,
 )
@@ -19,6 +20,7 @@ from mpwire.core.outflow import HIGHEST_ATTEMPT, Outflow
 from mpwire.core.serial import after, plus
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
+from mpwire.errors import LocalProtocolError
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Data, DataAck, Nack, Sync
 from mpwire.wire.registries import AbortReason, DataFlag
@@ -34,6 +36,8 @@ NACK_SENDS: Final = 8
 def send_data(end: Membership, event: Input, now_s: float) -> None:
     """Send one message of group data to this peer (R54, R84)."""
     assert isinstance(event, DataSubmitted)
+    if end.send_ended:
+        raise LocalProtocolError("this direction was closed by CLOSE with HALF")
     if event.origin is None:
         origin, flow = end.identity.own_id, end.outflow
     else:
@@ -197,6 +201,9 @@ def deliver_data(end: Membership, event: Input, now_s: float) -> None:
     if flow is None:
         end.drop(f"DATA of origin {event.origin} from member {end.identity.peer_id}", "R82")
         return
+    if end.peer_silent and flow is end.inflow and _is_beyond(end, event.seq):
+        end.drop("DATA after the FinalSeq of its sender", "R116")
+        return
     had_gap = _has_gap(end)
     messages = flow.take(event.seq, event.payload)
     if messages is None:
@@ -208,6 +215,26 @@ def deliver_data(end: Membership, event: Input, now_s: float) -> None:
     if end.repairs:
         _acknowledge_soon(end, event.origin, flow, now_s)
         _watch_gap(end, now_s, had_gap=had_gap, progress=bool(messages))
+    note_finished(end)
+
+
+def _is_beyond(end: Membership, seq: int) -> bool:
+    return end.final_seq is not None and after(seq, end.final_seq) > 0
+
+
+def note_finished(end: Membership) -> None:
+    """Report once that all is here of a peer that has closed its sending direction (W80)."""
+    waits = end.peer_silent and not end.peer_finished and end.state in JOINED
+    if waits and is_complete(end):
+        report_finished(end)
+
+
+def report_finished(end: Membership) -> None:
+    """Wait for nothing more from the peer."""
+    end.peer_finished = True
+    if end.pending_close is None:
+        end.clear_timer(TimerName.LIMIT)
+    end.report(PeerFinished())
 
 
 def _inflow_of(end: Membership, data: Data) -> Inflow | None:

@@ -9,6 +9,7 @@ from mpwire.core.serial import after, plus
 from mpwire.core.sidechat import SideChat
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
+from mpwire.errors import LocalProtocolError
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Ack, Side
 from mpwire.wire.registries import AbortReason, AckedType, SideFlag
@@ -19,6 +20,8 @@ from mpwire.wire.registries import AbortReason, AckedType, SideFlag
 @action
 def submit_side(end: Membership, event: Input, now_s: float) -> None:
     """Queue a private message; it leaves when those before it are acknowledged (R79)."""
+    if end.send_ended:
+        raise LocalProtocolError("this direction was closed by CLOSE with HALF")
     hold_side(end, event, now_s)
     release_side(end, now_s)
 

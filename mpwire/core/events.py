@@ -87,6 +87,8 @@ class CloseRequested:
     reason: CloseReason
     data: bytes | None = None
     """Disconnect data for the application of the peer."""
+    half: bool = False
+    """Whether only our sending direction is to end, if both ends can do that (12.5)."""
 
 
 @dataclass(slots=True)
@@ -231,6 +233,11 @@ class Ended:
 
 
 @dataclass(slots=True)
+class PeerFinished:
+    """The peer sends nothing more and all it sent has arrived; it may still be sent to (W80)."""
+
+
+@dataclass(slots=True)
 class RoomMade:
     """The receiver has room again, after a message that filled its window."""
 
@@ -242,6 +249,7 @@ Report: TypeAlias = (
     | RequestGone
     | DataReceived
     | RoomMade
+    | PeerFinished
     | SideReceived
     | SideRoomMade
     | Ended

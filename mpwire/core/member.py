@@ -4,16 +4,18 @@ from mpwire.core.carrying import (
     await_repair,
     deliver_data,
     is_complete,
+    note_finished,
+    report_finished,
 )
 from mpwire.core.chatting import lacks_side, postpone_close
-from mpwire.core.events import CloseRequested, Ended, Input
+from mpwire.core.events import CloseRequested, Ended, Input, RoomMade
 from mpwire.core.membership import Membership, action
 from mpwire.core.serial import plus
 from mpwire.core.table import State
 from mpwire.core.timers import PROBE_SENDS, TimerName
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Close, CloseAck, Probe, ProbeAck
-from mpwire.wire.registries import AbortReason, CloseAckFlag, CloseFlag, CloseReason
+from mpwire.wire.registries import AbortReason, Capability, CloseAckFlag, CloseFlag, CloseReason
 
 # Keepalive ------------------------------------------------------------------------------------
 
@@ -97,33 +99,52 @@ def close_membership(end: Membership, event: Input, now_s: float) -> None:
     was lost before it; and private messages are not repaired once the end has begun.
     """
     assert isinstance(event, CloseRequested)
-    if postpone_close(end):
-        end.pending_close = event
+    if event.half and end.send_ended:
+        return
+    if not end.send_ended and postpone_close(end):
+        end.postpone_close(event)
         return
     relayed = all(flow.is_acknowledged for flow in end.relayed_out.values())
-    if not relayed or end.outflow.is_held_back:
+    if not end.send_ended and (not relayed or end.outflow.is_held_back):
         if end.pending_close is None:
             end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
-        end.pending_close = event
+        end.postpone_close(event)
         return
     _close(end, event, now_s)
 
 
 @action
-def close_unrelayed(end: Membership, _event: Input, now_s: float) -> None:
-    """Close at last, although the peer never acknowledged all that was passed on to it."""
-    assert end.pending_close is not None
-    _close(end, end.pending_close, now_s)
+def stop_waiting(end: Membership, _event: Input, now_s: float) -> None:
+    """Close at last, although the peer never acknowledged all that was passed on to it.
+
+    If nothing waits to be closed, it was the data of a silent peer that has not come in time.
+    """
+    if end.pending_close is not None:
+        _close(end, end.pending_close, now_s)
+    elif end.repairs:
+        end.send_abort(AbortReason.DATA_LOST)
+        end.enter(State.GONE)
+        end.report(Ended(WsaError.WSAECONNABORTED))
+    else:
+        report_finished(end)
 
 
 def _close(end: Membership, event: CloseRequested, now_s: float) -> None:
+    """Send CLOSE, of our direction alone if that is wanted, can be, and the other one is open."""
+    half = event.half and not end.peer_silent and bool(end.agreed & Capability.HALFCLOSE)
+    cflags = CloseFlag.HALF if half else CloseFlag(0)
+    if event.reason is CloseReason.DISMANTLE:
+        cflags |= CloseFlag.DISMANTLE
     end.pending_close = None
-    end.enter(State.CLOSING)
+    if half and not end.has_room:
+        end.report(RoomMade())
+    end.send_ended |= half
+    end.enter(State.HALF_CLOSING if half else State.CLOSING)
     end.send_request(
         Close(
             **end.header(end.next_txn()),
             reason=event.reason,
-            cflags=CloseFlag.DISMANTLE if event.reason is CloseReason.DISMANTLE else 0,
+            cflags=cflags,
             final_seq=_final_seq(end),
             side_final_seq=0 if end.side is None else end.side.sent_seq,
             disc_data=event.data,
@@ -158,7 +179,12 @@ def finish_closing(end: Membership, event: Input, now_s: float) -> None:
     being repeated until nothing is missing (K1). Without, nothing can fill a gap.
     """
     assert isinstance(event, CloseAck)
-    end.final_seq = event.final_seq
+    assert end.outstanding is not None
+    if event.seq != end.outstanding.seq:
+        end.drop("CLOSE_ACK of the CLOSE before", "R57")
+        return
+    if not end.peer_silent:
+        end.final_seq = event.final_seq
     if event.ack_flags & CloseAckFlag.DATA_MISSING and end.repairs:
         await_repair(end, now_s)
     else:
@@ -167,11 +193,57 @@ def finish_closing(end: Membership, event: Input, now_s: float) -> None:
 
 @action
 def cross_close(end: Membership, event: Input, now_s: float) -> None:
-    """Answer a CLOSE that crossed ours; it ends the membership like a CLOSE_ACK (12.1)."""
+    """Answer a CLOSE that crossed ours; it ends the membership like a CLOSE_ACK (12.1).
+
+    One with HALF does not: its sender may not know yet that our direction is closed as well, and
+    ours must be repeated until it does.
+    """
     assert isinstance(event, Close)
     end.final_seq = event.final_seq
     _acknowledge(end, event)
-    _end_or_drain(end, now_s)
+    if end.is_half(event):
+        end.peer_silent = True
+        await_repair(end, now_s)
+    else:
+        _end_or_drain(end, now_s)
+
+
+# Closing one direction ------------------------------------------------------------------------
+
+
+@action
+def finish_half_close(end: Membership, event: Input, now_s: float) -> None:
+    """Go on as a member that only receives, once the peer has everything (W80)."""
+    assert isinstance(event, CloseAck)
+    if not (event.ack_flags & CloseAckFlag.DATA_MISSING and end.repairs):
+        end.outstanding = None
+        end.enter(State.JOINED)
+        end.watch_peer(now_s)
+
+
+@action
+def cross_half_close(end: Membership, event: Input, now_s: float) -> None:
+    """Take the peer's CLOSE while our direction is closing: now both are."""
+    assert isinstance(event, Close)
+    if not end.is_half(event):
+        end_closed(end, event, now_s)
+        return
+    last = end.outstanding
+    assert last is not None
+    end.enter(State.CLOSING)
+    end.set_timer(TimerName.RETRANSMIT, now_s + end.plan.interval_s(last.attempt, end.entropy))
+    cross_close(end, event, now_s)
+
+
+def _hear_half_close(end: Membership, event: Close, now_s: float) -> None:
+    """Note that the peer will send nothing more; what it has sent may still be on its way."""
+    if not end.peer_silent and end.pending_close is None:
+        end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
+    end.peer_silent = True
+    end.final_seq = event.final_seq
+    _acknowledge(end, event)
+    await_repair(end, now_s)
+    note_finished(end)
 
 
 # Closing from there ---------------------------------------------------------------------------
@@ -179,8 +251,14 @@ def cross_close(end: Membership, event: Input, now_s: float) -> None:
 
 @action
 def end_closed(end: Membership, event: Input, now_s: float) -> None:
-    """Acknowledge the peer's CLOSE at once; end when all it sent before has arrived (W71)."""
+    """Acknowledge the peer's CLOSE at once; end when all it sent before has arrived (W71).
+
+    One with HALF ends the membership only if our direction is closed already.
+    """
     assert isinstance(event, Close)
+    if end.is_half(event) and not end.send_ended:
+        _hear_half_close(end, event, now_s)
+        return
     end.final_seq = event.final_seq
     _acknowledge(end, event)
     _end_or_drain(end, now_s)

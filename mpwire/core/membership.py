@@ -26,17 +26,18 @@ from mpwire.core.events import (
     SetTimer,
 )
 from mpwire.core.inflow import Inflow
+from mpwire.core.kinds import Kind, kind_of
 from mpwire.core.outflow import Outflow
 from mpwire.core.pacing import Pacer
 from mpwire.core.serial import after, plus
 from mpwire.core.sidechat import SideChat
-from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, Kind, State, kind_of
+from mpwire.core.table import FROM_PEER, IGNORED, TRANSITIONS, State
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.errors import LocalProtocolError
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Close, Confirm, Data, JoinReq, Message, Reject, SessionDesc
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, VERSION
-from mpwire.wire.registries import AbortReason, Capability, LeafDirection, RepairMode
+from mpwire.wire.registries import AbortReason, Capability, CloseFlag, LeafDirection, RepairMode
 
 FIRST_LEAF_ID = 2
 ROOT_ID = 1
@@ -145,6 +146,12 @@ class Membership:
     disconnect_data: bytes | None = None
     """What the application of the peer sent with its CLOSE."""
     pending_close: CloseRequested | None = None
+    send_ended: bool = False
+    """Whether our CLOSE(HALF) went out: this end originates nothing more."""
+    peer_silent: bool = False
+    """Whether the peer's CLOSE(HALF) came in: it originates nothing more."""
+    peer_finished: bool = False
+    """Whether all that such a peer has sent is here, and this was reported."""
     early: list[Data] = field(default_factory=list)
     """Data that overtook the CONFIRM which says what it is."""
     heard_s: float = 0.0
@@ -169,7 +176,7 @@ class Membership:
     def may_send(self) -> bool:
         """Tell whether this end may originate group data."""
         wanted = LeafDirection.RECEIVE if self.is_root else LeafDirection.SEND
-        return bool(self.leaf_dir & wanted)
+        return bool(self.leaf_dir & wanted) and not self.send_ended
 
     @property
     def may_receive(self) -> bool:
@@ -213,10 +220,10 @@ class Membership:
                 self.refute_suspicion()
         row = TRANSITIONS.get((self.state, kind))
         if row is not None:
-            if isinstance(event, Close):
+            if isinstance(event, Close) and event.disc_data is not None:
                 self.disconnect_data = event.disc_data
-                if self.side is not None:
-                    self.side.final_seq = event.side_final_seq
+            if isinstance(event, Close) and self.side is not None:
+                self.side.final_seq = event.side_final_seq
             ACTIONS[row.action](self, event, now_s)
             assert self.state in row.next_states, (row, self.state)
         elif kind in IGNORED[self.state]:
@@ -267,8 +274,8 @@ class Membership:
         self.effects.append(ClearTimer(name))
 
     def enter(self, state: State) -> None:
-        """Change state; timers of the old state stop, but T_PEND runs through the whole asking."""
-        if not (self.state in REQUESTING and state in REQUESTING):
+        """Change state; timers of the old state stop, but for a limit that spans both states."""
+        if not any({self.state, state} <= spanned for spanned in (REQUESTING, JOINED)):
             self.clear_timer(TimerName.LIMIT)
         self.clear_timer(TimerName.RETRANSMIT)
         self.clear_timer(TimerName.KEEPALIVE)
@@ -316,6 +323,15 @@ class Membership:
         if self.agreed & Capability.SIDECHAT and self.side is None:
             self.side = SideChat()
 
+    def is_half(self, close: Close) -> bool:
+        """Tell whether a CLOSE of the peer ends its sending direction only (R116)."""
+        return bool(close.cflags & CloseFlag.HALF and self.agreed & Capability.HALFCLOSE)
+
+    def postpone_close(self, event: CloseRequested) -> None:
+        """Close later; whoever has closed both directions does not open one again."""
+        if self.pending_close is None or not event.half:
+            self.pending_close = event
+
     def next_txn(self) -> int:
         """Return the transaction number of a new request of this membership."""
         self.txn = plus(self.txn, 1)
@@ -334,7 +350,7 @@ class Membership:
 
 REQUESTING = frozenset({State.ASKING, State.PROVING, State.PENDING})
 JOINED = frozenset({State.JOINED, State.SUSPECT})
-CARRYING = JOINED | {State.CLOSING, State.DRAINING}
+CARRYING = JOINED | {State.HALF_CLOSING, State.CLOSING, State.DRAINING}
 """States in which data arrives that somebody may still want."""
 UNCONFIRMED = frozenset({State.ACCEPTING, State.CROSSED})
 JOINED_OR_ABOUT_TO = JOINED | UNCONFIRMED

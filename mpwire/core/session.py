@@ -57,7 +57,7 @@ TRANSITIONS: Final[dict[tuple[SessionState, SessionInput], SessionRow]] = {
 }
 """Every other cell is impossible: a mistake of ours, not of any peer."""
 
-JOINED: Final = frozenset({State.JOINED, State.SUSPECT})
+JOINED: Final = frozenset({State.JOINED, State.SUSPECT, State.HALF_CLOSING})
 ADMITTED: Final = JOINED | {State.ACCEPTING}
 """Ends that data can be given to: what is not joined yet keeps it until it is (R81)."""
 

@@ -12,6 +12,9 @@ column; the end that is asked goes down the right one; from JOINED on they are e
                                v      CLOSE in   |   CLOSE out
                              GONE   DRAINING <---+---> CLOSING --> LINGERING --> GONE
 
+Where half close was agreed, CLOSE with HALF leads from JOINED to HALF_CLOSING and back to JOINED,
+where that end only receives. The next CLOSE of either end leads on as above.
+
 Crossed joins leave the columns: the leaf's own request is FOLDED, and the root's invitation goes
 from NEW to CROSSED, which is ACCEPTING in the name of the folded join (`crossing`).
 
@@ -22,11 +25,9 @@ each row is taken.
 """
 
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
-from mpwire.core import events
-from mpwire.core.timers import TimerName
-from mpwire.wire import messages
+from mpwire.core.kinds import Kind
 
 
 class State(Enum):
@@ -56,6 +57,8 @@ class State(Enum):
     """Both ends are members."""
     SUSPECT = "SUSPECT"
     """The peer was silent for T_KA and is being probed."""
+    HALF_CLOSING = "HALF_CLOSING"
+    """Our CLOSE with HALF is out, CLOSE_ACK awaited; the peer may go on sending."""
     CLOSING = "CLOSING"
     """Our CLOSE is out, CLOSE_ACK awaited."""
     DRAINING = "DRAINING"
@@ -64,58 +67,6 @@ class State(Enum):
     """Over; copies of the peer's CLOSE are still answered (LINGER)."""
     GONE = "GONE"
     """Nothing is left."""
-
-
-class Kind(Enum):
-    """What an input is, for the table: a call of the layer above, a message, or a timer."""
-
-    JOIN = "api: join"
-    VERIFIED = "in: JOIN_REQ verified"
-    CROSSING = "in: JOIN_REQ verified, crossing ours"
-    DOUBTED = "in: JOIN_REQ verified, of a member"
-    VERIFY = "api: verify"
-    WITHDRAW = "api: withdraw"
-    ADMIT = "api: accept"
-    DEFER = "api: defer"
-    REFUSE = "api: refuse"
-    SUPERSEDE = "api: supersede"
-    CLOSE = "api: close"
-    ABORT = "api: abort"
-    SEND = "api: send"
-    SEND_SIDE = "api: send in private"
-    TAKEN = "api: receive"
-    BACKLOG = "api: relay backlog"
-    PORT_UNREACHABLE = "in: ICMP port unreachable"
-    NET_UNREACHABLE = "in: ICMP network unreachable"
-    RETRANSMIT = "tmr: retransmit"
-    LIMIT = "tmr: limit"
-    KEEPALIVE = "tmr: keepalive"
-    ACKNOWLEDGE = "tmr: acknowledge"
-    NACK = "tmr: nack"
-    PACE = "tmr: pace"
-    SYNC = "tmr: sync"
-    SIDE = "tmr: side"
-    IN_VERSION_NEG = "in: VERSION_NEG"
-    IN_JOIN_REQ = "in: JOIN_REQ copy"
-    IN_CHALLENGE = "in: CHALLENGE"
-    IN_PENDING = "in: PENDING"
-    IN_ACCEPT = "in: ACCEPT"
-    IN_CONFIRM = "in: CONFIRM"
-    IN_REJECT = "in: REJECT"
-    IN_CANCEL = "in: CANCEL"
-    IN_CANCEL_ACK = "in: CANCEL_ACK"
-    IN_CLOSE = "in: CLOSE"
-    IN_CLOSE_ACK = "in: CLOSE_ACK"
-    IN_ABORT = "in: ABORT"
-    IN_PROBE = "in: PROBE"
-    IN_PROBE_ACK = "in: PROBE_ACK"
-    IN_DATA = "in: DATA"
-    IN_DATA_ACK = "in: DATA_ACK"
-    IN_NACK = "in: NACK"
-    IN_SYNC = "in: SYNC"
-    IN_SIDE = "in: SIDE"
-    IN_ACK = "in: ACK"
-    IN_OTHER = "in: any other type"
 
 
 class Row(NamedTuple):
@@ -128,8 +79,49 @@ class Row(NamedTuple):
 
 S = State
 K = Kind
+_CLOSED = (S.HALF_CLOSING, S.CLOSING)
+"""Where a close leads that had to wait."""
 
-TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
+
+Rows: TypeAlias = "dict[tuple[State, Kind], Row]"
+
+
+def _feedback(state: State) -> Rows:
+    """Return what everybody does with data that still arrives."""
+    return {
+        (state, K.TAKEN): Row("reopen_window", (state,), "11.3"),
+        (state, K.BACKLOG): Row("note_backlog", (state,), "11.5"),
+        (state, K.ACKNOWLEDGE): Row("acknowledge_data", (state,), "11.3"),
+        (state, K.NACK): Row("ask_again", (state,), "11.4"),
+    }
+
+
+def _ending(state: State) -> Rows:
+    """Return what all ends have in common that still have to send or to receive something."""
+    return {
+        **_feedback(state),
+        (state, K.IN_SYNC): Row("hear_sync", (state, S.GONE), "LF21"),
+        (state, K.IN_NACK): Row("repair_data", (state,), "RM36a LF30a K3"),
+        (state, K.IN_DATA_ACK): Row("hear_data_ack", (state,), "11.3"),
+        (state, K.IN_PROBE): Row("answer_probe", (state,), "R70"),
+        (state, K.IN_CANCEL): Row("undo_acceptance", (state, S.GONE), "RM25 R47"),
+        (state, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
+    }
+
+
+def _unacknowledged(state: State) -> Rows:
+    """Return what closing has in common, be it of one direction or of both."""
+    return {
+        **_ending(state),
+        (state, K.RETRANSMIT): Row("repeat_close", (state, S.GONE), "RM37 LF30"),
+        (state, K.IN_DATA): Row("deliver_data", (state,), "RM38"),
+        (state, K.IN_SIDE): Row("deliver_side", (state,), "RM38"),
+        (state, K.IN_ACCEPT): Row("confirm_again", (state,), "R42"),
+        (state, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
+    }
+
+
+TRANSITIONS: Final[Rows] = {
     (S.NEW, K.JOIN): Row("request_join", (S.ASKING,), "RM1 LF1"),
     (S.NEW, K.VERIFIED): Row("queue_request", (S.QUEUED,), "RM14 LI3"),
     # The end that asks.
@@ -192,15 +184,15 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.QUEUED, K.DEFER): Row("defer_request", (S.QUEUED,), "RM21 LI11"),
     (S.QUEUED, K.REFUSE): Row("refuse_request", (S.GONE,), "RM20 LI13 LI14"),
     (S.QUEUED, K.SUPERSEDE): Row("supersede_request", (S.GONE,), "R29 R52"),
-    (S.ACCEPTING, K.IN_CONFIRM): Row("settle_join", (S.JOINED, S.CLOSING, S.GONE), "RM22 LF16"),
-    (S.ACCEPTING, K.IN_DATA): Row("settle_by_data", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
+    (S.ACCEPTING, K.IN_CONFIRM): Row("settle_join", (S.JOINED, *_CLOSED, S.GONE), "RM22 LF16"),
+    (S.ACCEPTING, K.IN_DATA): Row("settle_by_data", (S.ACCEPTING, S.JOINED, *_CLOSED), "RM22"),
     (S.ACCEPTING, K.IN_SYNC): Row(
-        "settle_by_sync", (S.ACCEPTING, S.JOINED, S.CLOSING, S.GONE), "RM22"
+        "settle_by_sync", (S.ACCEPTING, S.JOINED, *_CLOSED, S.GONE), "RM22"
     ),
-    (S.ACCEPTING, K.IN_SIDE): Row("settle_by_side", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
-    (S.ACCEPTING, K.IN_PROBE): Row("settle_by_probe", (S.ACCEPTING, S.JOINED, S.CLOSING), "RM22"),
+    (S.ACCEPTING, K.IN_SIDE): Row("settle_by_side", (S.ACCEPTING, S.JOINED, *_CLOSED), "RM22"),
+    (S.ACCEPTING, K.IN_PROBE): Row("settle_by_probe", (S.ACCEPTING, S.JOINED, *_CLOSED), "RM22"),
     (S.ACCEPTING, K.IN_CLOSE): Row(
-        "settle_by_close", (S.ACCEPTING, S.LINGERING, S.DRAINING), "RM22"
+        "settle_by_close", (S.ACCEPTING, S.JOINED, S.CLOSING, S.LINGERING, S.DRAINING), "RM22"
     ),
     (S.ACCEPTING, K.RETRANSMIT): Row("repeat_accept", (S.ACCEPTING, S.GONE), "RM23 RM24 LF17"),
     (S.ACCEPTING, K.IN_CANCEL): Row("undo_acceptance", (S.GONE,), "RM25 LF18"),
@@ -215,73 +207,52 @@ TRANSITIONS: Final[dict[tuple[State, Kind], Row]] = {
     (S.JOINED, K.IN_DATA): Row("deliver_data", (S.JOINED,), "RS9 LF19"),
     (S.JOINED, K.IN_SYNC): Row("hear_sync", (S.JOINED, S.GONE), "LF21"),
     (S.JOINED, K.IN_NACK): Row("repair_data", (S.JOINED,), "11.4"),
-    (S.JOINED, K.IN_DATA_ACK): Row("hear_data_ack", (S.JOINED, S.CLOSING), "11.3"),
+    (S.JOINED, K.IN_DATA_ACK): Row("hear_data_ack", (S.JOINED, *_CLOSED), "11.3"),
     (S.JOINED, K.IN_SIDE): Row("deliver_side", (S.JOINED,), "RM30 LF20"),
-    (S.JOINED, K.IN_ACK): Row("hear_side_ack", (S.JOINED, S.CLOSING), "R90 R118"),
+    (S.JOINED, K.IN_ACK): Row("hear_side_ack", (S.JOINED, *_CLOSED), "R90 R118"),
     (S.JOINED, K.IN_PROBE): Row("answer_probe", (S.JOINED,), "RM29 LF22"),
-    (S.JOINED, K.IN_CLOSE): Row("end_closed", (S.LINGERING, S.DRAINING), "RM31 RM32 LF24 LF25"),
+    (S.JOINED, K.IN_CLOSE): Row(
+        "end_closed", (S.JOINED, S.LINGERING, S.DRAINING), "RM31 RM32 LF24 LF25 W80"
+    ),
     (S.JOINED, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
     (S.JOINED, K.VERIFY): Row("verify_peer", (S.SUSPECT,), "RM42 LF32"),
     (S.JOINED, K.KEEPALIVE): Row("probe_peer", (S.JOINED, S.SUSPECT), "RM27 LF22"),
     (S.JOINED, K.SEND): Row("send_data", (S.JOINED,), "R81"),
     (S.JOINED, K.SEND_SIDE): Row("submit_side", (S.JOINED,), "11.9"),
     (S.JOINED, K.SIDE): Row("repeat_side", (S.JOINED, S.GONE), "11.9 R118"),
-    (S.JOINED, K.TAKEN): Row("reopen_window", (S.JOINED,), "11.3"),
-    (S.JOINED, K.BACKLOG): Row("note_backlog", (S.JOINED,), "11.5"),
-    (S.JOINED, K.ACKNOWLEDGE): Row("acknowledge_data", (S.JOINED,), "11.3"),
-    (S.JOINED, K.NACK): Row("ask_again", (S.JOINED,), "11.4"),
+    **_feedback(S.JOINED),
     (S.JOINED, K.SYNC): Row("synchronise", (S.JOINED,), "11.4"),
-    (S.JOINED, K.PACE): Row("go_on_sending", (S.JOINED, S.CLOSING), "11.8"),
-    (S.JOINED, K.LIMIT): Row("close_unrelayed", (S.CLOSING,), "11.5"),
-    (S.JOINED, K.CLOSE): Row("close_membership", (S.JOINED, S.CLOSING), "RM34 RM35 LF27 LF28"),
+    (S.JOINED, K.PACE): Row("go_on_sending", (S.JOINED, *_CLOSED), "11.8"),
+    (S.JOINED, K.LIMIT): Row("stop_waiting", (S.JOINED, *_CLOSED, S.GONE), "11.5 12.5"),
+    (S.JOINED, K.CLOSE): Row("close_membership", (S.JOINED, *_CLOSED), "RM34 RM35 LF27 LF28"),
     (S.JOINED, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     (S.SUSPECT, K.IN_PROBE_ACK): Row("hear_probe_ack", (S.SUSPECT, S.JOINED), "RM26 R69"),
     (S.SUSPECT, K.RETRANSMIT): Row("repeat_probe", (S.SUSPECT, S.GONE), "RM28 LF23"),
     (S.SUSPECT, K.SEND): Row("send_data", (S.SUSPECT,), "R81"),
     (S.SUSPECT, K.SEND_SIDE): Row("submit_side", (S.SUSPECT,), "11.9"),
     (S.SUSPECT, K.SIDE): Row("repeat_side", (S.SUSPECT, S.GONE), "11.9 R118"),
-    (S.SUSPECT, K.TAKEN): Row("reopen_window", (S.SUSPECT,), "11.3"),
-    (S.SUSPECT, K.BACKLOG): Row("note_backlog", (S.SUSPECT,), "11.5"),
-    (S.SUSPECT, K.ACKNOWLEDGE): Row("acknowledge_data", (S.SUSPECT,), "11.3"),
-    (S.SUSPECT, K.NACK): Row("ask_again", (S.SUSPECT,), "11.4"),
+    **_feedback(S.SUSPECT),
     (S.SUSPECT, K.SYNC): Row("synchronise", (S.SUSPECT,), "11.4"),
-    (S.SUSPECT, K.PACE): Row("go_on_sending", (S.SUSPECT, S.CLOSING), "11.8"),
-    (S.SUSPECT, K.LIMIT): Row("close_unrelayed", (S.CLOSING,), "11.5"),
-    (S.SUSPECT, K.CLOSE): Row("close_membership", (S.SUSPECT, S.CLOSING), "RM34 RM35 LF27 LF28"),
+    (S.SUSPECT, K.PACE): Row("go_on_sending", (S.SUSPECT, *_CLOSED), "11.8"),
+    (S.SUSPECT, K.LIMIT): Row("stop_waiting", (S.SUSPECT, *_CLOSED, S.GONE), "11.5 12.5"),
+    (S.SUSPECT, K.CLOSE): Row("close_membership", (S.SUSPECT, *_CLOSED), "RM34 RM35 LF27 LF28"),
     (S.SUSPECT, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
     # Endings.
+    **_unacknowledged(S.HALF_CLOSING),
+    (S.HALF_CLOSING, K.IN_CLOSE_ACK): Row("finish_half_close", (S.HALF_CLOSING, S.JOINED), "W80"),
+    (S.HALF_CLOSING, K.IN_CLOSE): Row(
+        "cross_half_close", (S.CLOSING, S.LINGERING, S.DRAINING), "12.5"
+    ),
+    (S.HALF_CLOSING, K.CLOSE): Row("close_membership", (S.HALF_CLOSING, S.CLOSING), "12.5"),
+    **_unacknowledged(S.CLOSING),
     (S.CLOSING, K.IN_CLOSE_ACK): Row(
         "finish_closing", (S.CLOSING, S.LINGERING, S.DRAINING), "RM36 RM36a LF30 LF30a"
     ),
-    (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.LINGERING, S.DRAINING), "RM36 LF30"),
-    (S.CLOSING, K.RETRANSMIT): Row("repeat_close", (S.CLOSING, S.GONE), "RM37 LF30"),
-    (S.CLOSING, K.IN_DATA): Row("deliver_data", (S.CLOSING,), "RM38"),
-    (S.CLOSING, K.IN_SIDE): Row("deliver_side", (S.CLOSING,), "RM38"),
-    (S.CLOSING, K.IN_SYNC): Row("hear_sync", (S.CLOSING, S.GONE), "LF21"),
-    (S.CLOSING, K.IN_NACK): Row("repair_data", (S.CLOSING,), "RM36a LF30a"),
-    (S.CLOSING, K.IN_DATA_ACK): Row("hear_data_ack", (S.CLOSING,), "11.3"),
-    (S.CLOSING, K.TAKEN): Row("reopen_window", (S.CLOSING,), "11.3"),
-    (S.CLOSING, K.BACKLOG): Row("note_backlog", (S.CLOSING,), "11.5"),
-    (S.CLOSING, K.ACKNOWLEDGE): Row("acknowledge_data", (S.CLOSING,), "11.3"),
-    (S.CLOSING, K.NACK): Row("ask_again", (S.CLOSING,), "11.4"),
-    (S.CLOSING, K.IN_ACCEPT): Row("confirm_again", (S.CLOSING,), "R42"),
-    (S.CLOSING, K.IN_PROBE): Row("answer_probe", (S.CLOSING,), "R70"),
-    (S.CLOSING, K.IN_CANCEL): Row("undo_acceptance", (S.CLOSING, S.GONE), "RM25 R47"),
-    (S.CLOSING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
+    (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.CLOSING, S.LINGERING, S.DRAINING), "RM36 LF30"),
     (S.CLOSING, K.CLOSE): Row("keep_closing", (S.CLOSING,), "R58"),
-    (S.CLOSING, K.ABORT): Row("abort_membership", (S.GONE,), "RS14 LF29"),
+    **_ending(S.DRAINING),
     (S.DRAINING, K.IN_DATA): Row("drain_data", (S.DRAINING, S.LINGERING), "RM33 LF26"),
-    (S.DRAINING, K.IN_SYNC): Row("hear_sync", (S.DRAINING, S.GONE), "LF21"),
-    (S.DRAINING, K.IN_NACK): Row("repair_data", (S.DRAINING,), "K3"),
-    (S.DRAINING, K.IN_DATA_ACK): Row("hear_data_ack", (S.DRAINING,), "11.3"),
-    (S.DRAINING, K.TAKEN): Row("reopen_window", (S.DRAINING,), "11.3"),
-    (S.DRAINING, K.BACKLOG): Row("note_backlog", (S.DRAINING,), "11.5"),
-    (S.DRAINING, K.ACKNOWLEDGE): Row("acknowledge_data", (S.DRAINING,), "11.3"),
-    (S.DRAINING, K.NACK): Row("ask_again", (S.DRAINING,), "11.4"),
     (S.DRAINING, K.IN_CLOSE): Row("acknowledge_close", (S.DRAINING,), "R56"),
-    (S.DRAINING, K.IN_PROBE): Row("answer_probe", (S.DRAINING,), "R70"),
-    (S.DRAINING, K.IN_CANCEL): Row("undo_acceptance", (S.DRAINING, S.GONE), "RM25 R47"),
-    (S.DRAINING, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
     (S.DRAINING, K.LIMIT): Row("stop_draining", (S.LINGERING,), "RM33 LF26"),
     (S.DRAINING, K.CLOSE): Row("leave_draining", (S.LINGERING,), "W76"),
     (S.DRAINING, K.ABORT): Row("leave_draining", (S.LINGERING,), "W76"),
@@ -324,62 +295,3 @@ IGNORED: Final[dict[State, frozenset[Kind]]] = {
     for state in S
 }
 """Arrivals that change nothing: late copies, answers to nothing, messages of the other role."""
-
-KIND_OF: Final[dict[type, Kind]] = {
-    messages.VersionNeg: K.IN_VERSION_NEG,
-    messages.JoinReq: K.IN_JOIN_REQ,
-    messages.Challenge: K.IN_CHALLENGE,
-    messages.Pending: K.IN_PENDING,
-    messages.Accept: K.IN_ACCEPT,
-    messages.Confirm: K.IN_CONFIRM,
-    messages.Reject: K.IN_REJECT,
-    messages.Cancel: K.IN_CANCEL,
-    messages.CancelAck: K.IN_CANCEL_ACK,
-    messages.Close: K.IN_CLOSE,
-    messages.CloseAck: K.IN_CLOSE_ACK,
-    messages.Abort: K.IN_ABORT,
-    messages.Probe: K.IN_PROBE,
-    messages.ProbeAck: K.IN_PROBE_ACK,
-    messages.Data: K.IN_DATA,
-    messages.DataAck: K.IN_DATA_ACK,
-    messages.Nack: K.IN_NACK,
-    messages.Sync: K.IN_SYNC,
-    messages.Side: K.IN_SIDE,
-    messages.Ack: K.IN_ACK,
-    events.JoinRequested: K.JOIN,
-    events.RequestVerified: K.VERIFIED,
-    events.RequestCrossed: K.CROSSING,
-    events.RequestDoubted: K.DOUBTED,
-    events.VerificationRequested: K.VERIFY,
-    events.Withdrawn: K.WITHDRAW,
-    events.Admitted: K.ADMIT,
-    events.Deferred: K.DEFER,
-    events.Refused: K.REFUSE,
-    events.Superseded: K.SUPERSEDE,
-    events.CloseRequested: K.CLOSE,
-    events.AbortRequested: K.ABORT,
-    events.DataSubmitted: K.SEND,
-    events.SideSubmitted: K.SEND_SIDE,
-    events.DataTaken: K.TAKEN,
-    events.BacklogChanged: K.BACKLOG,
-    events.PortUnreachable: K.PORT_UNREACHABLE,
-    events.NetworkUnreachable: K.NET_UNREACHABLE,
-}
-
-KIND_OF_TIMER: Final = {
-    TimerName.RETRANSMIT: K.RETRANSMIT,
-    TimerName.LIMIT: K.LIMIT,
-    TimerName.KEEPALIVE: K.KEEPALIVE,
-    TimerName.ACKNOWLEDGE: K.ACKNOWLEDGE,
-    TimerName.NACK: K.NACK,
-    TimerName.PACE: K.PACE,
-    TimerName.SYNC: K.SYNC,
-    TimerName.SIDE: K.SIDE,
-}
-
-
-def kind_of(event: events.Input) -> Kind:
-    """Return the table's name for an input; types without a row of their own are IN_OTHER."""
-    if isinstance(event, events.TimerExpired):
-        return KIND_OF_TIMER[event.name]
-    return KIND_OF.get(type(event), K.IN_OTHER)

@@ -49,6 +49,7 @@ from mpwire.wire.registries import (
     AckedType,
     AddressFamily,
     Capability,
+    CloseFlag,
     CloseReason,
     JoinFlags,
     LeafDirection,
@@ -66,7 +67,7 @@ LEAF_ID: Final = 2
 PEER_TAG: Final = 0xFEED_0000_0000_0001
 PEER_SEQ: Final = 500
 """Sequence number of the first message the counterpart originates."""
-CAPABILITIES: Final = Capability.REPAIR | Capability.SIDECHAT
+CAPABILITIES: Final = Capability.REPAIR | Capability.SIDECHAT | Capability.HALFCLOSE
 """What all ends and their peers can do, unless a test says otherwise."""
 BOTH_WAYS: Final = LeafDirection.SEND | LeafDirection.RECEIVE
 DESCRIPTION: Final = SessionDesc(
@@ -273,6 +274,10 @@ class Counterpart:
         rcv_next = close.final_seq + 1 if isinstance(close, Close) else 0
         message = CloseAck(**self._answer(), ack_flags=0, rcv_next=rcv_next, final_seq=final_seq)
         return replace(message, **changes)
+
+    def half_close(self, final_seq: int = PEER_SEQ - 1, **changes: object) -> Close:
+        """Close the direction that the peer sends in."""
+        return self.close(final_seq, cflags=CloseFlag.HALF, **changes)
 
     def abort(self, reason: int = 1, **changes: object) -> Abort:
         """End the membership at once."""

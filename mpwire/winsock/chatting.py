@@ -22,7 +22,7 @@ class Chatting(Hearing):
         """Give a message to the other end alone; return None when there is no room for it.
 
         Raises:
-            SocketError: WSAESHUTDOWN; WSAENOTCONN, or what the membership ended with;
+            SocketError: WSAESHUTDOWN, also by R; WSAENOTCONN, or what the membership ended with;
                 WSAEOPNOTSUPP without side chat; WSAEMSGSIZE.
         """
         if socket.send_shut:
@@ -48,6 +48,8 @@ class Chatting(Hearing):
         membership = socket.membership
         if socket.role is Role.LEAF and membership is None and socket.participant is None:
             raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
+        if membership is not None and membership.send_ended:
+            raise SocketError(WsaError.WSAESHUTDOWN, "the session was shut down")
         if membership is None or membership.side is None or not membership.may_send:
             raise SocketError(WsaError.WSAEOPNOTSUPP, f"no side chat on this {socket.role.value}")
         if membership.state not in JOINED_OR_ABOUT_TO or membership.pending_close is not None:

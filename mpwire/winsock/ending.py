@@ -27,8 +27,9 @@ class Ending(Lingering, Duplicates):
     def shutdown(self, handle: int, how: int, now_s: float) -> None:
         """End one or both directions; ending the send side tells the peer (W69, W78, W79).
 
-        Without half close, which is not negotiated, ending the send side of a member ends its
-        membership; of R, its session (D5); of P, its leaf's membership (D40).
+        Ending the send side of a member ends its membership; of R, its session (D5); of P, its
+        leaf's membership (D40). Where both ends have half close, SD_SEND ends one direction of it
+        only: what the other end still sends is received until it ends its own (W80).
 
         Raises:
             SocketError: WSAEINVAL no direction, or against the join flags; WSAENOTCONN;
@@ -52,13 +53,22 @@ class Ending(Lingering, Duplicates):
             raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
         if how is not ShutdownHow.SEND:
             self._stop_receiving(socket, endpoint, now_s)
-        if how is not ShutdownHow.RECEIVE and not socket.send_shut:
-            socket.send_shut = True
-            if socket.role is Role.ROOT:
-                self._dismantle(socket, endpoint, now_s)
-            elif socket.ended is None:  # a participant of a nonrooted session tells nobody
-                self._end_membership(socket, endpoint, now_s)
+        if how is not ShutdownHow.RECEIVE:
+            self._stop_sending(socket, endpoint, how, now_s)
         self.collect(endpoint, now_s)
+
+    def _stop_sending(
+        self, socket: Socket, endpoint: Endpoint, how: ShutdownHow, now_s: float
+    ) -> None:
+        """Tell the peer that nothing more comes; with SD_BOTH, that it is over (W78, W80)."""
+        half = how is ShutdownHow.SEND
+        if half and socket.send_shut:
+            return
+        socket.send_shut = True
+        if socket.role is Role.ROOT:
+            self._dismantle(socket, endpoint, now_s, half=half)
+        else:  # a participant of a nonrooted session tells nobody
+            self._end_membership(socket, endpoint, now_s, half=half)
 
     def _stop_receiving(self, socket: Socket, endpoint: Endpoint, now_s: float) -> None:
         """Throw away what nobody will read; an FD_CLOSE that waited for it waits no more (W73)."""
@@ -139,22 +149,32 @@ class Ending(Lingering, Duplicates):
         self.give_up_join(endpoint, original, error)
         endpoint.call(membership, Withdrawn(), now_s)
 
-    def _end_membership(self, socket: Socket, endpoint: Endpoint, now_s: float) -> None:
+    def _end_membership(
+        self, socket: Socket, endpoint: Endpoint, now_s: float, *, half: bool = False
+    ) -> None:
         """Close the membership that a P, L or A stands for, or abort it."""
         if socket.membership is not None:
-            self._end(socket, socket.membership, endpoint, now_s)
+            self._end(socket, socket.membership, endpoint, now_s, half=half)
 
     def _end(
-        self, socket: Socket, membership: Membership, endpoint: Endpoint, now_s: float
+        self,
+        socket: Socket,
+        membership: Membership,
+        endpoint: Endpoint,
+        now_s: float,
+        *,
+        half: bool,
     ) -> None:
         """End one membership; linger says how, but only when the handle itself goes (W81)."""
         aborts = socket.linger_s == 0 and socket.handle not in self.sockets
         if membership.state is not State.GONE:
-            graceful = CloseRequested(REASON[socket.role], socket.farewell)
+            graceful = CloseRequested(REASON[socket.role], socket.farewell, half)
             event = AbortRequested() if aborts else graceful
             endpoint.call(membership, event, now_s)
 
-    def _dismantle(self, root: Socket, endpoint: Endpoint, now_s: float) -> None:
+    def _dismantle(
+        self, root: Socket, endpoint: Endpoint, now_s: float, *, half: bool = False
+    ) -> None:
         """End the session for everybody: members, waiting requests, the invitation (RS11-RS14)."""
         session = endpoint.session
         assert session is not None
@@ -168,4 +188,4 @@ class Ending(Lingering, Duplicates):
         if not session.is_ending:
             session.step(SessionInput.DISMANTLED if members else SessionInput.ENDED_EMPTY)
         for membership in members:
-            self._end(root, membership, endpoint, now_s)
+            self._end(root, membership, endpoint, now_s, half=half)

@@ -22,7 +22,14 @@ from mpwire.winsock.transport import canonical
 ADDRESS_LIST: Final = "SIO_ADDRESS_LIST_CHANGE"
 ROUTE: Final = "SIO_ROUTING_INTERFACE_CHANGE"
 MEMBERS: Final = frozenset(
-    {State.ACCEPTING, State.JOINED, State.SUSPECT, State.CLOSING, State.DRAINING}
+    {
+        State.ACCEPTING,
+        State.JOINED,
+        State.SUSPECT,
+        State.HALF_CLOSING,
+        State.CLOSING,
+        State.DRAINING,
+    }
 )
 """Ends that a lost interface ends."""
 DONE: Final = 0

@@ -6,6 +6,7 @@ from mpwire.core.events import (
     DataReceived,
     Joined,
     JoinFailed,
+    PeerFinished,
     Report,
     RequestFolded,
     RequestGone,
@@ -66,6 +67,8 @@ class Reactions(Chatting):
                 self._data_received(endpoint, received, now_s)
             case RoomMade():
                 self._room_made(endpoint, membership, now_s)
+            case PeerFinished():
+                self._peer_finished(membership, now_s)
             case SideReceived(payload):
                 origin = membership.identity.peer_id
                 private = Received(payload, membership, origin, private=True)
@@ -240,6 +243,12 @@ class Reactions(Chatting):
             root = self.holders.get(endpoint.local)
             if root is not None and root.ended is None:
                 self._close_seen(root, WsaError.SUCCESS, now_s)
+
+    def _peer_finished(self, membership: Membership, now_s: float) -> None:
+        """Record the one FD_CLOSE of a circuit whose peer sends nothing more (W77, W80)."""
+        socket = self.owners.get(membership)
+        if socket is not None:
+            self._close_seen(socket, WsaError.SUCCESS, now_s)
 
     def _close_finished(self, membership: Membership) -> None:
         """Complete the close that waits for this membership, if it was the last one (W81)."""

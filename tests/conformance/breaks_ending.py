@@ -197,6 +197,60 @@ def unconnected_socket_shuts_down(patch: MonkeyPatch) -> None:
     mistake(patch, Provider, "shutdown", WsaError.WSAENOTCONN, becomes=WsaError.WSAEINVAL)
 
 
+@breaks(80)
+def shutdown_ends_both_directions(patch: MonkeyPatch) -> None:
+    """SD_SEND ends the membership where half close was agreed, too."""
+
+    def wrong(original: Original, self: Provider, *others: object, half: bool) -> None:
+        del half
+        original(self, *others, half=False)
+
+    wrap(patch, Provider, "_end", wrong)
+
+
+@breaks(80)
+def nobody_replies_after_the_end(patch: MonkeyPatch) -> None:
+    """A send on a socket that has seen FD_CLOSE(0) fails."""
+
+    def wrong(original: Original, self: Provider, socket: Socket) -> object:
+        if socket.ended is not None:
+            raise SocketError(WsaError.WSAENOTCONN, "the peer has shut down")
+        return original(self, socket)
+
+    wrap(patch, Provider, "_receivers", wrong)
+
+
+@breaks(81)
+def lingering_never_waits(patch: MonkeyPatch) -> None:
+    """Closing returns at once on a blocking socket that is to linger."""
+    wrap(patch, Provider, "await_end", lambda *_: None)
+
+
+@breaks(81)
+def lingering_never_aborts(patch: MonkeyPatch) -> None:
+    """When the time to linger is over the close returns and leaves the CLOSE to its copies."""
+    wrap(patch, Provider, "_give_up", lambda *_: 0)
+
+
+@breaks(81)
+def close_begins_although_it_would_block(patch: MonkeyPatch) -> None:
+    """A nonblocking socket that is to linger closes in the background."""
+    wrap(patch, Provider, "check_close_finishes", lambda *_: None)
+
+
+@breaks(81)
+def closing_aborts_by_default(patch: MonkeyPatch) -> None:
+    """A socket of which nobody has set SO_LINGER closes abortively."""
+
+    def wrong(original: Original, self: Provider, handle: int, now_s: float) -> object:
+        socket = self.find(handle)
+        if socket.linger_s is None:
+            socket.linger_s = 0
+        return original(self, handle, now_s)
+
+    wrap(patch, Provider, "close", wrong)
+
+
 @breaks(82)
 def linger_0_is_graceful(patch: MonkeyPatch) -> None:
     """SO_LINGER with 0 s is accepted and ignored."""

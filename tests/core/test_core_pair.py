@@ -31,8 +31,9 @@ from mpwire.core.events import (
     TimerExpired,
     Withdrawn,
 )
+from mpwire.core.kinds import kind_of
 from mpwire.core.replies import OUT_OF_THE_BLUE, challenge
-from mpwire.core.table import TRANSITIONS, State, kind_of
+from mpwire.core.table import TRANSITIONS, State
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.testing.ends import asked_root, asking_leaf, invited_leaf, inviting_root
 from mpwire.testing.forking import fork

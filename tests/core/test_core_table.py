@@ -29,6 +29,7 @@ from mpwire.core.events import (
     JoinFailed,
     JoinRequested,
     NetworkUnreachable,
+    PeerFinished,
     PortUnreachable,
     Refused,
     RequestCrossed,
@@ -42,19 +43,9 @@ from mpwire.core.events import (
     VerificationRequested,
     Withdrawn,
 )
+from mpwire.core.kinds import KIND_OF_TIMER, Kind, kind_of
 from mpwire.core.membership import ACTIONS, JOINED
-from mpwire.core.table import (
-    ARRIVALS,
-    CALLS,
-    FROM_PEER,
-    IGNORED,
-    KIND_OF_TIMER,
-    TIMERS,
-    TRANSITIONS,
-    Kind,
-    State,
-    kind_of,
-)
+from mpwire.core.table import ARRIVALS, CALLS, FROM_PEER, IGNORED, TIMERS, TRANSITIONS, State
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.errors import LocalProtocolError
 from mpwire.testing.ends import (
@@ -64,10 +55,11 @@ from mpwire.testing.ends import (
     asking_leaf,
     invited_leaf,
     inviting_root,
+    joined_leaf,
 )
 from mpwire.testing.forking import fork
 from mpwire.wire.messages import JoinReq, Member
-from mpwire.wire.registries import CloseAckFlag, CloseReason, RejectReason
+from mpwire.wire.registries import Capability, CloseAckFlag, CloseReason, RejectReason
 
 OTHER_LEAF = 7
 """Member ID of a leaf whose messages the root passes on."""
@@ -115,7 +107,7 @@ def test_an_input_without_a_row_of_its_own_is_other() -> None:
 # Exploration ----------------------------------------------------------------------------------
 
 PLAN = TimerPlan(retransmissions=3)
-ONCE = (Joined, JoinFailed, RequestGone, Ended, Forgotten)
+ONCE = (Joined, JoinFailed, RequestGone, PeerFinished, Ended, Forgotten)
 Edge = tuple[State, Kind, State]
 
 
@@ -140,6 +132,8 @@ class Node:
         last = end.outstanding
         asked = last if isinstance(last, JoinReq) else None
         inflow, outflow, side = end.inflow, end.outflow, end.side
+        if end.send_ended or end.peer_silent:
+            return self._half_fingerprint()
         return (
             over,
             end.initiator,
@@ -148,7 +142,9 @@ class Node:
             last and (min(last.attempt, 6) if last.attempt < 250 else last.attempt),
             asked and (asked.attempt == end.proven_attempt, asked.cookie, end.unreachable_count),
             end.deferred and end.state is State.QUEUED,
+            end.pending_close and end.pending_close.half,
             end.pending_close is not None,
+            end.repairs,
             min(len(outflow.kept), 2),
             outflow.is_held_back,
             tuple(len(flow.kept) for flow in end.relayed_out.values()),
@@ -156,6 +152,21 @@ class Node:
             end.final_seq,
             inflow and (inflow.next_seq, tuple(sorted(inflow.ahead)), inflow.has_gap),
             side and len(side.waiting) and min(side.copies, PLAN.retransmissions),
+        )
+
+    def _half_fingerprint(self) -> tuple[object, ...]:
+        """Return less of a node whose membership is half closed: the rest is as without."""
+        end, last = self.end, self.end.outstanding
+        return (
+            (end.repairs, end.send_ended, end.peer_silent, end.peer_finished),
+            end.state,
+            type(last),
+            last and last.attempt,
+            end.pending_close is not None,
+            end.final_seq,
+            end.inflow and (end.inflow.next_seq, end.inflow.has_gap),
+            frozenset(self.timers) & {TimerName.LIMIT, TimerName.RETRANSMIT, TimerName.PACE},
+            self.reports[Ended],
         )
 
     def fork(self) -> "Node":
@@ -179,7 +190,7 @@ class Node:
                 self.timers[name] = at_s
             case ClearTimer(name):
                 self.timers.pop(name, None)
-            case Joined() | JoinFailed() | RequestGone() | Ended() | Forgotten():
+            case Joined() | JoinFailed() | RequestGone() | PeerFinished() | Ended() | Forgotten():
                 self.reports[type(effect)] += 1
 
     def check(self) -> None:
@@ -213,13 +224,16 @@ def calls(end: Membership) -> Iterator[Input]:
     yield Refused(RejectReason.APP_REFUSED)
     yield Superseded()
     yield CloseRequested(CloseReason.LEAVE)
+    yield CloseRequested(CloseReason.LEAVE, half=True)
     yield AbortRequested()
-    if not (end.outflow.kept or (end.side and end.side.waiting)):
+    if not (end.outflow.kept or end.send_ended or (end.side and end.side.waiting)):
         yield DataSubmitted(end.outflow.next_seq, b"x")
-    if not (end.relayed_out or end.outflow.kept or (end.side and end.side.waiting)):
+    waits = end.side and end.side.waiting
+    if not (end.relayed_out or end.outflow.kept or end.send_ended or waits):
         yield DataSubmitted(900, b"x", origin=OTHER_LEAF)
     side = end.side
-    if side is None or not (side.waiting or end.outflow.kept or end.relayed_out):
+    can = side is not None or (end.state, Kind.SEND_SIDE) not in TRANSITIONS
+    if can and not (waits or end.outflow.kept or end.relayed_out or end.send_ended):
         yield SideSubmitted(b"x")
     yield DataTaken(end.identity.peer_id, 0)
     yield BacklogChanged(0)
@@ -262,6 +276,7 @@ def arrivals(end: Membership) -> Iterator[Input]:
     yield peer.close_ack(final_seq=PEER_SEQ - 1, ack_flags=CloseAckFlag.DATA_MISSING)
     for count in (0, 1):
         yield peer.close(final_seq=PEER_SEQ - 1 + count)
+        yield peer.half_close(final_seq=PEER_SEQ - 1 + count)
         yield peer.close_ack(final_seq=PEER_SEQ - 1 + count)
         yield peer.data(PEER_SEQ + count)
 
@@ -280,7 +295,7 @@ def steps(node: Node) -> Iterator[tuple[Kind, Node]]:
     if end.state is not State.NEW:
         for event in arrivals(end):
             yield kind_of(event), node.after(event)
-    if end.state in JOINED and not end.outflow.kept:
+    if end.state in JOINED and not (end.outflow.kept or end.send_ended):
         hurried = node.fork()
         assert hurried.end.outflow.pacer is not None
         hurried.end.outflow.pacer.tokens = 0.0
@@ -296,18 +311,27 @@ def steps(node: Node) -> Iterator[tuple[Kind, Node]]:
 
 
 def beginnings() -> list[Node]:
-    """Return a node for each of the four ends, before anything happened, and one late poll."""
+    """Return a node for each of the four ends, before anything happened, and one late poll.
+
+    And one for a member to whom nothing is repaired. Who asks cannot close one direction only:
+    from JOINED on that is the same as for who was asked.
+    """
     nodes = []
+    whole = Capability.REPAIR | Capability.SIDECHAT
     for ends in (asking_leaf, inviting_root):
-        _, peer = ends(PLAN)
+        _, peer = ends(PLAN, caps=whole)
         nodes.append(Node(peer.end))
-        play, peer = ends(PLAN)
+        play, peer = ends(PLAN, caps=whole)
         for event in (JoinRequested(), None, None):
             play.feed(event or (peer.challenge(), peer.pending())[len(play.messages) - 1])
             play.unclaimed.clear()
         assert peer.end.outstanding is not None
         peer.end.outstanding.attempt = 254
         nodes.append(Node(peer.end, play.now_s, play.timers))
+    _, peer = joined_leaf(PLAN, caps=Capability.HALFCLOSE)
+    unrepaired = Node(peer.end)
+    unrepaired.reports[Joined] = 1
+    nodes.append(unrepaired)
     for asked in (asked_root, invited_leaf):
         _, peer = asked(PLAN)
         peer.end.state = State.NEW

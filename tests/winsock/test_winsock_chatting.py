@@ -370,7 +370,7 @@ def test_everything_arrives_once_in_order_before_the_end(seed: int) -> None:
         bus.run(8)
     talk.ends[0].close()
     talk.handles[1].close()
-    talk.root.shutdown()
+    talk.root.shutdown(ShutdownHow.BOTH)
     bus.loss = 0.0
     bus.run(60)
     up = [(b"up %d" % number, True) for number in range(QUEUE)]

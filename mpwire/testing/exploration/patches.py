@@ -17,9 +17,10 @@ from mpwire.core.address import Address
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.events import Admitted, Ended, Input, Joined, RequestFolded, TimerExpired
 from mpwire.core.inflow import Inflow
+from mpwire.core.kinds import Kind
 from mpwire.core.listener import Listener
 from mpwire.core.serial import plus
-from mpwire.core.table import Kind, Row, State
+from mpwire.core.table import Row, State
 from mpwire.core.timers import TimerName
 from mpwire.testing.exploration.invariants import Invariant
 from mpwire.vocabulary import WsaError
