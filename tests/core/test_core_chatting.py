@@ -22,6 +22,7 @@ from mpwire.core.sidechat import QUEUE, UNREAD
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.ends import (
+    CAPABILITIES,
     PEER_SEQ,
     Counterpart,
     asked_root,
@@ -205,7 +206,7 @@ def test_without_the_capability_a_message_is_dropped() -> None:
 
 def test_the_capability_of_one_end_alone_is_none() -> None:
     play, peer = invited_leaf(caps=Capability.REPAIR)
-    play.feed(Admitted(None)).expect(sent(Accept, caps=Capability.REPAIR | Capability.SIDECHAT))
+    play.feed(Admitted(None)).expect(sent(Accept, caps=CAPABILITIES))
     play.feed(peer.confirm()).expect(reported(Joined))
     play.feed(peer.side()).expect(dropped("R89"))
     play.finish()
