@@ -82,9 +82,15 @@ class Case:
         """Return from where on a host has provably let a timer pass that was due at a time.
 
         Whoever answers a barrier that was asked after that time has run since, and whoever then
-        answers another one has come round to its timers in between.
+        answers another call has come round to its timers in between; what left before that call
+        was asked is on record when its answer is.
         """
-        return self.silent_from(host, self.trace.moment(int(time_ns)))
+        first = self.settled(host, self.trace.moment(int(time_ns)))
+        log = self.logs.get(host) if host else None
+        if first is None or log is None:
+            return NEVER
+        later = (call.answered for call in log.calls if first < call.asked)
+        return min(later, default=NEVER)
 
     def unanswered(self) -> Iterator[Call]:
         """Yield the calls that must have been answered and were not.

@@ -194,7 +194,9 @@ class EventJudge:
             return _GENERAL[report.event], "the event was not selected on this socket (W90)"
         if expected:
             first = next(one for one in expected if one.report is None)
-            return self._rule_of(socket, report), f"its cause came only later: {first.cause}"
+            same = first.code == report.code and report.event == "FD_CLOSE" and report.code
+            rule_id = first.rule if same else self._rule_of(socket, report)
+            return rule_id, f"its cause came only later: {first.cause}"
         return self._rule_of(socket, report), _why_never(socket, report.event)
 
     def _rule_of(self, socket: Socket, report: Report) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from mpwire.oracle.anchors import gave_up_after
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
 from mpwire.oracle.inbox import WINDOW_MESSAGES, complete_at, emptied_at, relays_complete_at
@@ -14,7 +15,18 @@ from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.streams import inflows
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Accept, Cancel, Close, CloseAck, Confirm, Probe, Side, Sync
+from mpwire.wire.messages import (
+    Abort,
+    Accept,
+    Cancel,
+    Close,
+    CloseAck,
+    Confirm,
+    Message,
+    Probe,
+    Side,
+    Sync,
+)
 from mpwire.wire.numbers import AbortReason, CloseAckFlag, CloseReason, HeaderFlag
 
 DRAIN_SHARE = 0.9
@@ -28,6 +40,15 @@ GIVING_UP = {
     int(AbortReason.DATA_LOST): "EV19",
 }
 """Window rule of FD_CLOSE(WSAECONNABORTED) by the reason of the ABORT that left."""
+
+
+GIVEN_UP: dict[int, type[Message]] = {
+    int(AbortReason.PEER_DEAD): Probe,
+    int(AbortReason.NO_CONFIRM): Accept,
+    int(AbortReason.CLOSE_TIMEOUT): Close,
+}
+"""What stayed unanswered, by the reason of the ABORT that says so."""
+PROBE_COPIES = 4
 
 
 @dataclass(slots=True)
@@ -122,7 +143,7 @@ def _endings(case: Case, end: End, socket: Socket) -> Iterator[Ending]:
     yield from _by_close(case, end)
     yield from _by_acknowledgement(case, end)
     yield from _by_reset(end, socket)
-    yield from _by_giving_up(end, socket)
+    yield from _by_giving_up(case, end, socket)
 
 
 def _by_close(case: Case, end: End) -> Iterator[Ending]:
@@ -247,7 +268,7 @@ def _reset(arrival: Packet, where: Position, name: str) -> Ending:
     return Ending(where, where, int(WsaError.WSAECONNRESET), "EV17", arrival, cause)
 
 
-def _by_giving_up(end: End, socket: Socket) -> Iterator[Ending]:
+def _by_giving_up(case: Case, end: End, socket: Socket) -> Iterator[Ending]:
     """This side gave up and said so by ABORT; the event may be seen before the frame (EV18-19)."""
     if end.is_initiator and end.started() == NEVER:
         return
@@ -260,6 +281,11 @@ def _by_giving_up(end: End, socket: Socket) -> Iterator[Ending]:
             one.position for one in end.sent(Accept, Close, Probe) if one.number < packet.number
         ]
         opens = sorted(before)[-2:][0] if before else _begun(end)
+        if message.reason in GIVEN_UP:
+            kind = GIVEN_UP[message.reason]
+            copies = PROBE_COPIES if kind is Probe else end.timers.mrc
+            patience = gave_up_after(case, end, packet, kind, copies)
+            opens = max(opens, case.trace.moment(patience))
         if message.reason == AbortReason.DATA_LOST:
             opens = min(lost_at(end), default=packet.position)
         if message.reason == AbortReason.LINGER0:

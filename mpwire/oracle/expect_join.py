@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from mpwire.oracle.anchors import request_began, waits_ns
 from mpwire.oracle.bind import Acceptance, Entry, Join
 from mpwire.oracle.calls import error_name
 from mpwire.oracle.case import Case
@@ -195,12 +196,16 @@ def _unanswered(case: Case, join: Join, attempt: Attempt, cancel: Packet) -> Exp
         if report.socket == join.socket.descriptor and report.event == "FD_CONNECT"
     ]
     code = next((c for c in reported if c in UNANSWERED), int(WsaError.WSAETIMEDOUT))
+    opens = attempt.requests[-2:][0].position
+    began, timers = request_began(case, attempt), attempt.request.timers
+    if began is not None and code == WsaError.WSAETIMEDOUT:
+        opens = max(opens, case.trace.moment(began + int(waits_ns(timers, timers.mrc))))
     return expect(
         case,
         join.socket,
         "FD_CONNECT",
         rule="EV6",
-        opens=attempt.requests[-2:][0].position,
+        opens=opens,
         code=code,
         frames=(cancel.number,),
         cause=f"CANCEL(TIMEOUT) left in frame {cancel.number}",

@@ -116,6 +116,7 @@ def reset() -> list[Move]:
     tale.call("close", "leaf1", "close", {}, socket=1)
     gone = abort(join, AbortReason.LINGER0, by_root=False)
     tale.send("ABORT 1", "leaf1", "root", gone, delivered=False)
+    tale.moves.append(Wait("silence", 17))
     probe = Probe(
         nonce=99,
         next_data_seq=join.next_root,

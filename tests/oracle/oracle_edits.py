@@ -19,6 +19,7 @@ from tests.oracle.oracle_story import (
     Wait,
     after,
     altered,
+    barriers,
     before,
     changed,
     encode_any,
@@ -247,7 +248,7 @@ def stranger(moves: list[Move]) -> list[Move]:
 def closing_silently(moves: list[Move]) -> list[Move]:
     """Let a leaf close its socket and tell nobody."""
     moves = without(moves, "leaf1 CLOSE", "leaf1 CLOSE_ACK", "leaf1 FD_CLOSE P")
-    return [*moves, Wait("long", 5)]
+    return [*moves, *barriers("leaf1", 1), Wait("long", 8), *barriers("leaf1", 2, 800)]
 
 
 def eager(moves: list[Move]) -> list[Move]:

@@ -6,7 +6,7 @@ import msgspec
 
 from mpwire.wire.messages import Abort, Auth, EventEcho, JoinReq, Probe, ProbeAck, Reject
 from mpwire.wire.numbers import AbortReason
-from tests.oracle.oracle_asides import abort, alive, dead, reset
+from tests.oracle.oracle_asides import abort, alive, dead, reset, unanswered, unconfirmed
 from tests.oracle.oracle_edits import Fault, again, fields, lacking, moved
 from tests.oracle.oracle_groups import opened, retorting
 from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
@@ -117,6 +117,17 @@ def expelled_with_others(moves: list[Move]) -> list[Move]:
     return without(moves, "leaf2 close P?", "leaf2 close P!")
 
 
+def hastened(moves: list[Move]) -> list[Move]:
+    """Let the copies of ACCEPT leave at four fifths of their law: what no gap alone proves."""
+    waits = {f"pause {n}": 0.8 * 2 ** (n - 1) for n in range(1, 6)}
+    return [
+        replace(move, seconds=waits[move.label])
+        if isinstance(move, Wait) and move.label in waits
+        else move
+        for move in moves
+    ]
+
+
 LIMITS = (lost_for_good, greased, authentic, counted)
 EXCESSES = (
     Fault("R61", tour, expelled_with_others),
@@ -131,6 +142,10 @@ EXCESSES = (
     Fault("R117", lost_for_good, lacking("SYNC")),
     Fault("R118", whispered, lacking("ACK root")),
     Fault("R119", relayed, fields("DATA b'again' leaf2", seq=900)),
+    Fault("EV6", unanswered, lacking("pause 4", "pause 5")),
+    Fault("EV18", dead, lacking("pause 3", "pause 4")),
+    Fault("EV19", unconfirmed, lacking("pause 4", "pause 5")),
+    Fault("R76", unconfirmed, hastened),
     Fault("EV19", lost_for_good, lacking("FD_CLOSE L")),
     Fault("EV19", lost_for_good, moved("FD_CLOSE L", ahead_of="SYNC")),
     Fault("EV17", lost_for_good, lacking("FD_CLOSE P")),

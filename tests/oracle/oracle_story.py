@@ -201,10 +201,10 @@ def the(moves: list[Move], label: str) -> Move:
     return replace(moves[find(moves, label)])
 
 
-def barriers(host: str, count: int) -> list[Move]:
+def barriers(host: str, count: int, first: int = 700) -> list[Move]:
     """Return barriers that an agent answers, besides those of the story."""
     lines: list[Move] = []
-    for number in range(700, 700 + count):
+    for number in range(first, first + count):
         asked = {"id": number, "call": "barrier", "args": {}}
         lines.append(Line(f"barrier {number}?", host, "to", asked))
         lines.append(Line(f"barrier {number}!", host, "from", {"id": number, "result": {}}))

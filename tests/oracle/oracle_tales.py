@@ -141,6 +141,7 @@ def three() -> list[Move]:
         joins.append(plot.join(leaf, 1))
     plot.tell_all(b"last words", joins)
     plot.dismantle(joins)
-    plot.moves.append(Wait("wait", 5))
+    plot.moves.append(Wait("wait", 8))
+    plot.barrier()
     plot.barrier()
     return plot.moves

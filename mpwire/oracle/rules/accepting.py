@@ -330,10 +330,10 @@ def cr18(case: Case) -> Iterator[Outcome]:
         if asked == NEVER or not usable:
             continue
         told = end.sent(Close, Abort, Cancel)
-        proved = case.settled(end.host, asked) is not None
+        begun = case.settled(end.host, asked)
         if told:
             yield PASSED
-        elif proved and not gone_before and waited(case, end, case.trace.when(asked))[1]:
+        elif begun and not gone_before and waited(case, end, case.trace.when(begun))[1]:
             yield Outcome(
                 "fail",
                 (end.membership.accept.number,),

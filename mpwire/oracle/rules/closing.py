@@ -13,6 +13,7 @@ from mpwire.oracle.trace import NEVER, Packet, Position, is_multicast
 from mpwire.wire.messages import (
     Abort,
     Accept,
+    Ack,
     Cancel,
     Close,
     CloseAck,
@@ -34,7 +35,6 @@ from mpwire.wire.numbers import (
 
 SPREAD_NS = 1_000_000_000
 """First copies of a dismantling may be spread over this, scaled like the timers."""
-SLACK_NS = 2_000_000_000
 
 
 @rule(
@@ -283,9 +283,19 @@ def r60(case: Case) -> Iterator[Outcome]:
 
 
 def waited(case: Case, end: End, since_ns: int) -> tuple[int, bool]:
-    """Return how long a side had time to say something, and if that was long enough."""
+    """Return how long a side had time to send CLOSE, and if it provably let that time pass.
+
+    First copies may be spread; one that has data to pace or to relay may wait for T_DRAIN, and one
+    whose side chat is not acknowledged waits for that.
+    """
     lived_ns = case.trace.when(min(case.life_end(end.host), (len(case.trace.run.frames), 0)))
-    return lived_ns - since_ns, lived_ns - since_ns > SPREAD_NS * scale_of(end) + SLACK_NS
+    due_ns = since_ns + SPREAD_NS * scale_of(end)
+    if end.sent(Data) or end.cast(Data):
+        due_ns += end.timers.drain_ms * 1_000_000
+    told = {read(packet, Ack).seq for packet in end.arrived(Ack)}
+    chatting = any(read(packet, Side).seq not in told for packet in end.sent(Side))
+    enough = not chatting and case.overdue(end.host, due_ns) < NEVER
+    return lived_ns - since_ns, enough
 
 
 def _pending_told(case: Case, session: int, first: Packet) -> Iterator[Outcome]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
+from mpwire.oracle.anchors import copies_began, request_began, waits_ns
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
@@ -97,6 +98,7 @@ def spaced(before: Packet, after: Packet, law_ms: float) -> Outcome:
 )
 def r76(case: Case) -> Iterator[Outcome]:
     """Measure the gaps between copies with the timers that the sender announced."""
+    yield from _sooner_than_possible(case)
     for end in case.ends():
         for kind in (Accept, Close, Probe):
             for before, after in pairwise(end.sent(kind)):
@@ -110,6 +112,32 @@ def r76(case: Case) -> Iterator[Outcome]:
             polled = any(one.number < after.number for one in attempt.shelf.arrived(Pending))
             if not between and not polled:
                 yield spaced(before, after, JITTER * attempt.request.timers.rto_initial_ms)
+
+
+def _sooner_than_possible(case: Case) -> Iterator[Outcome]:
+    """Compare every copy with what caused the first one: too early is too early, by any clock."""
+    for end in case.ends():
+        for kind in (Accept, Close, Probe):
+            copies = [packet for packet in end.sent(kind) if packet.direction == "out"]
+            newest = [packet for packet in copies if same_request(copies[-1], packet)]
+            yield from _copied(newest, end.timers, copies_began(case, end, kind))
+    for attempt in case.history.attempts:
+        copies = [packet for packet in attempt.requests if packet.direction == "out"]
+        yield from _copied(copies, attempt.request.timers, request_began(case, attempt))
+
+
+def _copied(copies: list[Packet], timers: Timers, began: int | None) -> Iterator[Outcome]:
+    if began is None:
+        return
+    for packet in copies:
+        attempt = packet.message.attempt if packet.message is not None else 1
+        earliest = began + waits_ns(timers, attempt - 1)
+        yield verify(
+            packet.time_ns >= earliest,
+            [copies[0], packet],
+            expected=f"copy {attempt} not before {(earliest - began) / 1e9:.2f} s were over",
+            seen=f"after {(packet.time_ns - began) / 1e9:.2f} s",
+        )
 
 
 def same_request(before: Packet, after: Packet) -> bool:
