@@ -6,11 +6,12 @@ In reading order:
     trace         a run file as packets, deliveries and agents' lines in one order
     calls         agents' lines as calls, answers and reported events
     shelf, membership, history    attempts and memberships, from packets alone
+    streams, opening, aims    data by origin, joins of groups, and whom data is for
     sockets, bind     descriptors, and which attempt each call began or decided
     case          all of that together, what every rule looks at
     expectations, expect_*, inbox    which events must and may be reported, and why
     events        reported events matched with expected ones
-    obligations   what had to be answered by the next barrier
+    obligations, anchors      what was due by the next barrier, and what came too early
     gate          whether the record is complete
     rules         the rules, by family
     judge         the verdict; `judge(open_run(path))` is all that others need
