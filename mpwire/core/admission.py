@@ -130,7 +130,7 @@ class Admission:
         for older in [*endpoint.by_peer.get(source, ())]:
             if older.state in {State.VERIFYING, State.QUEUED}:
                 endpoint.call(older, Superseded(), now_s)
-        reason = self._objection(request)
+        reason = self._objection(request, source)
         if reason is not None:
             self._refuse(request, reason, source, destination, now_s)
             return
@@ -150,25 +150,30 @@ class Admission:
         destination: Address,
         now_s: float,
     ) -> None:
-        """Let an invitation prevail over our own request, unless it is one to refuse (LF10)."""
-        reason = self._misfit(request, Role.C_ROOT)
+        """Let an invitation prevail over our own request, unless it is one to refuse (LF10).
+
+        Nobody is invited to be the d_root: who wants to be that gets it by asking (K11).
+        """
+        reason = self._misfit(request, Role.C_ROOT, source)
+        if reason is None and crossed.is_d_root:
+            reason = RejectReason.DIRECTION
         if reason is None:
             crossing.fold(self.endpoint, crossed, request, now_s)
         else:
             self._refuse(request, reason, source, destination, now_s)
 
-    def _objection(self, request: JoinReq) -> RejectReason | None:
+    def _objection(self, request: JoinReq, source: Address) -> RejectReason | None:
         """Return why a proven request is refused at once, or None."""
         endpoint = self.endpoint
         assert endpoint.listener is not None
-        reason = self._misfit(request, endpoint.listener.role)
+        reason = self._misfit(request, endpoint.listener.role, source)
         if reason is not None:
             return reason
         if endpoint.listener.is_full:
             return RejectReason.BACKLOG_FULL
         return None
 
-    def _misfit(self, request: JoinReq, role: Role) -> RejectReason | None:
+    def _misfit(self, request: JoinReq, role: Role, source: Address) -> RejectReason | None:
         """Return what in a request does not fit this endpoint and this role, or None."""
         session = self.endpoint.session
         if unknown_mandatory(request):
@@ -179,7 +184,7 @@ class Admission:
             return RejectReason.NO_SUCH_SESSION
         if session is None and request.session_id == 0:
             return RejectReason.NO_SUCH_SESSION
-        if request.leaf_dir & LeafDirection.D_ROOT and self._has_d_root():
+        if request.leaf_dir & LeafDirection.D_ROOT and self._has_d_root(source):
             return RejectReason.DIRECTION
         if self.endpoint.profile.one_way and request.leaf_dir & LeafDirection.SEND:
             return RejectReason.DIRECTION
@@ -187,13 +192,19 @@ class Admission:
             return RejectReason.QOS_UNAVAILABLE
         return None
 
-    def _has_d_root(self) -> bool:
-        """Tell whether nobody can be the d_root any more, waiting requests included (K11, D35)."""
+    def _has_d_root(self, source: Address) -> bool:
+        """Tell whether nobody at `source` can be the d_root (K11, D35).
+
+        Requests that wait count too; what the source itself once was does not, for before it is
+        admitted anew that is dead (9.7).
+        """
         session = self.endpoint.session
         if session is None or not session.awaits_d_root:
             return True
         return any(
-            member.is_d_root and (member.is_live or member.state is State.QUEUED)
+            member.is_d_root
+            and member.peer != source
+            and (member.is_live or member.state in {State.VERIFYING, State.QUEUED})
             for member in self.endpoint.by_tag.values()
         )
 

@@ -12,6 +12,7 @@ from mpwire.core.events import (
     PortUnreachable,
     Withdrawn,
 )
+from mpwire.core.membership import OFFERED_VERSIONS
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName, TimerPlan
 from mpwire.testing.ends import (
@@ -320,6 +321,15 @@ def test_reject_fails_the_join_with_the_code_of_its_reason(
 def test_version_negotiation_without_a_common_version_fails_the_join() -> None:
     play, peer = asking()
     play.feed(peer.version_neg(9, 8)).expect(
+        forgotten(), reported(JoinFailed, code=WsaError.WSAECONNREFUSED)
+    )
+
+
+def test_a_grease_version_is_in_common_but_spoken_by_nobody() -> None:
+    """R106, R107: version 1 is the only one there is, so that there is nothing to retry with."""
+    play, peer = asking()
+    assert 0x2A in OFFERED_VERSIONS
+    play.feed(peer.version_neg(*OFFERED_VERSIONS[1:])).expect(
         forgotten(), reported(JoinFailed, code=WsaError.WSAECONNREFUSED)
     )
 

@@ -176,6 +176,19 @@ def test_an_invitation_that_does_not_fit_is_refused_and_folds_nothing(
     assert peer.end.state is State.ASKING
 
 
+def test_who_asks_to_be_the_d_root_is_not_made_a_d_leaf(leaf: Conversation) -> None:
+    """K11: the invitation is refused, the request goes on."""
+    leaf.endpoint.listener = None
+    d_root = LeafDirection.SEND | LeafDirection.RECEIVE | LeafDirection.D_ROOT
+    asked = join_request(Role.C_LEAF_TO_ROOT, 0xA, leaf_dir=d_root)
+    own = leaf.endpoint.join(LEAF, ROOT, asked, leaf.now_s)
+    leaf.answers()
+    answer = only(leaf.say(leaf.prove(leaf.request(0x11))))
+    assert isinstance(answer, Reject)
+    assert answer.reason == RejectReason.DIRECTION
+    assert own.state is State.ASKING
+
+
 # The root's endpoint --------------------------------------------------------------------------
 
 

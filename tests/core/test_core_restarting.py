@@ -35,6 +35,7 @@ from mpwire.wire.registries import (
     CancelReason,
     CancelResult,
     CloseReason,
+    LeafDirection,
     PendingState,
     RejectReason,
     Role,
@@ -222,6 +223,27 @@ def test_a_suspected_member_is_not_probed_twice(root: Conversation) -> None:
     root.endpoint.call(old, VerificationRequested(), 0.0)
     root.answers()
     assert kinds(asks_anew(root)) == [Pending]
+
+
+def test_the_d_root_may_restart_and_be_it_again(root: Conversation) -> None:
+    """K11: its own past is no second d_root; anybody else's is, held back or not."""
+    session = root.endpoint.session
+    assert session is not None
+    session.awaits_d_root = True
+    d_root = LeafDirection.SEND | LeafDirection.RECEIVE | LeafDirection.D_ROOT
+    root.say(root.prove(root.request(0x11, leaf_dir=d_root)))
+    old = listed(root)[0]
+    root.decide(old, Admitted(None))
+    root.say(Counterpart(old, tag=0x11).confirm())
+    anew = root.prove(root.request(0x12, leaf_dir=d_root))
+    assert kinds(root.say(anew)) == [Pending, Probe]
+    root.endpoint.call(old, AbortRequested(), 0.0)
+    root.answers()
+    other = (LEAF[0], LEAF[1] + 1)
+    (refusal,) = root.say(root.prove(root.request(0x13, leaf_dir=d_root), other), other)
+    assert isinstance(refusal, Reject)
+    assert refusal.reason == RejectReason.DIRECTION
+    assert [one.request.init_tag for one in listed(root)] == [0x12]
 
 
 # Nobody listens -------------------------------------------------------------------------------

@@ -4,7 +4,9 @@ import pytest
 
 from mpwire.core.table import State
 from mpwire.testing.actor import (
+    C_LEAF,
     Actor,
+    admit,
     drain_events,
     fails,
     leaf_actor,
@@ -13,7 +15,8 @@ from mpwire.testing.actor import (
     root_actor,
 )
 from mpwire.testing.bus import Bus, Transit
-from mpwire.vocabulary import JoinFlag, WsaError
+from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
+from mpwire.winsock.protocols import ENTRIES, Protocol
 from mpwire.wire.messages import Accept, Message, Reject
 from mpwire.wire.numbers import HeaderFlag
 
@@ -78,6 +81,36 @@ def test_a_root_that_does_not_listen_does_not_refuse_whom_it_invites(
     assert (root.events(), leaf.events()) == (JOINED, JOINED)
     assert sent_by(bus, root, Reject) == sent_by(bus, leaf, Reject) == []
     check_member(root, leaf)
+
+
+@pytest.mark.w(5, 51, 56)
+@pytest.mark.parametrize("protocol", [entry for entry in Protocol if ENTRIES[entry].control_rooted])
+def test_joins_cross_in_every_protocol_with_a_control_root(bus: Bus, protocol: Protocol) -> None:
+    """A third leaf is there too, so that relayed and multicast data has somewhere else to go."""
+    d_role = SocketFlag.D_ROOT if ENTRIES[protocol].data_rooted else SocketFlag.D_LEAF
+    roles = {"10.0.0.1": SocketFlag.C_ROOT | d_role, "10.0.1.1": C_LEAF, "10.0.1.2": C_LEAF}
+    root, leaf, other = (
+        Actor(bus, provider, provider.socket(flags, protocol=protocol)).bind().select()
+        for provider, flags in ((bus.provider(host), flags) for host, flags in roles.items())
+    )
+    admit(root.listen(), other)
+    leaf.join(root)
+    root.join(leaf)
+    bus.run(2)
+    writable = [] if ENTRIES[protocol].one_way else ["FD_WRITE"]
+    assert leaf.events() == ["FD_CONNECT", *writable]
+    root.send(b"down")
+    bus.run(2)
+    assert leaf.recv() == other.recv() == b"down"
+    if writable:
+        leaf.send(b"up")
+        bus.run(2)
+        assert root.recv_all()[-1] == b"up"
+        assert other.recv_all() == ([] if d_role is SocketFlag.D_ROOT else [b"up"])
+        leaf.recv_all()
+    root.close()
+    bus.run(100)
+    assert [event for event in leaf.events() if event != "FD_READ"] == ["FD_CLOSE"]
 
 
 @pytest.mark.w(11, 20)
