@@ -12,7 +12,8 @@ from mpwire.core.address import Address
 from mpwire.core.events import RequestVerified, Superseded
 from mpwire.core.table import State
 from mpwire.wire.codec import unknown_mandatory
-from mpwire.wire.registries import LeafDirection, RejectReason, Role
+from mpwire.wire.numbers import MIN_PAYLOAD_OCTETS
+from mpwire.wire.registries import JoinFlags, LeafDirection, RejectReason, Role
 
 if TYPE_CHECKING:
     from mpwire.core.endpoint import Endpoint
@@ -184,6 +185,10 @@ class Admission:
             return RejectReason.NO_SUCH_SESSION
         if session is None and request.session_id == 0:
             return RejectReason.NO_SUCH_SESSION
+        if not _directions_agree(request):
+            return RejectReason.DIRECTION
+        if request.max_payload < MIN_PAYLOAD_OCTETS:
+            return RejectReason.NO_RESOURCES
         if request.leaf_dir & LeafDirection.D_ROOT and self._has_d_root(source):
             return RejectReason.DIRECTION
         if self.endpoint.profile.one_way and request.leaf_dir & LeafDirection.SEND:
@@ -230,3 +235,15 @@ class Admission:
         answer = replies.reject(request, reason, unknown)
         self.endpoint.tombstones.bury(source, request, answer, now_s)
         self.endpoint.send(answer, destination, source)
+
+
+def _directions_agree(request: JoinReq) -> bool:
+    """Tell whether JL, which speaks of the asking socket, and LeafDir say the same (R30)."""
+    sends = bool(request.leaf_dir & LeafDirection.SEND)
+    receives = bool(request.leaf_dir & LeafDirection.RECEIVE)
+    if request.role == Role.C_ROOT:
+        sends, receives = receives, sends
+    return (sends, receives) == (
+        request.jl != JoinFlags.RECEIVER_ONLY,
+        request.jl != JoinFlags.SENDER_ONLY,
+    )

@@ -50,6 +50,8 @@ DATA_OVERHEAD_OCTETS = 44
 """Common header, DATA body and the PAYLOAD TLV header."""
 MAX_PAYLOAD_OCTETS = MAX_DATAGRAM_OCTETS - DATA_OVERHEAD_OCTETS
 """Largest PAYLOAD in a datagram of MAX_DATAGRAM_OCTETS."""
+MIN_PAYLOAD_OCTETS = 256
+"""Least MaxPayload a request may announce, so that no member keeps a session from sending."""
 JOIN_REQ_MIN_OCTETS = 128
 """Smallest JOIN_REQ, so that no answer to an unproven address is larger than its cause."""
 TLV_HEADER_OCTETS = 4
@@ -215,6 +217,7 @@ __all__ = [
     "MAX_DATAGRAM_OCTETS",
     "MAX_PAYLOAD_OCTETS",
     "MAX_TLV_COUNT",
+    "MIN_PAYLOAD_OCTETS",
     "ROOT_MEMBER_ID",
     "TLV_HEADER_OCTETS",
     "VERSION",

@@ -11,7 +11,15 @@ from mpwire.testing.conversation import Conversation
 from mpwire.testing.ends import LEAF, ROOT, SESSION_ID, Counterpart, join_request
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Accept, Challenge, JoinReq, Message, Pending, Qos, Reject
-from mpwire.wire.registries import LeafDirection, PendingState, Planes, RejectReason, Role
+from mpwire.wire.numbers import MIN_PAYLOAD_OCTETS
+from mpwire.wire.registries import (
+    JoinFlags,
+    LeafDirection,
+    PendingState,
+    Planes,
+    RejectReason,
+    Role,
+)
 
 OTHER = ("10.0.0.3", 61000)
 UNKNOWN = tuple((0x9001 + number * 16, b"") for number in range(20))
@@ -138,6 +146,9 @@ def test_a_stranger_asking_whom_nobody_listens_is_refused_statelessly(
         ({"role": Role.C_LEAF_TO_SESSION}, RejectReason.WRONG_ROLE),
         ({"planes": Planes.CONTROL_ROOTED}, RejectReason.WRONG_ROLE),
         ({"planes": 7}, RejectReason.WRONG_ROLE),
+        ({"jl": JoinFlags.SENDER_ONLY}, RejectReason.DIRECTION),
+        ({"leaf_dir": LeafDirection.RECEIVE}, RejectReason.DIRECTION),
+        ({"max_payload": MIN_PAYLOAD_OCTETS - 1}, RejectReason.NO_RESOURCES),
         ({"session_id": 77}, RejectReason.NO_SUCH_SESSION),
         ({"leaf_dir": LeafDirection.SEND | LeafDirection.D_ROOT}, RejectReason.DIRECTION),
         ({"extra": UNKNOWN[:1]}, RejectReason.UNSUPPORTED_TLV),
@@ -154,6 +165,7 @@ def test_root_refuses_what_does_not_fit(
     ("changes", "reason"),
     [
         ({"role": Role.C_LEAF_TO_ROOT}, RejectReason.WRONG_ROLE),
+        ({"jl": JoinFlags.SENDER_ONLY}, RejectReason.DIRECTION),
         ({"session_id": 0}, RejectReason.NO_SUCH_SESSION),
         ({"leaf_dir": LeafDirection.RECEIVE | LeafDirection.D_ROOT}, RejectReason.DIRECTION),
     ],
