@@ -76,7 +76,8 @@ def _let_leave(
         left = True
         if not on_group:
             _send(end, origin, seq, payload)
-    if left and flow.repairs:
+    others_lag = any(other.lags for _, other in _outflows(end) if other is not flow)
+    if left and flow.repairs and not others_lag:
         end.set_timer(TimerName.SYNC, now_s + end.plan.sync_s)
     if flow.is_held_back:
         _wait_for_time(end, now_s)
@@ -204,7 +205,7 @@ def deliver_data(end: Membership, event: Input, now_s: float) -> None:
     if end.peer_silent and flow is end.inflow and _is_beyond(end, event.seq):
         end.drop("DATA after the FinalSeq of its sender", "R116")
         return
-    had_gap = _has_gap(end)
+    had_gap, had_own_gap = _has_gap(end), flow.has_gap
     messages = flow.take(event.seq, event.payload)
     if messages is None:
         end.drop("DATA seen before, or outside the window", "R84")
@@ -214,7 +215,7 @@ def deliver_data(end: Membership, event: Input, now_s: float) -> None:
         end.report(DataReceived(event.origin, payload, plus(first, offset)))
     if end.repairs:
         _acknowledge_soon(end, event.origin, flow, now_s)
-        _watch_gap(end, now_s, had_gap=had_gap, progress=bool(messages))
+        _watch_gap(end, flow, now_s, had_gap=had_gap, progress=had_own_gap and bool(messages))
     note_finished(end)
 
 
@@ -262,7 +263,9 @@ def _acknowledge_soon(end: Membership, origin: int, flow: Inflow, now_s: float) 
     """Send DATA_ACK after so many messages, or a little later (K4)."""
     if flow.unacknowledged >= ACKNOWLEDGE_AFTER:
         _send_data_ack(end, origin, flow)
-    elif flow.unacknowledged == 1:
+    elif flow.unacknowledged == 1 and not any(
+        other.unacknowledged for _, other in _inflows(end) if other is not flow
+    ):
         end.set_timer(TimerName.ACKNOWLEDGE, now_s + end.plan.acknowledge_s)
 
 
@@ -329,12 +332,19 @@ def await_repair(end: Membership, now_s: float) -> None:
         end.set_timer(TimerName.NACK, now_s + end.plan.nack_s)
 
 
-def _watch_gap(end: Membership, now_s: float, *, had_gap: bool, progress: bool) -> None:
-    """Begin a series when a gap opens, or moves; stop asking when none is left."""
+def _watch_gap(
+    end: Membership, flow: Inflow, now_s: float, *, had_gap: bool, progress: bool
+) -> None:
+    """Begin a series when a gap opens, or moves; stop asking when none is left.
+
+    All origins share one series. What one of them sends never puts off the NACK that another one
+    waits for, so that it cannot keep the other from being repaired.
+    """
+    others_wait = any(other.has_gap for _, other in _inflows(end) if other is not flow)
     if not _has_gap(end):
         if had_gap:
             end.clear_timer(TimerName.NACK)
-    elif progress or not had_gap:
+    elif not had_gap or (progress and (end.nacks >= NACK_SENDS or not others_wait)):
         await_repair(end, now_s)
 
 

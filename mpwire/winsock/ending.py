@@ -171,6 +171,8 @@ class Ending(Lingering, Duplicates):
             graceful = CloseRequested(REASON[socket.role], socket.farewell, half)
             event = AbortRequested() if aborts else graceful
             endpoint.call(membership, event, now_s)
+            if endpoint.session is not None and not half:
+                self._room_made(endpoint, membership, now_s)
 
     def _dismantle(
         self, root: Socket, endpoint: Endpoint, now_s: float, *, half: bool = False

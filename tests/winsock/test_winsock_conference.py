@@ -1,5 +1,6 @@
 """What the root passes on arrives once, in order and in time, whoever is slow, late or gone."""
 
+import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -178,3 +179,36 @@ def test_the_words_of_one_who_has_left_are_still_repaired(bus: Bus) -> None:
     bus.run(5)
     assert listener.recv_all() == [b"good bye"]
     assert root.recv_all() == [b"good bye"]
+
+
+@pytest.mark.w(59, 71)
+def test_one_who_talks_all_the_time_keeps_nobody_else_from_being_repaired(bus: Bus) -> None:
+    """T_NACK, T_ACK and T_SYNC of one origin are not put off by what another one sends."""
+    _, _, (talker, quiet, listener) = conference(bus, 3)
+    quiet.send(b"first")
+    bus.run(1)
+    bus.judge = without_data_to("10.0.1.3")
+    quiet.send(b"lost")
+    bus.run(0.003)
+    bus.judge = None
+    quiet.send(b"kept")
+    for _ in range(40):
+        talker.send(b"bla")
+        bus.run(0.012)
+    heard = [one for one in listener.recv_all() if one != b"bla"]
+    assert heard == [b"first", b"lost", b"kept"]
+
+
+@pytest.mark.w(67, 95)
+def test_a_listener_that_is_expelled_holds_up_nobody(bus: Bus) -> None:
+    """D35: it is no receiver from the moment its P is closed, though it may never answer."""
+    root, handles, (slow, _) = conference(bus, 2)
+    with contextlib.suppress(SocketError):
+        for _ in range(2 * BUFFER):
+            root.send(b"x")
+    bus.judge = lambda transit: transit.source[0] != slow.address[0]
+    handles[0].close()
+    handles[1].events()
+    bus.run(1)
+    assert "FD_WRITE" in root.events()
+    root.send(b"go on")
