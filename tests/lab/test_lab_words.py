@@ -31,7 +31,7 @@ WRONG = [
         (
             "6: found 'opns', expected 'opens', 'selects', 'listens', 'joins', 'invites',"
             " 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends', 'receives',"
-            " 'shuts', 'parts', 'closes' or 'enumerates'|did you mean 'opens'?"
+            " 'shuts', 'parts', 'closes', 'enumerates' or 'crashes'|did you mean 'opens'?"
         ),
     ),
     ("root opens X az c_root/d_root", "14: found 'az', expected 'as'|"),
@@ -174,7 +174,7 @@ WRONG = [
         'leaf1 sends "a\\q" on L1',
         "15: found '\\\\q', expected one of the escapes \\\", \\\\, \\n, \\t and \\x41|",
     ),
-    ('leaf1 sends "x" on L1 now', "23: found 'now', expected 'and' or the end of the line|"),
+    ('leaf1 sends "x" on L1 now', "23: found 'now', expected 'in', 'and' or the end of the line|"),
     (
         "L1 sees CONNECT",
         (
