@@ -137,11 +137,13 @@ def member_forgotten_in_dismantle() -> None:
     """The root dismantles its session but leaves the newest of several members out."""
     dismantle = Provider._dismantle
 
-    def forgetful(self: Provider, root: Socket, endpoint: Endpoint, now_s: float) -> None:
+    def forgetful(
+        self: Provider, root: Socket, endpoint: Endpoint, now_s: float, *, half: bool = False
+    ) -> None:
         assert endpoint.session is not None
         if len(endpoint.session.members) > 1:
             endpoint.session.members.popitem()
-        dismantle(self, root, endpoint, now_s)
+        dismantle(self, root, endpoint, now_s, half=half)
 
     _put(Provider, "_dismantle", forgetful)
 
