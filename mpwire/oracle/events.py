@@ -71,6 +71,9 @@ class EventJudge:
     def reports_of(self, socket: Socket, event: str | None = None) -> list[Report]:
         """List what was reported on a socket, in order."""
         reports = self._reports.get((socket.host, socket.descriptor), [])
+        for descriptor in socket.duplicates:
+            reports = [*reports, *self._reports.get((socket.host, descriptor), [])]
+        reports = sorted(reports, key=lambda one: one.position) if socket.duplicates else reports
         return [report for report in reports if event in (None, report.event)]
 
     def _judge(self) -> None:

@@ -52,6 +52,10 @@ class Socket:
     """Where the call that made it was asked."""
     maker: Call
     parent: "Socket | None" = None
+    duplicates: list[int] = field(default_factory=list)
+    """Further descriptors of it (W84), in the order in which they were made."""
+    open_descriptors: set[int] = field(default_factory=set)
+    """Those of all its descriptors whose close was not asked yet, as the calls are replayed."""
     local: Endpoint | None = None
     listening: Position = NEVER
     selections: list[Selection] = field(default_factory=list)
@@ -81,6 +85,10 @@ class Socket:
     def gone(self) -> Position:
         """Where its close was answered: nothing may be reported on it from there on."""
         return self.closing.answered if self.closing else NEVER
+
+    def has(self, descriptor: int | None) -> bool:
+        """Tell whether a descriptor is one of its own."""
+        return descriptor == self.descriptor or descriptor in self.duplicates
 
     def selection_at(self, position: Position) -> Selection | None:
         """Return the selection that stands at a position."""
@@ -148,11 +156,15 @@ class SocketTable:
 
     def _add(self, socket: Socket) -> None:
         self.all.append(socket)
+        socket.open_descriptors.add(socket.descriptor)
         self._open.setdefault((socket.host, socket.descriptor), socket)
 
     def _create(self, call: Call) -> None:
         """Make the socket that a successful call returned."""
         descriptor = (call.result or {}).get("socket")
+        if call.name == "duplicate_socket" and isinstance(descriptor, int):
+            self._duplicate(call, descriptor)
+            return
         if call.name not in ("socket", "join_leaf", "accept") or not isinstance(descriptor, int):
             if call.name == "getsockname" and call.socket is not None:
                 self._named(call)
@@ -169,6 +181,14 @@ class SocketTable:
         if parent is not None:
             kind = Kind.HANDLE if parent.kind is Kind.ROOT else Kind.ACCEPTED
             self._inherit(call, descriptor, kind, parent)
+
+    def _duplicate(self, call: Call, descriptor: int) -> None:
+        """Note another descriptor of a socket: it lives until the last of them is closed (W84)."""
+        socket = self.get(call.host, call.socket or 0)
+        if socket is not None and (call.host, descriptor) not in self._open:
+            socket.duplicates.append(descriptor)
+            socket.open_descriptors.add(descriptor)
+            self._open[call.host, descriptor] = socket
 
     def _inherit(self, call: Call, descriptor: int, kind: Kind, parent: Socket) -> None:
         """Give a new socket its parent's properties (W13, W47)."""
@@ -227,7 +247,9 @@ class SocketTable:
                     )
                 )
             case "close" if call.ok and socket.closing is None:
-                socket.closing = call
+                socket.open_descriptors.discard(call.socket or 0)
+                if not socket.open_descriptors:
+                    socket.closing = call
             case "shutdown" if call.ok:
                 socket.shutdowns.append(call)
             case "set_linger" if call.ok:

@@ -217,6 +217,23 @@ def posted() -> list[Move]:
     return tale.moves
 
 
+def duplicated() -> list[Move]:
+    """Tell of a leaf with two descriptors of its socket: closing one of them ends nothing."""
+    tale, (join,) = meeting("leaf1")
+    tale.call("duplicate", "leaf1", "duplicate_socket", {"socket": 2}, socket=1)
+    tale.call("close first", "leaf1", "close", {}, socket=1)
+    tale.barrier()
+    close, ack = tale.closing(join, CloseReason.EXPEL)
+    tale.call("expel", "root", "close", {}, socket=join.handle)
+    tale.send("CLOSE", "root", "leaf1", close)
+    tale.event("FD_CLOSE", "leaf1", 2, "FD_CLOSE")
+    tale.send("CLOSE_ACK", "leaf1", "root", ack)
+    tale.moves.append(Wait("long", 8))
+    tale.barrier()
+    tale.barrier()
+    return tale.moves
+
+
 DETAILS = (
     outrun,
     despaired,
@@ -227,4 +244,5 @@ DETAILS = (
     linger_zero,
     unbound,
     posted,
+    duplicated,
 )

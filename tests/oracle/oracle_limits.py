@@ -7,6 +7,7 @@ import msgspec
 from mpwire.wire.messages import Abort, Auth, EventEcho, JoinReq, Probe, ProbeAck, Reject
 from mpwire.wire.numbers import AbortReason
 from tests.oracle.oracle_asides import abort, alive, dead, reset, unanswered, unconfirmed
+from tests.oracle.oracle_details import duplicated
 from tests.oracle.oracle_edits import Fault, again, fields, lacking, moved
 from tests.oracle.oracle_groups import opened, retorting
 from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
@@ -148,5 +149,6 @@ EXCESSES = (
     Fault("R76", unconfirmed, hastened),
     Fault("EV19", lost_for_good, lacking("FD_CLOSE L")),
     Fault("EV19", lost_for_good, moved("FD_CLOSE L", ahead_of="SYNC")),
+    Fault("EV14", duplicated, lacking("FD_CLOSE")),
     Fault("EV17", lost_for_good, lacking("FD_CLOSE P")),
 )
