@@ -3,12 +3,14 @@
 import difflib
 from collections.abc import Iterator
 
+import msgspec
 from rich.text import Text
 
 from mpwire.cli.output import Output
 from mpwire.cli.status import Status
 from mpwire.errors import InputError
 from mpwire.oracle import rules as registered
+from mpwire.oracle.lessons import Example, example, reason
 from mpwire.oracle.registry import RULES, Rule, rules_in_order
 from mpwire.report.verdict import GROUPS, line, wrapped
 
@@ -20,6 +22,7 @@ NEEDS = {
     "events": "only a complete record, agents' lines included, shows a violation",
 }
 COLUMNS = 6
+MARKS = {"✓": "green", "✗": "red", "›": "bold"}
 
 
 def list_rules(output: Output) -> Status:
@@ -49,11 +52,12 @@ def explain(output: Output, name: str) -> Status:
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise InputError(f"--explain: found no rule {name!r}, expected one of --rules{hint}")
     if output.json:
-        output.document(_document(rule))
+        output.document({**_document(rule), **_lesson(rule)})
         return Status.PASS
     output.line(line((rule.id, "bold"), (f"  {GROUPS[rule.group]}", "dim")))
     output.lines(_told("", rule, output.width))
     output.line()
+    output.lines(wrapped(("  why       ", "dim"), (reason(rule.id), ""), output.width))
     facts = {
         "source": rule.source,
         "proof": NEEDS[rule.needs],
@@ -63,7 +67,28 @@ def explain(output: Output, name: str) -> Status:
     }
     for title, value in facts.items():
         output.line(line((f"  {title:10}", "dim"), (value, "")))
+    output.lines(_shown(example(rule.id), output.width))
     return Status.PASS
+
+
+def _shown(told: Example, width: int) -> Iterator[Text]:
+    """Draw an example: a ladder in which what is kept and what is broken stand side by side."""
+    yield line()
+    yield from wrapped(("  example   ", "dim"), (told.story, ""), width)
+    for change in told.change:
+        yield from wrapped(("  broken by ", "dim"), (change, ""), width)
+    yield line()
+    for row in told.ladder:
+        text = line(("    ", ""), (row, MARKS.get(row[:1], "")))
+        text.truncate(width)
+        yield text
+    yield line()
+    yield from wrapped(("  expected  ", "dim"), (told.expected, ""), width)
+    yield from wrapped(("  seen      ", "dim"), (told.seen, ""), width)
+
+
+def _lesson(rule: Rule) -> dict[str, object]:
+    return {"why": reason(rule.id), "example": msgspec.to_builtins(example(rule.id))}
 
 
 def _document(rule: Rule) -> dict[str, object]:

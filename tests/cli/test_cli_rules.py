@@ -30,11 +30,14 @@ def test_one_rule_is_told(mpwire: Mpwire) -> None:
     done = mpwire("check", "--explain", "ev3")
     assert done.returncode == 0
     assert done.stdout.startswith("EV3  event windows\n")
-    for title in ("source", "proof", "severity"):
+    for title in ("why", "source", "proof", "severity", "example", "broken by", "expected", "seen"):
         assert f"\n  {title} " in done.stdout
+    assert "\n    ✓  │                 │⚑ socket 1 FD_CONNECT" in done.stdout
     document = json.loads(mpwire("check", "--explain", "EV3", "--json").stdout)
     jsonschema.validate(document, SCHEMA)
     assert document["id"] == "EV3"
+    assert document["why"].startswith("FD_CONNECT(0) is the promise")
+    assert document["example"]["change"][0].startswith("missing: leaf1 says")
 
 
 def test_a_rule_that_is_not_there_is_said(mpwire: Mpwire) -> None:
