@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -21,18 +21,30 @@ if TYPE_CHECKING:
     from mpwire.wire.messages import JoinReq, Reject
 
 
+MAXIMUM_TOMBSTONES: Final = 16_384
+"""Ended requests remembered by one endpoint, some 10 MB of them."""
+
+
 @dataclass(slots=True)
 class Tombstones:
-    """Remember requests that have ended, so that no late copy brings them back (9.3)."""
+    """Remember requests that have ended, so that no late copy brings them back (9.3).
+
+    Of too many the oldest is forgotten. Its copies carry cookies from before it was buried, and so
+    those are not to be taken any more: the more requests end, the shorter cookies live.
+    """
 
     life_s: float
     answers: dict[tuple[Address, int], tuple[float, Reject | None]] = field(default_factory=dict)
-    """(end of life in seconds, REJECT or silence) by source and InitTag, oldest first."""
+    """(burial in seconds, REJECT or silence) by source and InitTag, oldest first."""
+    forgotten_s: float | None = None
+    """When the youngest was buried of those that had to go before their time."""
 
     def bury(self, source: Address, request: JoinReq, answer: Reject | None, now_s: float) -> None:
         """Remember how a request ended."""
         self._expire(now_s)
-        self.answers[source, request.init_tag] = (now_s + self.life_s, answer)
+        self.answers[source, request.init_tag] = (now_s, answer)
+        if len(self.answers) > MAXIMUM_TOMBSTONES:
+            self.forgotten_s, _ = self.answers.pop(next(iter(self.answers)))
 
     def find(self, source: Address, request: JoinReq, now_s: float) -> tuple[Reject | None] | None:
         """Return the last answer of an ended request, in a tuple, or None if it never was."""
@@ -43,7 +55,7 @@ class Tombstones:
     def _expire(self, now_s: float) -> None:
         while self.answers:
             oldest = next(iter(self.answers))
-            if self.answers[oldest][0] > now_s:
+            if self.answers[oldest][0] + self.life_s > now_s:
                 return
             del self.answers[oldest]
 
@@ -233,7 +245,7 @@ class Admission:
         if reason is RejectReason.UNSUPPORTED_TLV:
             unknown = unknown_mandatory(request)[:16]
         answer = replies.reject(request, reason, unknown)
-        self.endpoint.tombstones.bury(source, request, answer, now_s)
+        self.endpoint.bury(source, request, answer, now_s)
         self.endpoint.send(answer, destination, source)
 
 

@@ -6,6 +6,7 @@ that does not differ between its copies.
 """
 
 import hmac
+import math
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final
@@ -31,6 +32,8 @@ class CookieJar:
     life_s: float
     keys: dict[int, bytes] = field(default_factory=dict)
     """Key by generation: the current one and the one before."""
+    void_until_s: float | None = None
+    """Cookies issued up to this time are no good any more, however young they are."""
 
     def issue(self, request: JoinReq, source: Address, destination: Address, now_s: float) -> bytes:
         """Return a cookie for this request, from this source to this destination."""
@@ -48,7 +51,7 @@ class CookieJar:
         if cookie is None or len(cookie) != COOKIE_OCTETS or cookie[0] != COOKIE_VERSION:
             return False
         age_ms = (_milliseconds(now_s) - int.from_bytes(cookie[2:6])) % (1 << 32)
-        if age_ms > self.life_s * 1000:
+        if age_ms > self.life_s * 1000 or age_ms >= self._void_from_ms(now_s):
             return False
         head, mac = cookie[:6], cookie[6:]
         return any(
@@ -56,6 +59,12 @@ class CookieJar:
             for generation, key in self.keys.items()
             if generation % 256 == cookie[1]
         )
+
+    def _void_from_ms(self, now_s: float) -> float:
+        """Return the age from which on no cookie is taken, for it was issued too long ago."""
+        if self.void_until_s is None:
+            return math.inf
+        return int(now_s * 1000) - int(self.void_until_s * 1000)
 
     @staticmethod
     def _mac(

@@ -58,7 +58,7 @@ from mpwire.core.session import Session
 from mpwire.core.timers import TimerPlan, TimerQueue
 from mpwire.wire.codec import decode_untrusted, encode, unknown_mandatory
 from mpwire.wire.errors import DecodeError, UnsupportedVersion
-from mpwire.wire.messages import Abort, Announce, Cancel, CloseAck, Data, JoinReq, Message
+from mpwire.wire.messages import Abort, Announce, Cancel, CloseAck, Data, JoinReq, Message, Reject
 from mpwire.wire.numbers import HEADER_OCTETS, JOIN_REQ_MIN_OCTETS, HeaderFlag, MessageType
 from mpwire.wire.registries import LeafDirection, RejectReason
 
@@ -199,7 +199,12 @@ class Endpoint:
         if not others:
             del self.by_peer[membership.peer]
         if not membership.initiator:
-            self.tombstones.bury(membership.peer, membership.request, membership.reject, now_s)
+            self.bury(membership.peer, membership.request, membership.reject, now_s)
+
+    def bury(self, source: Address, request: JoinReq, answer: Reject | None, now_s: float) -> None:
+        """Remember how a request ended, and take no cookie older than what that pushes out."""
+        self.tombstones.bury(source, request, answer, now_s)
+        self.cookies.void_until_s = self.tombstones.forgotten_s
 
     def stop_listening(self, reason: RejectReason, now_s: float) -> None:
         """Refuse everybody who waits and admit nobody any more (LI14)."""

@@ -26,7 +26,7 @@ class ListenerState(Enum):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One request in the queue; one that ended keeps its place until WSPAccept meets it (D17)."""
+    """One request in the queue; one that ended stays for the WSPAccept that meets it (D17)."""
 
     membership: Membership
     gone: WsaError | None = None
@@ -37,7 +37,12 @@ class Entry:
 
 @dataclass(slots=True)
 class Listener:
-    """Requests in the order of their verification, at most `backlog` of them alive."""
+    """Requests in the order of their verification: at most `backlog` living, as many dead ones.
+
+    Without a limit for the dead a stranger could fill the memory of a listener that is slow to
+    accept, with requests that it withdraws at once. WSPAccept never misses what FD_ACCEPT told of:
+    the last that died is always there.
+    """
 
     role: Role
     """The only role admitted: C_LEAF at a root, C_ROOT at a leaf (W38)."""
@@ -82,10 +87,16 @@ class Listener:
         self.arrived = True
 
     def mark_gone(self, membership: Membership, code: WsaError) -> None:
-        """Note that a request ended undecided."""
+        """Note that a request ended undecided; of too many dead ones the oldest go."""
         for entry in self.entries:
             if entry.membership is membership:
                 entry.gone = code
+        self._forget_dead()
+
+    def _forget_dead(self) -> None:
+        dead = [entry for entry in self.entries if entry.gone is not None]
+        surplus = dead[: max(0, len(dead) - self.backlog)]
+        self.entries = [entry for entry in self.entries if entry not in surplus]
 
     def take(self, entry: Entry) -> None:
         """Remove an entry that has been decided (LI10, LI12)."""
@@ -102,4 +113,5 @@ class Listener:
         living = [entry for entry in self.entries if entry.gone is None]
         excess = living[self.backlog :]
         self.entries = [entry for entry in self.entries if entry not in excess]
+        self._forget_dead()
         return [entry.membership for entry in excess]

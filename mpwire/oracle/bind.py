@@ -14,7 +14,7 @@ from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import ANY_ADDRESSES, Kind, Socket, SocketTable, endpoint_of
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Accept, Challenge, JoinReq, Message, Pending, Reject
+from mpwire.wire.messages import Abort, Accept, Cancel, Challenge, JoinReq, Message, Pending, Reject
 from mpwire.wire.numbers import PendingState, RejectReason
 
 OUTCOMES_OF_A_JOIN = frozenset(
@@ -73,6 +73,8 @@ class Entry:
     certain: bool
     """A PENDING(QUEUED) or ACCEPT proves that it was queued."""
     taken: Acceptance | None = None
+    forgotten: bool = False
+    """It ended, and so did as many later ones as may wait: no accept tells of it (9.3)."""
 
 
 @dataclass(slots=True)
@@ -254,6 +256,7 @@ def _bind_accepts(
     for call in listener.accepts:
         acceptance = Acceptance(call, listener)
         bindings.acceptances.append(acceptance)
+        _forget(queue, listener.backlog_at(call.asked), call.asked)
         if call.ok:
             acceptance.attempt = _accepted(call, listener, attempts, taken)
             descriptor = (call.result or {}).get("socket")
@@ -265,9 +268,33 @@ def _bind_accepts(
             taken.add(id(acceptance.attempt))
             _settle(bindings, acceptance, queue)
         elif acceptance.consumes:
-            head = next((entry for entry in queue if entry.taken is None), None)
+            head = next((e for e in queue if e.taken is None and not e.forgotten), None)
             if head is not None:
                 head.taken = acceptance
+
+
+def _forget(queue: list[Entry], backlog: int, before: Position) -> None:
+    """Note which dead requests the listener has forgotten: the oldest beyond its backlog."""
+    dead = [
+        entry
+        for entry in queue
+        if entry.taken is None and not entry.forgotten and _died(entry, queue) < before
+    ]
+    for entry in dead[:-backlog]:
+        entry.forgotten = True
+
+
+def _died(entry: Entry, queue: list[Entry]) -> Position:
+    """Return where a request ended that nobody decided: withdrawn, expired, or given up."""
+    shelf = entry.attempt.shelf
+    ended = [packet.position for packet in [*shelf.arrived(Cancel), *shelf.sent(Reject)]]
+    again = [
+        other.arrival.position
+        for other in queue
+        if other.attempt.initiator == entry.attempt.initiator
+        and other.arrival.number > entry.arrival.number
+    ]
+    return min([*ended, *again], default=NEVER)
 
 
 def _settle(bindings: Bindings, acceptance: Acceptance, queue: list[Entry]) -> None:

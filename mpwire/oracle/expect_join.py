@@ -58,12 +58,12 @@ def accept_expectations(case: Case) -> Iterator[Expectation | None]:
     for socket, queue in case.bindings.queues.items():
         decided = [one for one in case.bindings.acceptances if one.listener is socket]
         decided = [one for one in decided if one.consumes]
-        for place, entry in enumerate(queue):
+        for place, (entry, met) in enumerate(_indicated(queue)):
             opens = entry.arrival.position
             if place > len(decided):
                 break
             before = decided[place - 1] if place else None
-            taker = entry.taken.call if entry.taken and entry.taken.consumes else None
+            taker = met.taken.call if met.taken and met.taken.consumes else None
             if before is not None:
                 opens = max(opens, before.call.asked)
                 if taker and taker.asked < before.call.answered:
@@ -74,7 +74,7 @@ def accept_expectations(case: Case) -> Iterator[Expectation | None]:
                 "FD_ACCEPT",
                 rule="EV1",
                 opens=opens,
-                level=_accept_level(entry, opens, before),
+                level=_accept_level(entry, met, opens, before),
                 frames=(entry.arrival.number,),
                 taker=taker,
                 cause=f"a JOIN_REQ with a good cookie in frame {entry.arrival.number}"
@@ -82,12 +82,25 @@ def accept_expectations(case: Case) -> Iterator[Expectation | None]:
             )
 
 
-def _accept_level(entry: Entry, opens: Position, before: Acceptance | None) -> Level:
+def _indicated(queue: list[Entry]) -> Iterator[tuple[Entry, Entry]]:
+    """Yield the requests that an accept can meet, each behind the one that makes FD_ACCEPT true.
+
+    That is the request itself, or the first of those before it that the listener has forgotten.
+    """
+    first: Entry | None = None
+    for entry in queue:
+        first = first or entry
+        if not entry.forgotten:
+            yield first, entry
+            first = None
+
+
+def _accept_level(entry: Entry, met: Entry, opens: Position, before: Acceptance | None) -> Level:
     """Say MAY where the request may have been withdrawn, refused or decided before it was seen."""
     shelf = entry.attempt.shelf
     gone = [*shelf.arrived(Cancel), *shelf.sent(Reject)]
     withdrawn = any(packet.position < opens for packet in gone)
-    raced = entry.taken is not None and entry.taken is before
+    raced = met.taken is not None and met.taken is before
     return Level.MUST if entry.certain and not withdrawn and not raced else Level.MAY
 
 

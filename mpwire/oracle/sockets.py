@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mpwire.oracle.membership import Attempt, Membership
 
 ANY_ADDRESSES = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not bound
+DEFAULT_BACKLOG = 5
+"""What an agent listens with unless it is told."""
+MAXIMUM_BACKLOG = 200
+"""Larger backlogs count as this one (W101)."""
 
 
 class Kind(StrEnum):
@@ -58,6 +62,8 @@ class Socket:
     """Those of all its descriptors whose close was not asked yet, as the calls are replayed."""
     local: Endpoint | None = None
     listening: Position = NEVER
+    backlogs: list[tuple[Position, int]] = field(default_factory=list)
+    """What listen was given, and where it was asked."""
     selections: list[Selection] = field(default_factory=list)
     closing: Call | None = None
     lingers: list[Call] = field(default_factory=list)
@@ -116,6 +122,10 @@ class Socket:
     def listens_at(self, position: Position) -> bool:
         """Tell whether it was listening and open at a position."""
         return self.listening < position < self.gone
+
+    def backlog_at(self, position: Position) -> int:
+        """Return how many requests may wait at a position."""
+        return next((size for asked, size in reversed(self.backlogs) if asked < position), 1)
 
     def loopback_off(self, position: Position) -> bool:
         """Tell whether what it sent at a position did not come back to it (W65)."""
@@ -225,6 +235,9 @@ class SocketTable:
                 socket.local = endpoint_of(call.args.get("address")) or socket.local
             case "listen" if call.ok:
                 socket.listening = min(socket.listening, call.asked)
+                backlog = call.args.get("backlog", DEFAULT_BACKLOG)
+                if isinstance(backlog, int):
+                    socket.backlogs.append((call.asked, min(max(backlog, 1), MAXIMUM_BACKLOG)))
             case "event_select" if call.ok:
                 socket.selections.append(
                     Selection(

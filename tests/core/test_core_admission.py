@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from mpwire.core.admission import Tombstones
+from mpwire.core.admission import MAXIMUM_TOMBSTONES, Tombstones
 from mpwire.core.events import Admitted, Refused, RequestGone
 from mpwire.core.session import SessionInput
 from mpwire.core.table import State
@@ -276,6 +276,32 @@ def test_tombstones_stand_for_their_time() -> None:
     assert graves.find(LEAF, one, 40.0) is None
     assert graves.find(LEAF, two, 40.0) == (None,)
     assert len(graves.answers) == 1
+
+
+def test_of_too_many_tombstones_the_oldest_goes() -> None:
+    graves = Tombstones(life_s=40.0)
+    requests = [join_request(Role.C_ROOT, 1 + tag) for tag in range(MAXIMUM_TOMBSTONES + 2)]
+    for number, request in enumerate(requests):
+        graves.bury(LEAF, request, None, number / 1000)
+    now_s = MAXIMUM_TOMBSTONES / 1000
+    assert len(graves.answers) == MAXIMUM_TOMBSTONES
+    assert [graves.find(LEAF, one, now_s) for one in requests[:3]] == [None, None, (None,)]
+    assert graves.forgotten_s == 0.001
+
+
+def test_a_copy_of_a_request_that_was_forgotten_is_challenged(root: Conversation) -> None:
+    """No cookie that is older than a tombstone which had to go brings anything back."""
+    root.now_s = 1.0
+    proven = root.prove(root.request())
+    root.say(proven)
+    root.decide(root.endpoint.by_peer[LEAF][0], Refused(RejectReason.APP_REFUSED))
+    root.now_s = 2.0
+    younger = root.prove(root.request(0x12), OTHER)
+    for tag in range(MAXIMUM_TOMBSTONES):
+        root.endpoint.bury(OTHER, root.request(0x100 + tag), None, 2.0)
+    assert [type(answer) for answer in root.say(replace(proven, attempt=3))] == [Challenge]
+    assert [type(answer) for answer in root.say(younger, OTHER)] == [Pending]
+    assert len(root.endpoint.tombstones.answers) == MAXIMUM_TOMBSTONES
 
 
 # Flow specifications --------------------------------------------------------------------------

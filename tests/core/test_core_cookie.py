@@ -95,3 +95,13 @@ def test_the_clock_in_it_may_wrap(jar: CookieJar) -> None:
     wrap_s = 2**32 / 1000
     cookie = jar.issue(REQUEST, LEAF, ROOT, wrap_s - 1)
     assert proves(jar, cookie, wrap_s + 1)
+
+
+def test_cookies_from_before_a_time_can_be_made_void(jar: CookieJar) -> None:
+    old = jar.issue(REQUEST, LEAF, ROOT, 1.0)
+    new = jar.issue(REQUEST, LEAF, ROOT, 1.5)
+    jar.void_until_s = 1.0
+    assert not proves(jar, old, 1.0)
+    assert not proves(jar, old, 5.0)
+    assert proves(jar, new, 5.0)
+    assert not proves(jar, new, 31.6)

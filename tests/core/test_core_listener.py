@@ -93,3 +93,21 @@ def test_a_smaller_backlog_drops_the_newest(listener: Listener) -> None:
     listener.mark_gone(ends[0], RESET)
     assert listener.resize(1) == [ends[2]]
     assert [entry.membership for entry in listener.entries] == ends[:2]
+
+
+def test_no_more_dead_are_kept_than_may_live(listener: Listener) -> None:
+    """The oldest dead go first; who lives stays in its place, and so does who died last."""
+    first, *others = waiting(listener, 1, 2, 3, 4, 5)
+    for end in others:
+        listener.mark_gone(end, RESET)
+    assert [entry.membership for entry in listener.entries] == [first, *others[1:]]
+    listener.mark_gone(first, RESET)
+    assert [entry.membership for entry in listener.entries] == others[1:]
+
+
+def test_a_smaller_backlog_forgets_the_oldest_dead(listener: Listener) -> None:
+    ends = waiting(listener, 1, 2, 3)
+    for end in ends:
+        listener.mark_gone(end, RESET)
+    assert listener.resize(1) == []
+    assert [entry.membership for entry in listener.entries] == ends[2:]

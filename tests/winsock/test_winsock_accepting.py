@@ -5,6 +5,8 @@ import threading
 import pytest
 
 from mpwire.testing.actor import (
+    BACKLOG,
+    C_LEAF,
     Actor,
     admit,
     deferring,
@@ -282,6 +284,33 @@ def test_a_dead_request_is_no_reason_to_signal_again(bus: Bus) -> None:
     bus.run(0.1)
     assert one.events() == ["FD_CONNECT", "FD_WRITE"]
     assert root.events() == ["FD_ACCEPT", "FD_WRITE"]
+
+
+@pytest.mark.w(45, 92)
+def test_who_asks_and_withdraws_again_and_again_fills_nothing(bus: Bus) -> None:
+    """As many dead requests are kept as may wait; FD_ACCEPT has told of no more than one."""
+    root = root_actor(bus)
+    stranger = leaf_actor(bus, 1)
+    for _ in range(20 * BACKLOG):
+        stranger.join(root)
+        bus.run(0.1)
+        stranger.close()
+        bus.run(0.1)
+        stranger = stranger.on(stranger.provider.socket(C_LEAF)).select()
+    (leaf,) = asking(bus, root, 2)
+    listener = root.provider.endpoints[root.address].listener
+    assert listener is not None
+    assert len(listener.entries) == BACKLOG + 1
+    for _ in range(BACKLOG):
+        assert root.events() == ["FD_ACCEPT"]
+        with fails(E.WSAECONNRESET):
+            root.accept()
+    assert root.events() == ["FD_ACCEPT"]
+    root.accept()
+    bus.run(0.1)
+    assert leaf.events() == ["FD_CONNECT", "FD_WRITE"]
+    with fails(E.WSAEWOULDBLOCK):
+        root.accept()
 
 
 # The condition function -----------------------------------------------------------------------
