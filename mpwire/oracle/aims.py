@@ -18,11 +18,14 @@ COLLECTING = ("MPW_COLLECT", 7)
 
 def leading_leaves(case: Case, session_id: int) -> set[int]:
     """Return the Member IDs of the leaves of a session that joined as its d_root."""
-    return {
-        membership.leaf_id
-        for membership in case.history.memberships
-        if membership.session_id == session_id and membership.leaf_dir & LeafDirection.D_ROOT
-    }
+    known = case.leading.get(session_id)
+    if known is None:
+        known = case.leading[session_id] = {
+            membership.leaf_id
+            for membership in case.history.of_session(session_id)
+            if membership.leaf_dir & LeafDirection.D_ROOT
+        }
+    return known
 
 
 def is_meant(case: Case, end: End, origin: int) -> bool:

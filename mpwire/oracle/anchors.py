@@ -69,8 +69,7 @@ def _heard_before(case: Case, end: End) -> int | None:
     ]
     doubted = any(
         read(pending, Pending).state == PendingState.VERIFYING
-        for attempt in case.history.attempts
-        if (attempt.initiator, attempt.responder) == (end.peer.endpoint, end.endpoint)
+        for attempt in case.history.between(end.peer.endpoint, end.endpoint)
         for pending in attempt.shelf.sent(Pending)
     )
     if not heard or doubted:

@@ -33,6 +33,8 @@ class Case:
         self.sockets = SocketTable(self.logs)
         self.inboxes: dict[End, list[Deliverable]] = {}
         """What each side was given to read; filled by `oracle.inbox`."""
+        self.leading: dict[int, set[int]] = {}
+        """The leaves that are a session's d_root, by Session ID; filled by `oracle.aims`."""
         self.bindings: Bindings = bind(self.sockets, self.history.attempts)
         self.openings = openings(self.trace, self.history, self.sockets, self.logs)
 

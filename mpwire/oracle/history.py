@@ -31,6 +31,9 @@ class History:
         self._hosts = trace.host_of
         self._by_init: dict[int, list[Attempt]] = {}
         self._by_tag: dict[int, list[Membership]] = {}
+        self._by_session: dict[int, list[Membership]] = {}
+        self._by_leaf: dict[Endpoint, list[Membership]] = {}
+        self._between: dict[tuple[Endpoint, Endpoint], list[Attempt]] = {}
         self.attempts: list[Attempt] = []
         self.memberships: list[Membership] = []
         self.strays: list[Packet] = []
@@ -51,6 +54,18 @@ class History:
     def of_init_tag(self, tag: int) -> Iterator[Attempt]:
         """Yield the attempts of this InitTag; more than one only if a tag was reused."""
         yield from self._by_init.get(tag, ())
+
+    def of_session(self, session_id: int) -> list[Membership]:
+        """Return the memberships of a session, in order."""
+        return self._by_session.get(session_id, [])
+
+    def of_leaf(self, leaf: Endpoint) -> list[Membership]:
+        """Return the memberships that a leaf had from one address, in order."""
+        return self._by_leaf.get(leaf, [])
+
+    def between(self, initiator: Endpoint, responder: Endpoint) -> list[Attempt]:
+        """Return the attempts that one address made at another, in order."""
+        return self._between.get((initiator, responder), [])
 
     def owner(self, packet: Packet) -> Membership | None:
         """Return the membership that a packet after the join belongs to, by tag, then address."""
@@ -87,10 +102,8 @@ class History:
             accept = membership.accept
             if accept.message is None or not accept.message.flags & HeaderFlag.X:
                 continue
-            for attempt in self.attempts:
-                crossed = (attempt.initiator, attempt.responder)
-                between = attempt.first.number < accept.number < attempt.resolved()[0]
-                if between and crossed == (accept.source, accept.destination):
+            for attempt in self.between(accept.source, accept.destination):
+                if attempt.first.number < accept.number < attempt.resolved()[0]:
                     attempt.folded = membership
 
     def _sort(self, packet: Packet) -> None:
@@ -128,6 +141,7 @@ class History:
             self._hosts.get(responder[0]),
         )
         self._by_init.setdefault(tag, []).append(attempt)
+        self._between.setdefault((initiator, responder), []).append(attempt)
         self.attempts.append(attempt)
         return attempt
 
@@ -167,5 +181,7 @@ class History:
         membership.shelf.put(packet)
         attempt.memberships.append(membership)
         self.memberships.append(membership)
+        self._by_session.setdefault(membership.session_id, []).append(membership)
+        self._by_leaf.setdefault(membership.leaf.endpoint, []).append(membership)
         for end in membership.ends:
             self._by_tag.setdefault(end.tag, []).append(membership)

@@ -5,9 +5,10 @@ follow that frame); it compares like the run happened. An agent's line at a posi
 delivery of frame k cannot have been caused by frame k.
 """
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 
 from mpwire.capture import RunFile
@@ -107,8 +108,8 @@ class Trace:
         self.agent_records: list[AgentRecord] = []
         self.script_ended: Position = NEVER
         """Where the last step of the script was over; what is asked later, no script needs."""
-        self.times: list[int] = []
-        """Time of every frame, for looking up when a position was."""
+        self._times: list[int] = []
+        self._numbers: list[int] = []
         self._moments: list[tuple[int, Position]] = []
         self.host_of: dict[str, str] = {}
         """Host by address, where the run says so."""
@@ -224,15 +225,17 @@ class Trace:
 
     def when(self, position: Position) -> int:
         """Return the time of the newest frame at a position, in nanoseconds."""
-        if not self.times:
-            newest = 0
+        if not self._times:
+            number = newest = 0
             for frame in self.run.frames:
-                newest = max(newest, frame.time_ns)
-                self.times.append(newest)
-        place = min(position[0], len(self.times))
-        return self.times[place - 1] if place > 0 else 0
+                number, newest = max(number, frame.number), max(newest, frame.time_ns)
+                self._numbers.append(number)
+                self._times.append(newest)
+        place = bisect_right(self._numbers, position[0])
+        return self._times[place - 1] if place else 0
 
 
+@lru_cache(maxsize=4096)
 def is_multicast(address: str) -> bool:
     """Tell whether a textual address is a multicast group."""
     return ip_address(address).is_multicast
@@ -243,6 +246,7 @@ def is_broadcast(address: str) -> bool:
     return address == "255.255.255.255"
 
 
+@lru_cache(maxsize=4096)
 def is_unspecified(address: str) -> bool:
     """Tell whether an address is the any-address."""
     return ip_address(address).is_unspecified

@@ -240,8 +240,9 @@ def r40(case: Case) -> Iterator[Outcome]:
 def r41(case: Case) -> Iterator[Outcome]:
     """Remember who got which ID in each session."""
     holders: dict[tuple[int, int], tuple[Attempt, Packet]] = {}
+    attempts = _by_half(case)
     for packet in case.sent_of(Accept, Confirm):
-        attempt = _attempt_of(case, packet)
+        attempt = attempts.get(packet.number)
         if attempt is None or packet.message is None:
             continue
         assigned: int = getattr(packet.message, "assigned_id", 0)
@@ -261,11 +262,13 @@ def r41(case: Case) -> Iterator[Outcome]:
         )
 
 
-def _attempt_of(case: Case, packet: Packet) -> Attempt | None:
+def _by_half(case: Case) -> dict[int, Attempt]:
+    """Return the attempt of every half of a handshake, by frame."""
+    found: dict[int, Attempt] = {}
     for attempt in case.history.attempts:
-        if packet in attempt.shelf.of(Accept, Confirm):
-            return attempt
-    return None
+        for packet in attempt.shelf.of(Accept, Confirm):
+            found.setdefault(packet.number, attempt)
+    return found
 
 
 @rule(

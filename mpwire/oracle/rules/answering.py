@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.membership import Attempt, End
+from mpwire.oracle.membership import Attempt, End, Membership
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Kind, Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read
@@ -302,11 +302,8 @@ def r50(case: Case) -> Iterator[Outcome]:
             continue
         begin, over = invitation.first.position, invitation.resolved()
         yield PASSED
-        for attempt in case.history.attempts:
-            if attempt.by_root or (attempt.initiator, attempt.responder) != (
-                invitation.responder,
-                invitation.initiator,
-            ):
+        for attempt in case.history.between(invitation.responder, invitation.initiator):
+            if attempt.by_root:
                 continue
             accepts = attempt.shelf.sent(Accept)
             if accepts and accepts[0].position < begin:
@@ -338,9 +335,8 @@ def r51(case: Case) -> Iterator[Outcome]:
                 continue
             crossed = [
                 other
-                for other in case.history.attempts
-                if (other.initiator, other.responder) == (attempt.responder, attempt.initiator)
-                and other.first.number < packet.number
+                for other in case.history.between(attempt.responder, attempt.initiator)
+                if other.first.number < packet.number
             ]
             certainly = [one for one in crossed if one.resolved() > packet.position]
             possibly = [one for one in crossed if _known_over(case, one) > packet.position]
@@ -370,17 +366,18 @@ def r51(case: Case) -> Iterator[Outcome]:
 )
 def r52(case: Case) -> Iterator[Outcome]:
     """Look for an ACCEPT while the same root address holds a membership with the same leaf."""
-    for place, membership in enumerate(case.history.memberships):
+    before: dict[tuple[object, ...], list[Membership]] = {}
+    for membership in case.history.memberships:
+        key = (membership.session_id, membership.root.endpoint, membership.leaf.endpoint)
+        known = before.setdefault(key, [])
         earlier = [
             one
-            for one in case.history.memberships[:place]
-            if one.session_id == membership.session_id
-            and one.root.endpoint == membership.root.endpoint
-            and one.leaf.endpoint == membership.leaf.endpoint
-            and all(
+            for one in known
+            if all(
                 end.started() < membership.accept.position < _over(case, end) for end in one.ends
             )
         ]
+        known.append(membership)
         yield verify(
             not earlier,
             [*(one.accept for one in earlier), membership.accept],

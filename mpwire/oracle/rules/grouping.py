@@ -205,9 +205,7 @@ def r98(case: Case) -> Iterator[Outcome]:
 
 
 def _speaks(case: Case, packet: Packet, message: Message) -> bool:
-    for membership in case.history.memberships:
-        if membership.session_id != message.session_id:
-            continue
+    for membership in case.history.of_session(message.session_id):
         for end in membership.ends:
             if end.endpoint == packet.source and end.member_id == message.sender_id:
                 flag = LeafDirection.RECEIVE if end.is_root else LeafDirection.SEND

@@ -60,10 +60,10 @@ def _overlaps(case: Case, *, by_root: bool) -> Iterator[Outcome]:
 def _membership_of(case: Case, attempt: Attempt) -> Membership | None:
     """Return a membership that the initiating leaf address still held as the attempt began."""
     start = attempt.first.position
-    for membership in case.history.memberships:
+    for membership in case.history.of_leaf(attempt.initiator):
         end = membership.leaf
         alive = end.started() < start < min(end.ended(), case.life_end(end.host))
-        if end.endpoint == attempt.initiator and end.is_initiator and alive:
+        if end.is_initiator and alive:
             return membership
     return None
 

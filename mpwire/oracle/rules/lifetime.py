@@ -151,7 +151,7 @@ def _heard(end: End) -> list[Packet]:
 
 
 def _long_over(case: Case, end: End, last: Packet, copies: int) -> bool:
-    lived = case.trace.when(min(case.life_end(end.host), (len(case.trace.run.frames), 0)))
+    lived = case.trace.when(case.life_end(end.host))
     wait_ns = waits_ms(end.timers, copies)[-1] * 1.1e6
     return lived - last.time_ns > wait_ns + SLACK_NS
 

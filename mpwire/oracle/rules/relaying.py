@@ -156,9 +156,8 @@ def r93(case: Case) -> Iterator[Outcome]:
 
 def _since(case: Case, told: Membership, message: Member) -> Position:
     """Return from where on what a notice says was true at the root."""
-    for membership in case.history.memberships:
-        same = membership.session_id == told.session_id
-        if same and membership.leaf_id == message.member_id:
+    for membership in case.history.of_session(told.session_id):
+        if membership.leaf_id == message.member_id:
             root = membership.root
             return joined_at(root) if message.action == MemberAction.JOINED else root.ended()
     return NEVER

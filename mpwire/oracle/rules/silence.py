@@ -62,10 +62,9 @@ def _closings(end: End) -> list[Packet]:
 
 def _ended_alone(case: Case, end: End, packet: Packet) -> Packet | None:
     """Return what ended another membership of the session at its root before a frame."""
-    for membership in case.history.memberships:
+    for membership in case.history.of_session(end.membership.session_id):
         root = membership.root
-        same = membership.session_id == end.membership.session_id and root is not end
-        if same and root.endpoint == end.endpoint:
+        if root is not end and root.endpoint == end.endpoint:
             for arrival in root.arrived(Close, Abort):
                 if arrival.number < packet.number:
                     return arrival

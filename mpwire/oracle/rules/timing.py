@@ -62,9 +62,7 @@ def r72(case: Case) -> Iterator[Outcome]:
 
 def _doubtful(case: Case, end: End) -> Iterator[Packet]:
     """Yield what the peer's address asked for anew, and was held back or refused at once for."""
-    for attempt in case.history.attempts:
-        if (attempt.initiator, attempt.responder) != (end.peer.endpoint, end.endpoint):
-            continue
+    for attempt in case.history.between(end.peer.endpoint, end.endpoint):
         states = {read(packet, Pending).state for packet in attempt.shelf.sent(Pending)}
         reasons = {read(packet, Reject).reason for packet in attempt.shelf.sent(Reject)}
         if PendingState.VERIFYING in states or reasons & STATELESS_REASONS:

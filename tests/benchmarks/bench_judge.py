@@ -1,0 +1,297 @@
+"""Print how fast captures are judged, and how much memory that takes.
+
+    PYTHONPATH=. python tests/benchmarks/bench_judge.py [--frames N ...] [--live N ...] [--mix MIX]
+
+Captures are made by the wire codec and the capture writer, frame by frame, so that they may be
+far larger than memory: one root, a number of leaves that are members at the same time, and new
+ones in their place when they leave. In the mix `data` 95 % of the frames are DATA and DATA_ACK, in
+the mix `control` 80 % are joins and ends. Each capture is judged by a process of its own, whose
+peak of resident memory is what the kernel says. Figures are ratios to `tcpdump -n -r` of the same
+file, where that is installed; with TZ=UTC0, since without it tcpdump looks for the time zone file
+at every frame.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from time import perf_counter
+
+from mpwire.capture.writer import Writer
+from mpwire.wire.codec import encode, pad_join_request
+from mpwire.wire.messages import (
+    Accept,
+    Challenge,
+    Close,
+    CloseAck,
+    Confirm,
+    Data,
+    DataAck,
+    JoinReq,
+    Message,
+    Pending,
+    SessionDesc,
+    Timers,
+)
+
+START_NS = 1_800_000_000_000_000_000
+STEP_NS = 10_000
+ROOT = 0x0A00_0001
+PORT = 61717
+SESSION = 0x0123_4567_89AB_CDEF
+ROUNDS = {"data": 19, "control": 1}
+"""How often a member is sent eight messages, before it leaves."""
+BURST = {"data": 8, "control": 1}
+PAYLOAD = bytes(64)
+TIMERS = Timers(
+    rto_initial_ms=1000,
+    rto_maximum_ms=16000,
+    keepalive_ms=20000,
+    dead_ms=45000,
+    pend_ms=180000,
+    linger_ms=40000,
+    drain_ms=6000,
+    mrc=5,
+    tflags=0,
+)
+DESCRIPTION = SessionDesc(
+    planes=3,
+    family=0,
+    data_port=0,
+    group_tag=0xCAFE_BABE_00C0_FFEE,
+    max_rate=0,
+    max_payload=1156,
+    hop_limit=1,
+    repair=1,
+    group=b"",
+)
+CHILD = """
+import json, resource, sys, time
+from mpwire.capture import open_run
+from mpwire.oracle import judge
+start = time.perf_counter()
+judgement = judge(open_run(sys.argv[1]))
+print(json.dumps({
+    "seconds": time.perf_counter() - start,
+    "peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    "checks": sum(rule.count for rule in judgement.rules),
+    "failed": [rule.id for rule in judgement.rules if rule.failed],
+    "open": [rule.id for rule in judgement.rules if rule.undecided],
+}))
+"""
+
+
+@dataclass
+class Figures:
+    """What one capture cost."""
+
+    seconds: float
+    peak_kib: int
+    checks: int
+    failed: list[str]
+    open: list[str]
+
+
+class Member:
+    """One leaf: its join, its data, its end, message by message."""
+
+    def __init__(self, number: int, random: Random) -> None:
+        """Draw what a join draws."""
+        self.address = 0x0A01_0000 + number % 0x00F0_0000
+        self.leaf_id = 2 + number % 0xFFFF_0000
+        self.init_tag = random.getrandbits(63) + 1
+        self.resp_tag = random.getrandbits(63) + 1
+        self.cookie = random.randbytes(24)
+        self.first = random.getrandbits(30)
+        self.seq = number & 0xFFFF_FFFF
+
+    def messages(self, mix: str, rounds: int | None) -> Iterator[tuple[bool, Message]]:
+        """Yield what is sent, and whether the root sends it; for ever if rounds is None."""
+        yield from self._join()
+        seq = self.first
+        acks = 0
+        place = 0
+        while rounds is None or place < rounds:
+            place += 1
+            for _ in range(BURST[mix]):
+                yield True, self._data(seq)
+                seq = (seq + 1) & 0xFFFF_FFFF
+            acks += 1
+            ack = DataAck(origin=1, rcv_next=seq, window=256)
+            yield False, self._to_root(ack, acks)
+        yield from self._leave(seq)
+
+    def _join(self) -> Iterator[tuple[bool, Message]]:
+        request = JoinReq(
+            init_tag=self.init_tag,
+            role=2,
+            jl=4,
+            leaf_dir=3,
+            planes=3,
+            next_data_seq=500,
+            max_payload=1156,
+            timers=TIMERS,
+            caps=2,
+            versions=(1, 0x0A),
+            seq=self.seq,
+        )
+        for attempt, cookie in ((1, None), (2, self.cookie)):
+            request.attempt, request.cookie = attempt, cookie
+            pad_join_request(request)
+            yield False, request
+            if cookie is None:
+                yield True, self._answer(Challenge(cookie_life_ms=30000, cookie=self.cookie), 1)
+        pending = Pending(resp_tag=self.resp_tag, state=1, queue_pos=0, poll_ms=3000)
+        yield True, self._answer(pending, 2)
+        accept = Accept(
+            resp_tag=self.resp_tag,
+            assigned_id=self.leaf_id,
+            leaf_dir=3,
+            max_payload=1156,
+            next_data_seq=self.first,
+            timers=TIMERS,
+            caps=2,
+            versions=(1, 0x0A),
+            session_desc=DESCRIPTION,
+            session_id=SESSION,
+        )
+        yield True, self._answer(accept, 1)
+        yield False, self._to_root(Confirm(assigned_id=0, next_data_seq=500, leaf_dir=3), self.seq)
+
+    def _leave(self, following: int) -> Iterator[tuple[bool, Message]]:
+        close = Close(reason=1, cflags=0, final_seq=499, side_final_seq=0)
+        yield False, self._to_root(close, self.seq + 1)
+        final = (following - 1) & 0xFFFF_FFFF
+        yield (
+            True,
+            self._to_leaf(CloseAck(ack_flags=0, rcv_next=500, final_seq=final), self.seq + 1),
+        )
+
+    def _answer(self, message: Message, attempt: int) -> Message:
+        message.destination_tag, message.seq, message.attempt = self.init_tag, self.seq, attempt
+        message.sender_id = 1
+        return message
+
+    def _to_leaf(self, message: Message, seq: int) -> Message:
+        message.destination_tag, message.seq, message.session_id = self.init_tag, seq, SESSION
+        message.sender_id = 1
+        return message
+
+    def _to_root(self, message: Message, seq: int) -> Message:
+        message.destination_tag, message.seq, message.session_id = self.resp_tag, seq, SESSION
+        message.sender_id = self.leaf_id
+        return message
+
+    def _data(self, seq: int) -> Message:
+        return self._to_leaf(Data(origin=1, dflags=0, hop=0, payload=PAYLOAD), seq)
+
+
+def made(path: Path, frames: int, live: int, mix: str) -> None:
+    """Write a capture in which `live` members take turns; they stay if there are many."""
+    random = Random(live)
+    stay = live * 16 > frames or live > 1000
+    rounds = None if stay and mix == "data" else ROUNDS[mix]
+    number = live
+    members = [Member(place, random) for place in range(live)]
+    flows = [member.messages(mix, rounds) for member in members]
+    with path.open("wb", buffering=1 << 20) as stream:
+        writer = Writer(stream, application="bench")
+        interface = writer.interface("bench")
+        for count in range(frames):
+            place = count % live
+            step = next(flows[place], None)
+            if step is None:
+                members[place] = Member(number, random)
+                number += 1
+                flows[place] = members[place].messages(mix, rounds)
+                step = next(flows[place])
+            data = ethernet(members[place].address, *step)
+            writer.packet(interface, data, START_NS + count * STEP_NS)
+
+
+def ethernet(leaf: int, from_root: bool, message: Message) -> bytes:
+    """Wrap a message in UDP, IPv4 and Ethernet."""
+    payload = encode(message)
+    source, target = (ROOT, leaf) if from_root else (leaf, ROOT)
+    length = 8 + len(payload)
+    addresses = struct.pack("!II", source, target)
+    ports = struct.pack("!HHH", PORT, PORT, length)
+    total = summed(addresses + struct.pack("!HH", 17, length) + ports + payload)
+    header = struct.pack("!BBHHHBB", 0x45, 0, 20 + length, 0, 0x4000, 64, 17)
+    header += struct.pack("!H", 0xFFFF - summed(header + addresses)) + addresses
+    link = b"\2\0\0\0\0\1\2\0\0\0\0\2\x08\0"
+    return link + header + ports + struct.pack("!H", (0xFFFF - total) or 0xFFFF) + payload
+
+
+def summed(octets: bytes) -> int:
+    """Return the ones' complement sum of 16-bit words; the octets are an even number."""
+    return int.from_bytes(octets, "big") % 0xFFFF
+
+
+def judged(path: Path) -> Figures:
+    """Judge a capture in a process of its own."""
+    command = [sys.executable, "-c", CHILD, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return Figures(**json.loads(done.stdout))
+
+
+def dumped(path: Path) -> float | None:
+    """Return how long tcpdump takes for the same file; None without tcpdump."""
+    tool = shutil.which("tcpdump")
+    if tool is None:
+        return None
+    start = perf_counter()
+    subprocess.run(
+        [tool, "-n", "-r", str(path)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TZ": "UTC0"},
+    )
+    return perf_counter() - start
+
+
+def main() -> None:
+    """Make captures, judge them, print a line each."""
+    parser = argparse.ArgumentParser(description="how fast captures are judged")
+    parser.add_argument("--frames", type=float, nargs="+", default=[1e5])
+    parser.add_argument("--live", type=float, nargs="+", default=[100])
+    parser.add_argument("--mix", choices=["data", "control"], nargs="+", default=["data"])
+    parser.add_argument("--folder", type=Path, help="where captures are written for the time")
+    chosen = parser.parse_args()
+    sys.stdout.write(
+        "mix       frames     live    frames/s  peak MiB  checks/frame  x tcpdump  B/membership\n"
+    )
+    with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
+        path = Path(folder) / "bench.pcapng"
+        for mix in chosen.mix:
+            for frames in map(int, chosen.frames):
+                few: tuple[int, int] | None = None
+                for live in map(int, chosen.live):
+                    made(path, frames, live, mix)
+                    figures = judged(path)
+                    peer = dumped(path)
+                    ratio = f"{peer / figures.seconds:10.3f}" if peer else f"{'-':>10}"
+                    each = "-"
+                    if few is None:
+                        few = (live, figures.peak_kib)
+                    elif live > few[0]:
+                        each = f"{1024 * (figures.peak_kib - few[1]) / (live - few[0]):.0f}"
+                    sys.stdout.write(
+                        f"{mix:8}{frames:9}{live:9}{frames / figures.seconds:12.0f}"
+                        f"{figures.peak_kib / 1024:10.0f}{figures.checks / frames:14.1f} {ratio}"
+                        f"{each:>14}  {' '.join(figures.failed)}\n"
+                    )
+                    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
