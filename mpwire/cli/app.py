@@ -100,6 +100,10 @@ Scale = Annotated[
         help="Multiply timers by this, 0.001 to 4, in place of the testbeds' own scale.",
     ),
 ]
+Junit = Annotated[
+    Path | None,
+    typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report for CI servers."),
+]
 
 
 @app.command()
@@ -116,6 +120,7 @@ def run(
     agent: Agents = None,
     scale: Scale = None,
     all_frames: AllFrames = False,
+    junit: Junit = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -138,7 +143,7 @@ def run(
         from mpwire.cli.running import RunOptions  # noqa: PLC0415 - only what a command needs
         from mpwire.cli.running import run as run_testbeds  # noqa: PLC0415
 
-        options = RunOptions(testbeds or [], out, carrier, agent or [], all_frames, scale)
+        options = RunOptions(testbeds or [], out, carrier, agent or [], all_frames, scale, junit)
         return run_testbeds(output, options)
 
     raise _Ended(guarded(output, command))
@@ -150,10 +155,12 @@ def check(
         list[str] | None,
         typer.Argument(metavar="FILE", hidden=True),
     ] = None,
+    *,
     rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="RULE", help="Tell one rule.")
     ] = None,
+    junit: Junit = None,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
@@ -182,7 +189,7 @@ def check(
             return told.explain(output, explain) if explain else told.list_rules(output)
         from mpwire.cli.checking import check as check_files  # noqa: PLC0415
 
-        return check_files(output, files or [])
+        return check_files(output, files or [], junit)
 
     raise _Ended(guarded(output, command))
 

@@ -12,24 +12,29 @@ from mpwire.cli.results import (
     judged,
     print_results,
     print_verdict,
+    require_folder_of,
     unreadable,
+    write_junit,
 )
 from mpwire.cli.status import Status, worst
 from mpwire.errors import InputError
 from mpwire.report import assess
 
 
-def check(output: Output, arguments: Sequence[str]) -> Status:
-    """Judge every capture that the arguments stand for."""
+def check(output: Output, arguments: Sequence[str], junit: Path | None = None) -> Status:
+    """Judge every capture that the arguments stand for; junit: a report for CI servers."""
+    require_folder_of(junit)
     files = find_files(arguments)
     if len(files) == 1:
         result = judged(assess(open_run(files[0])), in_full=True)
+        write_junit(junit, [result])
         if output.json:
             output.document(as_document([result]))
         else:
             print_verdict(output, result)
         return result.status
     results = _check_all(output, files)
+    write_junit(junit, results)
     if output.json:
         output.document(as_document(results))
     else:

@@ -3,13 +3,16 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from xml.etree.ElementTree import Element
 
 from rich.text import Text
 
 from mpwire.cli.output import Output
 from mpwire.cli.status import OF_VERDICT, Status, worst
+from mpwire.errors import InputError
 from mpwire.report import Assessment
 from mpwire.report.document import document_of
+from mpwire.report.junit import erroneous, junit_document, suite_of
 from mpwire.report.telling import printable, shortened
 from mpwire.report.verdict import STYLES, counted, headline, line, verdict_lines
 from mpwire.vocabulary import Verdict
@@ -29,6 +32,8 @@ class Result:
     summary: str
     """Why, in one line."""
     document: Mapping[str, object]
+    suite: Element
+    """The same for CI servers."""
     assessment: Assessment | None = None
     """Everything about it, where the result is told in full; it holds the whole run."""
     fresh: bool = False
@@ -47,6 +52,7 @@ def judged(
         word=assessment.verdict.value,
         summary=_summary(assessment),
         document=document_of(assessment),
+        suite=suite_of(assessment),
         assessment=assessment if in_full else None,
         fresh=fresh,
         notes=tuple(notes),
@@ -61,6 +67,7 @@ def unreadable(path: Path, error: str) -> Result:
         word="ERROR",
         summary=error.removeprefix(f"{path}: "),
         document={"verdict": "ERROR", "run_file": str(path), "rules": [], "error": error},
+        suite=erroneous(str(path), error),
     )
 
 
@@ -87,6 +94,24 @@ def print_results(output: Output, results: Sequence[Result]) -> None:
     counts = {word: sum(result.word == word for result in results) for word in VERDICTS}
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
     output.line(line((f"{counted(len(results), 'file')}: {told}", "bold")))
+
+
+def require_folder_of(path: Path | None) -> None:
+    """See that a report can be written, before anything is done that takes time.
+
+    Raises:
+        InputError: its folder is not there, or it is itself a folder.
+    """
+    if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        raise InputError(f"--junit {path}: expected a file in a folder that is there")
+
+
+def write_junit(path: Path | None, results: Sequence[Result]) -> None:
+    """Write results as JUnit XML where that is wanted; wholly or not at all."""
+    if path is not None:
+        part = path.with_name(f"{path.name}.part")
+        part.write_bytes(junit_document([result.suite for result in results]))
+        part.replace(path)
 
 
 def _table_line(result: Result, width: int) -> Text:

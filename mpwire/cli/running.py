@@ -11,7 +11,15 @@ from typing import Literal, Self
 from mpwire.capture import annotate, open_run
 from mpwire.cli.agents import Agents, for_hosts, parse_agents, require_programs
 from mpwire.cli.output import Output
-from mpwire.cli.results import Result, as_document, judged, print_results, print_verdict
+from mpwire.cli.results import (
+    Result,
+    as_document,
+    judged,
+    print_results,
+    print_verdict,
+    require_folder_of,
+    write_junit,
+)
 from mpwire.cli.status import Status, worst
 from mpwire.cli.watching import Watcher
 from mpwire.errors import InputError
@@ -36,6 +44,8 @@ class RunOptions:
     all_frames: bool
     scale: float | None = None
     """Factor on every timer, in place of that of the testbeds."""
+    junit: Path | None = None
+    """Where to write a report for CI servers."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -49,6 +59,7 @@ class _Job:
 
 def run(output: Output, options: RunOptions) -> Status:
     """Run testbeds one after the other and say what came of them."""
+    require_folder_of(options.junit)
     agents = parse_agents(options.agents)
     jobs = _prepare(options.testbeds or [TOUR], agents, options.scale)
     results: list[Result] = []
@@ -57,6 +68,7 @@ def run(output: Output, options: RunOptions) -> Status:
         results.append(result)
         if result.status is Status.INTERRUPTED:
             break
+    write_junit(options.junit, results)
     if output.json:
         output.document(as_document(results))
     elif len(jobs) > 1:

@@ -83,6 +83,18 @@ class RuleResult(msgspec.Struct, kw_only=True):
         )
         return list(dict.fromkeys(numbers))[:FRAMES_SHOWN]
 
+    def to_json(self) -> dict[str, object]:
+        """Give the part of the document that is about this rule."""
+        return {
+            "id": self.id,
+            "group": self.group,
+            "verdict": self.verdict.value,
+            "count": self.count,
+            "frames": self.frames,
+            "reason": "" if self.verdict is Verdict.PASS else self.reason,
+            "findings": [msgspec.to_builtins(finding) for finding in self.findings],
+        }
+
     def settle(self) -> None:
         """Derive the verdict from the counts."""
         if self.failed:
@@ -147,21 +159,9 @@ class Judgement(msgspec.Struct, kw_only=True):
         return {
             "verdict": self.verdict.value,
             "run_file": self.run_file,
-            "rules": [_rule_document(result) for result in self.rules],
+            "rules": [result.to_json() for result in self.rules],
             "events": self.counts(),
             "incomplete": list(self.incomplete),
             "unsupported": list(self.unsupported),
             "stopped": list(self.stopped),
         }
-
-
-def _rule_document(result: RuleResult) -> dict[str, object]:
-    return {
-        "id": result.id,
-        "group": result.group,
-        "verdict": result.verdict.value,
-        "count": result.count,
-        "frames": result.frames,
-        "reason": "" if result.verdict is Verdict.PASS else result.reason,
-        "findings": [msgspec.to_builtins(finding) for finding in result.findings],
-    }

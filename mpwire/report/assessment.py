@@ -6,7 +6,9 @@ broken; one that an endpoint could not carry out is UNSUPPORTED, unless somethin
 one that somebody interrupted proves nothing more than what was seen.
 """
 
+import shlex
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
@@ -53,6 +55,15 @@ class Assessment(msgspec.Struct, kw_only=True):
         if "unsupported" in kinds or judged is Verdict.UNSUPPORTED:
             return Verdict.UNSUPPORTED
         return Verdict.INCONCLUSIVE if kinds else judged
+
+    @property
+    def command(self) -> str | None:
+        """Give the command line that made the run, to make it again; None where nobody knows."""
+        run = self.run.run
+        if run is None or not run.command:
+            return None
+        program, *arguments = run.command
+        return shlex.join([Path(program).name, *arguments])
 
     @property
     def interrupted(self) -> bool:

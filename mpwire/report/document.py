@@ -1,13 +1,19 @@
 """The assessment for programs: the JSON document, and comments for the packets of a run file."""
 
-from mpwire.oracle import Level
+import msgspec
+
+from mpwire.oracle import Level, RuleResult
 from mpwire.report.assessment import Assessment
+from mpwire.report.nearest import nearest
+from mpwire.report.verdict import FINDINGS_PER_RULE
 from mpwire.vocabulary import Verdict
 
 
 def document_of(assessment: Assessment) -> dict[str, object]:
     """Give the JSON document of one run, as docs/cli-schema.json describes it."""
     document = assessment.judgement.to_json()
+    document["rules"] = [_rule(assessment, result) for result in assessment.judgement.rules]
+    document["command"] = assessment.command
     document["verdict"] = assessment.verdict.value
     document["testbed"] = assessment.testbed
     document["failed_steps"] = [
@@ -15,6 +21,19 @@ def document_of(assessment: Assessment) -> dict[str, object]:
         for step in assessment.failed_steps
     ]
     return document
+
+
+def _rule(assessment: Assessment, result: RuleResult) -> dict[str, object]:
+    """Give what one rule says; the first violations tell what came nearest to being right."""
+    findings = [msgspec.to_builtins(finding) for finding in result.findings]
+    broken = [
+        (finding, entry)
+        for finding, entry in zip(result.findings, findings, strict=True)
+        if finding.verdict is Verdict.FAIL
+    ]
+    for finding, entry in broken[:FINDINGS_PER_RULE]:
+        entry["nearest"] = nearest(assessment.run, finding)
+    return {**result.to_json(), "findings": findings}
 
 
 def comments_of(assessment: Assessment) -> dict[int, str]:

@@ -15,6 +15,7 @@ from rich.text import Text
 from mpwire.oracle import Finding, Judgement, RuleResult
 from mpwire.oracle.registry import RULES
 from mpwire.report.assessment import Assessment, FailedStep
+from mpwire.report.nearest import nearest
 from mpwire.report.recorded import excerpt, marks_of
 from mpwire.report.telling import is_ours, printable
 from mpwire.vocabulary import Verdict
@@ -83,6 +84,8 @@ def verdict_lines(assessment: Assessment, width: int, *, ladder: bool = True) ->
         yield line(("  – ", "magenta"), (f"unsupported: {printable(reason)}", ""))
     yield from _violations(assessment, width, ladder=ladder)
     yield from _open_questions(assessment, width)
+    if assessment.verdict is not Verdict.PASS and assessment.command:
+        yield line(("  again        ", "dim"), (printable(assessment.command), ""))
 
 
 def counted(count: int, what: str) -> str:
@@ -200,30 +203,34 @@ def _failed_step(step: FailedStep, width: int) -> Iterator[Text]:
 
 
 def _violations(assessment: Assessment, width: int, *, ladder: bool) -> Iterator[Text]:
-    marks = marks_of(assessment.judgement)
     for result in assessment.judgement.rules:
-        broken = [one for one in result.findings if one.verdict is Verdict.FAIL]
-        if not broken:
+        if result.failed:
+            yield line()
+            yield from violation_lines(assessment, result, width, ladder=ladder)
+
+
+def violation_lines(
+    assessment: Assessment, result: RuleResult, width: int, *, ladder: bool = True
+) -> Iterator[Text]:
+    """Spell out what breaks one rule, with the ladder around it."""
+    broken = [one for one in result.findings if one.verdict is Verdict.FAIL]
+    marks = marks_of(assessment.judgement)
+    yield from wrapped(
+        (f"  ✗ {result.id}  ", "bold red"), (RULES[result.id].sentence, "bold"), width
+    )
+    drawn: set[int] = set()
+    for finding in broken[:FINDINGS_PER_RULE]:
+        yield from _facts(assessment, finding, width)
+        if not ladder or set(finding.frames) <= drawn:
             continue
+        rows = excerpt(assessment.run, width - 6, finding.frames, cast=assessment.cast, marks=marks)
+        drawn.update(number for row in rows for number in row.frames)
         yield line()
-        yield from wrapped(
-            (f"  ✗ {result.id}  ", "bold red"), (RULES[result.id].sentence, "bold"), width
-        )
-        drawn: set[int] = set()
-        for finding in broken[:FINDINGS_PER_RULE]:
-            yield from _facts(assessment, finding, width)
-            if not ladder or set(finding.frames) <= drawn:
-                continue
-            rows = excerpt(
-                assessment.run, width - 6, finding.frames, cast=assessment.cast, marks=marks
-            )
-            drawn.update(number for row in rows for number in row.frames)
-            yield line()
-            yield from (line(("      ", "")).append_text(row.text) for row in rows)
-            yield line()
-        if len(broken) > FINDINGS_PER_RULE:
-            more = len(broken) - FINDINGS_PER_RULE
-            yield line((f"      and {more} more of {result.id} (--json lists all)", "dim"))
+        yield from (line(("      ", "")).append_text(row.text) for row in rows)
+        yield line()
+    if len(broken) > FINDINGS_PER_RULE:
+        more = len(broken) - FINDINGS_PER_RULE
+        yield line((f"      and {more} more of {result.id} (--json lists all)", "dim"))
 
 
 def _facts(assessment: Assessment, finding: Finding, width: int) -> Iterator[Text]:
@@ -238,6 +245,9 @@ def _facts(assessment: Assessment, finding: Finding, width: int) -> Iterator[Tex
     default = f"expected {finding.expected}; seen: {finding.seen}"
     if finding.reason and not finding.reason.startswith(default):
         facts["because"] = finding.reason
+    found = nearest(assessment.run, finding)
+    if found:
+        facts["nearest"] = "; ".join(found)
     for name, value in facts.items():
         if value:
             yield from wrapped((f"      {name:9}", "dim"), (printable(retold(value)), ""), width)

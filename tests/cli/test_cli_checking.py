@@ -5,6 +5,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -16,6 +17,7 @@ from tests.oracle.oracle_story import record, without
 from tests.oracle.oracle_tales import tour
 
 Mpwire = Callable[..., subprocess.CompletedProcess[str]]
+PCAPS = Path(__file__).parents[2] / "pcaps"
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "cli-schema.json").read_text("utf-8"))
 
 
@@ -186,3 +188,28 @@ def test_a_terminal_that_knows_no_unicode(mpwire: Mpwire, broken: Path) -> None:
     assert done.returncode == 1
     assert done.stdout.isascii()
     assert "x EV3" in done.stdout
+
+
+def test_a_report_for_ci_servers(mpwire: Mpwire, tmp_path: Path) -> None:
+    report = tmp_path / "report.xml"
+    done = mpwire("check", str(PCAPS / "close-not-acknowledged.pcapng"), "--junit", str(report))
+    assert done.returncode == 1
+    root = ET.parse(report).getroot()  # noqa: S314 - written by ourselves
+    assert root.get("failures") == "1"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.xml"]
+
+
+def test_a_report_needs_its_folder(mpwire: Mpwire, tmp_path: Path) -> None:
+    report = tmp_path / "nowhere" / "report.xml"
+    done = mpwire("check", str(PCAPS / "rooted-lan.pcapng"), "--junit", str(report))
+    assert done.returncode == 2
+    assert done.stderr == f"--junit {report}: expected a file in a folder that is there\n"
+    assert not done.stdout
+
+
+def test_a_failure_says_how_to_make_it_again(mpwire: Mpwire) -> None:
+    done = mpwire("check", str(PCAPS / "close-not-acknowledged.pcapng"))
+    assert (
+        "  again        mpwire run '--agent=leaf2=python -m mpwire.testing.broken "
+        "close-not-acknowledged' testbeds/rooted-lan.yaml\n"
+    ) in done.stdout
