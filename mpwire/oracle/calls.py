@@ -146,6 +146,11 @@ class AgentLog:
     barriers: list[Call] = field(default_factory=list)
     """Barriers that were answered, in the order in which they were asked."""
 
+    @property
+    def killed(self) -> bool:
+        """Tell whether the script ended the agent in the middle of things."""
+        return self.exit is not None and self.exit.expected and self.exit.status != 0
+
     def barrier_after(self, position: Position) -> Position | None:
         """Return where the first barrier asked after a position was answered."""
         place = bisect_right(self.barriers, position, key=lambda call: call.asked)

@@ -100,9 +100,8 @@ class Case:
         A call that may block stays open, and so does what an agent was doing when it was killed.
         """
         for log in self.logs.values():
-            killed = log.exit is not None and log.exit.expected and log.exit.status != 0
             for call in log.calls:
-                if call.answered == NEVER and not killed and not self._blocks(call):
+                if call.answered == NEVER and not log.killed and not self._blocks(call):
                     yield call
 
     def _blocks(self, call: Call) -> bool:
@@ -112,6 +111,11 @@ class Case:
         if socket is None or call.name not in MAY_BLOCK:
             return False
         return not any(one.mask for one in socket.selections if one.asked < call.asked)
+
+    def killed(self, host: str | None) -> bool:
+        """Tell whether the script ended a host's agent in the middle of things."""
+        log = self.logs.get(host) if host else None
+        return log is not None and log.killed
 
     def life_end(self, host: str | None) -> Position:
         """Return where a host's agent ended or was told to end."""

@@ -106,7 +106,7 @@ class EventJudge:
         wrong = ""
         if report.code != one.code:
             wrong = f"{one.cause}, so the code is {error_name(one.code)}"
-        elif one.due is not None and report.position > one.due:
+        elif one.level is Level.MUST and one.due is not None and report.position > one.due:
             wrong = f"{one.cause}, and a barrier was answered before the event was reported"
         self._level(report, Level.MUST_NOT if wrong else one.level, one.rule, one.frames)
         outcome = PASSED

@@ -13,7 +13,7 @@ from mpwire.oracle.serial import serial_before
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.streams import inflows
-from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.trace import NEVER, START, Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import (
     Abort,
@@ -127,15 +127,39 @@ def _own_shutdown(case: Case, root: Socket) -> Expectation | None:
     ending = [call for call in root.shutdowns if call.text("how") in ("SEND", "BOTH")]
     if not ending:
         return None
+    over = [_over(one.root) for one in case.memberships_of(root)]
+    last = max(over, default=START)
+    if last == NEVER:
+        return None
     return expect(
         case,
         root,
         "FD_CLOSE",
         rule="EV27",
-        opens=ending[0].asked,
+        opens=max(ending[0].asked, last),
         level=Level.MAY,
-        cause=f"{ending[0]} dismantled the session",
+        cause=f"{ending[0]} dismantled the session, and the last leaf had ended",
     )
+
+
+def _over(end: End) -> Position:
+    """Return where a membership can have been over for its root at the earliest.
+
+    A half close of either side ends nothing until the other one's has come, or is acknowledged.
+    """
+    if end.started() == NEVER or end.sent(Abort, Cancel):
+        return START
+    own = {read(packet, Close).seq: is_full(packet) for packet in end.sent(Close)}
+    ends = [packet for packet in end.arrived(Close) if is_full(packet)]
+    halves = [NEVER]
+    for packet in end.arrived(CloseAck):
+        if own.get(read(packet, CloseAck).seq) is False:
+            halves.append(packet.position)
+        elif own.get(read(packet, CloseAck).seq):
+            ends.append(packet)
+    ends += end.arrived(Abort, Cancel)
+    both = max(min(halves), end.peer_closed())
+    return min((packet.position for packet in ends), default=both)
 
 
 def _endings(case: Case, end: End, socket: Socket) -> Iterator[Ending]:
@@ -208,7 +232,7 @@ def _graceful(
         socket = case.socket_of(end)
         shutdowns = socket.shutdowns if socket is not None else []
         deaf = any(call.text("how") in ("RECEIVE", "BOTH") for call in shutdowns)
-        emptied, level = ((0, 0), Level.MAY) if deaf else (NEVER, Level.MUST)
+        emptied, level = (START, Level.MAY) if deaf else (NEVER, Level.MUST)
     opens = max(complete, emptied)
     settled = max(opens, relays) if relays is not None else None
     return Ending(complete, opens, 0, rule, arrival, cause, level, done=settled)

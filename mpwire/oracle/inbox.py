@@ -70,7 +70,7 @@ def readers(case: Case) -> Iterator[tuple[Socket, list[Deliverable]]]:
     group = receivers(case)
     for socket, ends in group.items():
         items = inbox(case, ends)
-        items += [item for end in ends if not end.is_root for item in private(end)]
+        items += [item for end in ends if not end.is_root for item in private(case, end)]
         own = own_copies(ends, socket)
         yield socket, in_order(items + own if _looped(socket, items, own) else items)
     for opening in case.openings:
@@ -80,7 +80,7 @@ def readers(case: Case) -> Iterator[tuple[Socket, list[Deliverable]]]:
         yield opening.socket, in_order(items + own if looped else items)
     for end in case.ends():
         handle = case.socket_of(end) if end.is_root else None
-        if handle is not None and handle not in group and (items := private(end)):
+        if handle is not None and handle not in group and (items := private(case, end)):
             yield handle, in_order(items)
 
 
@@ -111,8 +111,21 @@ def deliverables(case: Case, end: End) -> list[Deliverable]:
         flows = flows if may_receive(end) else []
         joined = _listening(case, end)
         found = [item for inflow in flows for item in _readable(inflow, taking, joined)]
-        found = case.inboxes[end] = in_order(found)
+        found = case.inboxes[end] = in_order(_heard(case, case.session_socket(end), found))
     return found
+
+
+def _heard(case: Case, socket: Socket | None, items: list[Deliverable]) -> list[Deliverable]:
+    """Leave open what comes of a message once the application receives nothing more (W79).
+
+    It is acknowledged and thrown away; one that came just before may have met the same end.
+    """
+    shutdowns = socket.shutdowns if socket is not None else []
+    deaf = min((one.asked for one in shutdowns if one.text("how") != "SEND"), default=NEVER)
+    for item in items if deaf < NEVER else ():
+        settled = case.settled(socket.host if socket else None, item.released)
+        item.certain = item.certain and settled is not None and settled < deaf
+    return items
 
 
 def _listening(case: Case, end: End) -> Position:
@@ -177,7 +190,7 @@ def _run(copies: dict[int, Packet], expected: int | None) -> list[int]:
     return found
 
 
-def private(end: End) -> list[Deliverable]:
+def private(case: Case, end: End) -> list[Deliverable]:
     """List the side chat that was delivered to one side, each message once.
 
     Side chat has no repair: what is not asked to be acknowledged may be lost or overtaken.
@@ -196,7 +209,7 @@ def private(end: End) -> list[Deliverable]:
             private=True,
         )
         found.setdefault(message.seq, item)
-    return list(found.values())
+    return _heard(case, case.socket_of(end), list(found.values()))
 
 
 def _taking(case: Case, end: End) -> tuple[Position, Position]:
@@ -363,10 +376,11 @@ def emptied_at(case: Case, end: End) -> Position | None:
 
     What a leaf's handle at the root holds is side chat only: group data waits at R.
     """
-    socket = case.socket_of(end) if end.is_root else case.session_socket(end)
+    socket = case.socket_of(end)
     if socket is None:
         return START
-    given = [item for item in deliverables(case, end) if item.certain and not end.is_root]
+    items = [*private(case, end), *(() if end.is_root else deliverables(case, end))]
+    given = [item for item in items if item.certain]
     taken = reads(socket)
     if len(taken) < len(given):
         return None

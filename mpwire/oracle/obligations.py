@@ -2,7 +2,8 @@
 
 A datagram that was delivered before a barrier was asked has been worked off when that barrier is
 answered. If its answer is nowhere in the record, it was not given. Without such a barrier nothing
-is proved, unless the agent's life was over anyway: then nothing was owed.
+is proved, unless the agent's life was over anyway: then nothing was owed. An agent that the script
+kills owes nothing for what came after its last barrier.
 """
 
 from mpwire.oracle.case import Case
@@ -27,6 +28,8 @@ def owed(
     if arrival.position > case.life_end(arrival.host):
         return None
     due = case.settled(arrival.host, arrival.position)
+    if due is None and case.killed(arrival.host):
+        return None
     name = f"{arrival.host} {arrival.destination[0]}:{arrival.destination[1]}"
     if due is None:
         return broken(

@@ -71,6 +71,7 @@ from tests.oracle.oracle_edits import (
     with_the_peers_tag,
 )
 from tests.oracle.oracle_groups import UNHEARD
+from tests.oracle.oracle_halves import PARTIAL
 from tests.oracle.oracle_limits import EXCESSES
 from tests.oracle.oracle_story import Wait, after
 from tests.oracle.oracle_tales import three, tour
@@ -294,4 +295,5 @@ DATA = (
     Fault("DR5", tour, fields("DATA b'hello' leaf1", payload=b"hallo")),
     Fault("DR6", tour, blind_read),
 )
-FAULTS = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA, *BREACHES, *AMISS, *UNHEARD, *EXCESSES, *ASTRAY)
+TOLD = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA)
+FAULTS = (*TOLD, *BREACHES, *AMISS, *UNHEARD, *EXCESSES, *ASTRAY, *PARTIAL)

@@ -14,12 +14,13 @@ from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import FAULTS
 from tests.oracle.oracle_groups import CASTS
+from tests.oracle.oracle_halves import HALVES
 from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
 
-STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS, *AIMS)
+STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS, *AIMS, *HALVES)
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 
 

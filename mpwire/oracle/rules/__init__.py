@@ -6,7 +6,8 @@ In this order:
     joining    R28-R34        requests and cookies
     admitting  R35-R41, R49   what the answers say
     answering  R42-R52        who had to answer, and who had to be silent
-    closing    R53-R62        the end of a membership and of a session
+    closing    R53-R62        the end of a membership
+    dismantling R60           the end of a session
     lifetime   R59, R63-R68   what may be said after the end, and giving up
     copies     R69-R79        probes, copies and their number
     timing     R71-R80        announced timers, and the distances that they demand
@@ -35,6 +36,7 @@ from mpwire.oracle.rules import (
     closing,
     copies,
     data,
+    dismantling,
     draining,
     extending,
     framing,
@@ -61,6 +63,7 @@ __all__ = [
     "closing",
     "copies",
     "data",
+    "dismantling",
     "draining",
     "extending",
     "framing",

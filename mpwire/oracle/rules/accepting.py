@@ -7,7 +7,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
-from mpwire.oracle.rules.closing import waited
+from mpwire.oracle.rules.dismantling import waited
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket, endpoint_of
 from mpwire.oracle.trace import NEVER, Position

@@ -124,7 +124,7 @@ def dr4(case: Case) -> Iterator[Outcome]:
                 continue
             data = (call.text("data") or "").lower()
             for end in ends:
-                if not _live_throughout(end, call) or _whispered(end, data):
+                if not _live_throughout(case, end, call) or _whispered(end, data):
                     continue
                 streams[end][data] -= 1
                 yield said(
@@ -152,9 +152,15 @@ def _whispered(end: End, data: str) -> bool:
     )
 
 
-def _live_throughout(end: End, call: Call) -> bool:
-    """Tell whether a membership was certainly alive while a message was sent."""
-    return joined_at(end) < call.asked and end.ended() > call.answered
+def _live_throughout(case: Case, end: End, call: Call) -> bool:
+    """Tell whether a membership was certainly alive while a message was sent.
+
+    Who has closed the direction from here, or was asked to, sends nothing there any more (W80).
+    """
+    socket = case.socket_of(end)
+    ends = [one.asked for one in socket.shutdowns] if socket is not None else []
+    over = min([end.ended(), end.half_closed(), *ends])
+    return joined_at(end) < call.asked and over > call.answered
 
 
 def _payload(packet: Packet) -> str:

@@ -10,7 +10,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.inbox import deliverables, payload_of, readers, reads, receivers, too_old
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
-from mpwire.oracle.rules.closing import dismantlings, members_at, waited
+from mpwire.oracle.rules.dismantling import dismantlings, members_at, waited
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.trace import NEVER, Packet
