@@ -57,11 +57,11 @@ class Facts:
     """What this party alone shows, in the end."""
 
 
-def facts_of(party: Party) -> Facts:
-    """Take down what the invariants ask of a party."""
+def facts_of(party: Party, diary: Diary) -> Facts:
+    """Take down what the invariants ask of a party, of which this is the diary, or equal to it."""
     return Facts(
         host=party.host,
-        diary=party.diary,
+        diary=diary,
         live=party.live(),
         offence=_offence_of_party(party),
         end_offence=_end_offence_of_party(party),

@@ -24,11 +24,6 @@ class Tally:
     """The shortest way to the offence."""
 
 
-def is_keepalive(move: Move) -> bool:
-    """Tell whether a keepalive expires."""
-    return isinstance(move.subject, tuple) and move.subject[1] is TimerName.KEEPALIVE
-
-
 def search(walker: Walk) -> Tally:
     """Meet every state, breadth first, and judge it; stop at the first offence.
 
@@ -38,8 +33,8 @@ def search(walker: Walk) -> Tally:
     tally = Tally()
     states = [walker.first]
     indices = {walker.first: 0}
-    parents = array("q", [-1])
-    edges = array("q")
+    parents = array("i", [-1])
+    edges = array("i")
     offsets = array("q", [0])
     level_end = 1
     here = shown = 0
@@ -51,17 +46,18 @@ def search(walker: Walk) -> Tally:
                 level_end = len(states)
             rests = is_calm = True
             shown = here
-            for move in walker.moves(states[here]):
-                index = indices.setdefault(move.state, len(states))
+            for kind, _, subject, state in walker.moves(states[here]):
+                index = indices.setdefault(state, len(states))
                 if index == len(states):
-                    states.append(move.state)
+                    states.append(state)
                     parents.append(here)
                     shown = index
-                    walker.judge(move.state)
+                    walker.judge(state)
                     shown = here
                 edges.append(index)
-                rests &= move.kind == "acts"
-                is_calm &= move.kind == "acts" or is_keepalive(move)
+                if kind != "acts":
+                    rests = False
+                    is_calm &= isinstance(subject, tuple) and subject[1] is TimerName.KEEPALIVE
             offsets.append(len(edges))
             if is_calm:
                 walker.judge_calm(states[here])
@@ -93,7 +89,7 @@ def _way(parents: "array[int]", last: int) -> list[int]:
 def _path(walker: Walk, states: list[int], way: list[int]) -> list[Move]:
     """Return the moves that lead along a way."""
     return [
-        next(move for move in walker.moves(states[here]) if move.state == states[there])
+        next(move for move in walker.moves(states[here]) if move[-1] == states[there])
         for here, there in pairwise(way)
     ]
 

@@ -3,7 +3,6 @@
 from mpwire.core.events import SendDatagram
 from mpwire.testing.exploration.party import Party
 from mpwire.testing.exploration.search import Tally
-from mpwire.testing.exploration.snapshot import thaw
 from mpwire.testing.exploration.walk import Move, Walk
 from mpwire.wire.codec import decode_untrusted
 from mpwire.wire.messages import Accept, JoinReq, Message, Pending
@@ -58,7 +57,7 @@ def tell(walker: Walk, tally: Tally) -> list[str]:
     state = walker.first
     for count, move in enumerate(tally.path, 1):
         lines.append(f"{count:4}  {_tell_move(walker, state, move)}")
-        state = move.state
+        state = move[-1]
     if tally.offence is not None:
         lines.append(f"      refuted: {tally.offence.invariant.value}")
         lines.append(f"      {tally.offence.what}")
@@ -67,15 +66,15 @@ def tell(walker: Walk, tally: Tally) -> list[str]:
 
 def _tell_move(walker: Walk, state: int, move: Move) -> str:
     """Tell one step, running the product once more to see what it does."""
-    parties, _, _ = walker.unpack(state)
-    party: Party = thaw(walker.known[move.party][parties[move.party]].frozen)
+    kind, index, subject, _ = move
+    number = walker.unpack(state)[0][index]
+    party: Party = walker.archive.thaw(walker.known[index][number].frozen).root
     actor = f"{name_of(party.number):8}"
-    subject = move.subject
     if isinstance(subject, int):
         message = describe(decode_untrusted(walker.datagrams[subject][0]))
-        if move.kind == "is lost":
+        if kind == "is lost":
             return f"{'network':8}loses {message} to {actor.strip()}"
-        kept = " (and it stays in flight)" if move.kind == "is duplicated" else ""
+        kept = " (and it stays in flight)" if kind == "is duplicated" else ""
         what = f"hears {message}{kept}"
     elif isinstance(subject, str):
         what = f"calls {subject}"

@@ -39,8 +39,8 @@ from mpwire.testing.exploration.invariants import (
     offence_in_the_end,
     offence_of_all,
 )
-from mpwire.testing.exploration.party import FAST, Party, Step, TimerKey
-from mpwire.testing.exploration.snapshot import Frozen, freeze, thaw
+from mpwire.testing.exploration.party import FAST, Diary, Party, Step, TimerKey
+from mpwire.testing.exploration.snapshot import Archive, Frozen, Thawed
 from mpwire.wire.numbers import MessageType
 
 BITS: Final = 21
@@ -49,10 +49,12 @@ MASK: Final = (1 << BITS) - 1
 
 Datagram: TypeAlias = tuple[bytes, Address, Address]
 Outcome: TypeAlias = tuple[int, tuple[int, ...]]
-"""What a step comes to: the new state of the party, and the datagrams that it sends."""
+"""What a step comes to: what it adds to the parties in a state, and the datagrams it sends."""
 Input: TypeAlias = int | str | TimerKey
 """What a party steps on: a datagram by its number, an act by its line, a timer."""
-IMPOSSIBLE: Final[Outcome] = (-1, ())
+NOTHING: Final[Outcome] = (0, ())
+"""A step that changes nothing."""
+NOT_KNOWN: Final[Outcome] = (-1, (-1,))
 
 
 class Budget(NamedTuple):
@@ -66,14 +68,20 @@ class Budget(NamedTuple):
     """Keepalives between two members that are both alive."""
 
 
-class Move(NamedTuple):
-    """One step of the whole: what happens, to whom, and the state that comes of it."""
+Move: TypeAlias = tuple[str, int, Input, int]
+"""One step of the whole: what happens, to which party, what with, and the state that comes of it.
 
-    kind: str
-    """`arrives`, `is duplicated`, `is lost`, `vanishes`, `expires` or `acts`."""
-    party: int
-    subject: Input
-    state: int
+What happens is one of `arrives`, `is duplicated`, `is lost`, `expires` and `acts`.
+"""
+
+
+class Less(NamedTuple):
+    """The numbers of the budgets that have one thing less, -1 for what has run out."""
+
+    losses: int
+    duplicates: int
+    early: int
+    keepalives: int
 
 
 @dataclass(slots=True)
@@ -85,7 +93,7 @@ class Known:
     timers: tuple[tuple[TimerKey, tuple[int, int] | None], ...]
     """Timers that may expire; with the peer's view of its membership for a keepalive."""
     acts: tuple[str, ...]
-    steps: dict[Input, Outcome] = field(default_factory=dict)
+    steps: dict[Input, Outcome | None] = field(default_factory=dict)
     """(state, datagrams) by input, as far as it was worked out."""
 
 
@@ -106,66 +114,82 @@ class Walk:
         """Take the parties as they are for the first state; they are not touched again."""
         self.polls, self.repair, self.calm = polls, repair, calm
         self.hosts = {party.host: number for number, party in enumerate(parties)}
+        self.archive = Archive()
         self.known: list[list[Known]] = [[] for _ in parties]
         self.numbers: list[dict[Frozen, int]] = [{} for _ in parties]
+        self.diaries: dict[Frozen, Diary] = {}
         self.datagrams: list[Datagram] = []
         self.receivers: list[int] = []
         self.losable: list[bool] = []
         self.datagram_numbers: dict[Datagram, int] = {}
         self.networks: list[tuple[int, ...]] = [()]
         self.network_numbers: dict[tuple[int, ...], int] = {(): 0}
+        self.arrivals: list[tuple[tuple[int, int], ...] | None] = [()]
+        """(datagram, the network without it) by network, as far as it was worked out."""
+        self.sendings: dict[tuple[int, tuple[int, ...]], int] = {}
+        """The network that comes of a network and what is sent."""
         self.budgets: list[Budget] = []
         self.budget_numbers: dict[Budget, int] = {}
-        self.judged: set[tuple[int, ...]] = set()
-        self.judged_ends: set[tuple[int, ...]] = set()
+        self.less: list[Less] = []
+        self.judged: set[int] = set()
+        self.judged_ends: set[int] = set()
         self.runs = 0
         """Steps for which the product was run."""
-        self.count = len(parties)
+        self.shifts = [BITS * place for place in reversed(range(len(parties)))]
+        self.parties_bits = BITS * len(parties)
+        self.parties_mask = (1 << self.parties_bits) - 1
         first = [self._party_number(number, party) for number, party in enumerate(parties)]
-        self.first = self.pack(first, 0, self._budget_number(budget))
+        whole = sum(number << shift for number, shift in zip(first, self.shifts, strict=True))
+        self.first = self._pack(whole, 0, self._budget_number(budget))
 
     # Numbers ----------------------------------------------------------------------------------
 
-    def pack(self, parties: Sequence[int], network: int, budget: int) -> int:
+    def _pack(self, parties: int, network: int, budget: int) -> int:
         """Return a state of the whole as one number."""
-        packed = budget << BITS | network
-        for number in parties:
-            packed = packed << BITS | number
-        return packed
+        return (budget << BITS | network) << self.parties_bits | parties
 
     def unpack(self, state: int) -> tuple[list[int], int, int]:
         """Return the parties, the network and the budget of a state, all by number."""
-        parties = [0] * self.count
-        for number in reversed(range(self.count)):
-            parties[number] = state & MASK
-            state >>= BITS
+        parties = [state >> shift & MASK for shift in self.shifts]
+        state >>= self.parties_bits
         return parties, state & MASK, state >> BITS
 
-    def _party_number(self, index: int, party: Party) -> int:
-        frozen = freeze(party)
+    def _party_number(self, index: int, party: Party, thawed: Thawed | None = None) -> int:
+        frozen = self.archive.freeze(party, thawed)
         number = self.numbers[index].get(frozen)
         if number is None:
             number = self.numbers[index][frozen] = len(self.known[index])
             assert number <= MASK
-            peers = {own: (peer, own) for own, peer in party.live()}
-            self.known[index].append(
-                Known(
-                    frozen,
-                    facts_of(party),
-                    tuple(
-                        (key, peers.get(key[0]) if key[1] is TimerName.KEEPALIVE else None)
-                        for key in party.timers(self.polls)
-                    ),
-                    tuple(line for alternatives in party.acts for line in alternatives),
+            self.known[index].append(self._know(frozen, party))
+        return number
+
+    def _know(self, frozen: Frozen, party: Party) -> Known:
+        """Take down what the walk needs of a state of a party; equal diaries are kept once."""
+        peers = {own: (peer, own) for own, peer in party.live()}
+        diary = self.diaries.setdefault(self.archive.freeze(party.diary), party.diary)
+        return Known(
+            frozen,
+            facts_of(party, diary),
+            tuple(
+                (key, peers.get(key[0]) if key[1] is TimerName.KEEPALIVE else None)
+                for key in party.timers(self.polls)
+            ),
+            tuple(line for alternatives in party.acts for line in alternatives),
+        )
+
+    def _budget_number(self, budget: Budget) -> int:
+        number = self.budget_numbers.get(budget)
+        if number is None:
+            number = self.budget_numbers[budget] = len(self.budgets)
+            self.budgets.append(budget)
+            self.less.append(Less(-1, -1, -1, -1))
+            self.less[number] = Less(
+                *(
+                    self._budget_number(budget._replace(**{name: left - 1})) if left else -1
+                    for name, left in budget._asdict().items()
                 )
             )
         return number
-
-    def _budget_number(self, budget: Budget) -> int:
-        if budget not in self.budget_numbers:
-            self.budget_numbers[budget] = len(self.budgets)
-            self.budgets.append(budget)
-        return self.budget_numbers[budget]
 
     def _datagram_number(self, datagram: SendDatagram) -> int:
         key = (datagram.data, datagram.source, datagram.destination)
@@ -184,26 +208,54 @@ class Walk:
             number = self.network_numbers[key] = len(self.networks)
             assert number <= MASK
             self.networks.append(key)
+            self.arrivals.append(None)
+        return number
+
+    def _arrivals(self, network: int) -> tuple[tuple[int, int], ...]:
+        """Return (datagram, the network without it) for each that can arrive, equal ones once."""
+        found = self.arrivals[network]
+        if found is None:
+            flying = self.networks[network]
+            found = self.arrivals[network] = tuple(
+                (datagram, self._network_number(flying[:place] + flying[place + 1 :]))
+                for place, datagram in enumerate(flying)
+                if not place or flying[place - 1] != datagram
+            )
+        return found
+
+    def _sending(self, network: int, sent: tuple[int, ...]) -> int:
+        """Return what is in flight after some datagrams have been sent."""
+        if not sent:
+            return network
+        number = self.sendings.get((network, sent))
+        if number is None:
+            number = self._network_number(self.networks[network] + sent)
+            self.sendings[network, sent] = number
         return number
 
     # Steps ------------------------------------------------------------------------------------
 
-    def step(self, index: int, number: int, subject: Input) -> Outcome:
-        """Return what a party comes to by an input, and what it sends; run it if need be."""
+    def step(self, index: int, number: int, subject: Input) -> Outcome | None:
+        """Return what a party comes to by an input, None if there is no such step.
+
+        The product is run if that is not known yet.
+        """
         known = self.known[index][number]
-        found = known.steps.get(subject)
-        if found is None:
-            found = known.steps[subject] = self._run(index, known, subject)
+        found = known.steps.get(subject, NOT_KNOWN)
+        if found is NOT_KNOWN:
+            found = known.steps[subject] = self._run(index, number, subject)
         return found
 
-    def _run(self, index: int, known: Known, subject: Input) -> Outcome:
+    def _run(self, index: int, number: int, subject: Input) -> Outcome | None:
         self.runs += 1
-        party: Party = thaw(known.frozen)
+        thawed = self.archive.thaw(self.known[index][number].frozen)
+        party: Party = thawed.root
         step = self.feed(party, subject)
         if step is None:
-            return IMPOSSIBLE
+            return None
         sent = tuple(self._datagram_number(datagram) for datagram in step.datagrams)
-        return self._party_number(index, party), sent
+        following = self._party_number(index, party, thawed)
+        return (following - number) << self.shifts[index], sent
 
     def feed(self, party: Party, subject: Input) -> Step | None:
         """Give a party an input.
@@ -224,81 +276,71 @@ class Walk:
 
     def moves(self, state: int) -> Iterator[Move]:
         """Make every move that can be made in a state."""
-        parties, network, budget_number = self.unpack(state)
-        budget = self.budgets[budget_number]
-        yield from self._deliveries(parties, network, budget_number)
-        for index, number in enumerate(parties):
+        whole = state & self.parties_mask
+        rest = state >> self.parties_bits
+        network, budget = rest & MASK, rest >> BITS
+        if network:
+            yield from self._arriving(whole, network, budget)
+        yield from self._acting(whole, network, budget)
+        if network == 0 or self.less[budget].early >= 0:
+            yield from self._expiring(whole, network, budget)
+
+    def _arriving(self, whole: int, network: int, budget: int) -> list[Move]:
+        """Let each datagram in flight arrive, or meet what is left of the budget."""
+        found: list[Move] = []
+        less = self.less[budget]
+        for datagram, rest in self._arrivals(network):
+            index = self.receivers[datagram]
+            step = self.step(index, whole >> self.shifts[index] & MASK, datagram)
+            assert step is not None
+            after = self._after(whole, step, rest, budget)
+            found.append(("arrives", index, datagram, after))
+            if step == NOTHING:
+                continue
+            if less.duplicates >= 0:
+                after = self._after(whole, step, network, less.duplicates)
+                found.append(("is duplicated", index, datagram, after))
+            if less.losses >= 0 and self.losable[datagram]:
+                after = self._pack(whole, rest, less.losses)
+                found.append(("is lost", index, datagram, after))
+        return found
+
+    def _acting(self, whole: int, network: int, budget: int) -> list[Move]:
+        """Let each application do whatever it can."""
+        found: list[Move] = []
+        for index, shift in enumerate(self.shifts):
+            number = whole >> shift & MASK
             for line in self.known[index][number].acts:
                 step = self.step(index, number, line)
-                if step is not IMPOSSIBLE:
-                    after = self._after(parties, index, step, network, budget_number)
-                    yield Move("acts", index, line, after)
-        if network == 0 or budget.early:
-            yield from self._expirations(parties, network, budget)
+                if step is not None:
+                    found.append(("acts", index, line, self._after(whole, step, network, budget)))
+        return found
 
-    def _deliveries(self, parties: list[int], network: int, budget_number: int) -> Iterator[Move]:
-        budget = self.budgets[budget_number]
-        flying = self.networks[network]
-        last = -1
-        for place, datagram in enumerate(flying):
-            if datagram == last:
-                continue
-            last = datagram
-            index = self.receivers[datagram]
-            rest = self._network_number(flying[:place] + flying[place + 1 :])
-            number = parties[index]
-            step = self.step(index, number, datagram)
-            after = self._after(parties, index, step, rest, budget_number)
-            yield Move("arrives", index, datagram, after)
-            if step == (number, ()):
-                continue
-            if budget.duplicates:
-                less = self._budget_number(budget._replace(duplicates=budget.duplicates - 1))
-                after = self._after(parties, index, step, network, less)
-                yield Move("is duplicated", index, datagram, after)
-            if budget.losses and self.losable[datagram]:
-                less = self._budget_number(budget._replace(losses=budget.losses - 1))
-                yield Move("is lost", index, datagram, self.pack(parties, rest, less))
-
-    def _expirations(self, parties: list[int], network: int, budget: Budget) -> Iterator[Move]:
-        states = [self.known[index][number] for index, number in enumerate(parties)]
+    def _expiring(self, whole: int, network: int, budget: int) -> list[Move]:
+        """Let each running timer expire, if it may."""
+        found: list[Move] = []
+        numbers = [whole >> shift & MASK for shift in self.shifts]
+        states = [self.known[index][number] for index, number in enumerate(numbers)]
         hurried = any(key[1] in FAST for state in states for key, _ in state.timers)
-        for index, (number, state) in enumerate(zip(parties, states, strict=True)):
+        for index, (number, state) in enumerate(zip(numbers, states, strict=True)):
             for key, mirrored in state.timers:
                 left = budget
                 if network or (hurried and key[1] not in FAST):
-                    if not budget.early:
-                        continue
-                    left = left._replace(early=left.early - 1)
-                if mirrored is not None and self._is_live(parties, mirrored):
-                    if not left.keepalives:
-                        continue
-                    left = left._replace(keepalives=left.keepalives - 1)
-                step = self.step(index, number, key)
-                less = self._budget_number(left)
-                after = self._after(parties, index, step, network, less)
-                yield Move("expires", index, key, after)
+                    left = self.less[left].early
+                if left >= 0 and mirrored is not None and self._is_live(states, mirrored):
+                    left = self.less[left].keepalives
+                if left >= 0:
+                    step = self.step(index, number, key)
+                    assert step is not None
+                    found.append(("expires", index, key, self._after(whole, step, network, left)))
+        return found
 
-    def _is_live(self, parties: list[int], tags: tuple[int, int]) -> bool:
-        return any(
-            tags in self.known[index][number].facts.live for index, number in enumerate(parties)
-        )
+    def _is_live(self, states: list[Known], tags: tuple[int, int]) -> bool:
+        return any(tags in state.facts.live for state in states)
 
-    def _after(
-        self,
-        parties: list[int],
-        index: int,
-        step: Outcome,
-        network: int,
-        budget: int,
-    ) -> int:
-        """Return the state after a party has come to another of its own, and has sent."""
-        following, sent = step
-        others = parties.copy()
-        others[index] = following
-        if sent:
-            network = self._network_number(self.networks[network] + sent)
-        return self.pack(others, network, budget)
+    def _after(self, whole: int, step: Outcome, network: int, budget: int) -> int:
+        """Return the state after a step: the parties are others, and something was sent."""
+        return self._pack(whole + step[0], self._sending(network, step[1]), budget)
 
     # Judging ----------------------------------------------------------------------------------
 
@@ -307,11 +349,11 @@ class Walk:
 
         Raises: Refuted.
         """
-        parties = tuple(self.unpack(state)[0])
-        if parties in self.judged:
+        whole = state & self.parties_mask
+        if whole in self.judged:
             return
-        self.judged.add(parties)
-        offence = offence_of_all(self._facts(parties))
+        self.judged.add(whole)
+        offence = offence_of_all(self._facts(state))
         if offence is not None:
             raise Refuted(offence)
 
@@ -321,7 +363,7 @@ class Walk:
         Raises: Refuted.
         """
         if self.calm:
-            offence = half_open(self._facts(self.unpack(state)[0]))
+            offence = half_open(self._facts(state))
             if offence is not None:
                 raise Refuted(offence)
 
@@ -330,13 +372,14 @@ class Walk:
 
         Raises: Refuted.
         """
-        parties = tuple(self.unpack(state)[0])
-        if parties in self.judged_ends:
+        whole = state & self.parties_mask
+        if whole in self.judged_ends:
             return
-        self.judged_ends.add(parties)
-        offence = offence_in_the_end(self._facts(parties), repair=self.repair)
+        self.judged_ends.add(whole)
+        offence = offence_in_the_end(self._facts(state), repair=self.repair)
         if offence is not None:
             raise Refuted(offence)
 
-    def _facts(self, parties: Sequence[int]) -> list[Facts]:
+    def _facts(self, state: int) -> list[Facts]:
+        parties, _, _ = self.unpack(state)
         return [self.known[index][number].facts for index, number in enumerate(parties)]

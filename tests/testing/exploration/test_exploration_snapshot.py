@@ -6,7 +6,7 @@ from mpwire.core.events import SendDatagram
 from mpwire.testing.exploration.acts import play
 from mpwire.testing.exploration.party import Party
 from mpwire.testing.exploration.scenarios import SCENARIOS
-from mpwire.testing.exploration.snapshot import freeze, thaw
+from mpwire.testing.exploration.snapshot import Archive
 from mpwire.testing.exploration.walk import Walk
 
 
@@ -28,18 +28,23 @@ def session() -> tuple[Party, Party]:
 
 @pytest.mark.parametrize("number", [0, 1])
 def test_what_is_thawed_freezes_to_the_same(number: int) -> None:
-    frozen = freeze(session()[number])
-    assert freeze(thaw(frozen)) == frozen
+    archive = Archive()
+    frozen = archive.freeze(session()[number])
+    assert archive.freeze(archive.thaw(frozen).root) == frozen
 
 
 def test_equal_lives_freeze_to_equal_values() -> None:
-    assert [freeze(party) for party in session()] == [freeze(party) for party in session()]
+    archive = Archive()
+    one, other = session(), session()
+    assert [*map(archive.freeze, one)] == [*map(archive.freeze, other)]
 
 
 def test_a_thawed_party_goes_on_like_the_original_and_leaves_it_alone() -> None:
+    archive = Archive()
+    freeze = archive.freeze
     root, leaf = session()
     frozen = freeze(leaf)
-    twin: Party = thaw(frozen)
+    twin: Party = archive.thaw(frozen).root
     sent = play(twin, "close L").datagrams
     assert freeze(leaf) == frozen
     assert sent == play(leaf, "close L").datagrams
@@ -54,22 +59,23 @@ def test_running_timers_are_part_of_a_state_and_their_times_are_not() -> None:
     for party in (early, late):
         play(party, "close L")
         party.clock_s = 0.0
-    assert freeze(early) == freeze(late)
+    archive = Archive()
+    assert archive.freeze(early) == archive.freeze(late)
     (key,) = late.timers(1)
     assert len(late.expire(key).datagrams) == 1
 
 
 def test_what_is_no_data_is_refused() -> None:
     with pytest.raises(TypeError, match="cannot be part of a state"):
-        freeze([lambda: None])
+        Archive().freeze([lambda: None])
 
 
 def test_a_step_depends_on_nothing_but_the_state_and_the_input() -> None:
     """What the walk remembers of a step is what the step would do again."""
 
     def outcomes(walker: Walk) -> list[object]:
-        moves = list(walker.moves(walker.first))
-        return [(move.kind, move.subject, walker.unpack(move.state)) for move in moves]
+        moves = walker.moves(walker.first)
+        return [(kind, subject, walker.unpack(state)) for kind, _, subject, state in moves]
 
     scenario = SCENARIOS["joined-both-close"]
     one, other = scenario.begin(scenario.fast), scenario.begin(scenario.fast)
