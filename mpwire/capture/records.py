@@ -52,6 +52,8 @@ class Run(Record, tag="run"):
     """Version of the agent contract."""
     hosts: list[Host]
     """The hosts: `name`, `mac`, `addresses`, `agent`."""
+    faults: list[str] = []
+    """What the fabric did to messages, one sentence a fault; those of the testbed and others."""
     format: int = FORMAT
     """Edition of this file format."""
 
@@ -123,7 +125,9 @@ class Decision(Record, tag="decision", gc=False):
     delivered: int | None
     """Number of the frame as delivered (inbound); null when it was not."""
     reason: str | None = None
-    """Why it was not delivered, or not as it was."""
+    """Why it was not delivered, or not as it was, or not at once."""
+    changed: int | None = None
+    """Octet of the UDP payload, counted from 0, that was inverted on the way."""
 
 
 class Sentinel(Record, tag="sentinel"):

@@ -104,6 +104,20 @@ Junit = Annotated[
     Path | None,
     typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report for CI servers."),
 ]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        "--seed", metavar="N", min=0, help="Draw all that is random from this, not the testbeds'."
+    ),
+]
+Faults = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--fault",
+        metavar="SENTENCE",
+        help="Add a fault, such as 'drop the first ACCEPT'. May be repeated.",
+    ),
+]
 
 
 @app.command()
@@ -119,6 +133,8 @@ def run(
     carrier: Carrier = None,
     agent: Agents = None,
     scale: Scale = None,
+    seed: Seed = None,
+    fault: Faults = None,
     all_frames: AllFrames = False,
     junit: Junit = None,
     quiet: Quiet = False,
@@ -134,6 +150,7 @@ def run(
     Examples:
       mpwire run                                         the quick tour
       mpwire run testbeds/*.yaml --out /tmp/runs         several testbeds
+      mpwire run --fault "drop 5 % of messages"          a lossy network
       mpwire run --agent leaf1="./my-agent --verbose"    another implementation on one host
       mpwire run --json | jq .verdict                    for programs
     """
@@ -143,7 +160,17 @@ def run(
         from mpwire.cli.running import RunOptions  # noqa: PLC0415 - only what a command needs
         from mpwire.cli.running import run as run_testbeds  # noqa: PLC0415
 
-        options = RunOptions(testbeds or [], out, carrier, agent or [], all_frames, scale, junit)
+        options = RunOptions(
+            testbeds=testbeds or [],
+            out=out,
+            carrier=carrier,
+            agents=agent or [],
+            all_frames=all_frames,
+            scale=scale,
+            seed=seed,
+            faults=fault or [],
+            junit=junit,
+        )
         return run_testbeds(output, options)
 
     raise _Ended(guarded(output, command))

@@ -46,6 +46,10 @@ class RunOptions:
     """Factor on every timer, in place of that of the testbeds."""
     junit: Path | None = None
     """Where to write a report for CI servers."""
+    seed: int | None = None
+    """Origin of all that is random, in place of that of the testbeds."""
+    faults: Sequence[str] = ()
+    """Sentences that are added to those of the testbeds."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -61,7 +65,7 @@ def run(output: Output, options: RunOptions) -> Status:
     """Run testbeds one after the other and say what came of them."""
     require_folder_of(options.junit)
     agents = parse_agents(options.agents)
-    jobs = _prepare(options.testbeds or [TOUR], agents, options.scale)
+    jobs = _prepare(options, agents)
     results: list[Result] = []
     for job in jobs:
         result = _run_one(output, options, job, alone=len(jobs) == 1)
@@ -78,14 +82,20 @@ def run(output: Output, options: RunOptions) -> Status:
     return worst(result.status for result in results)
 
 
-def _prepare(paths: Sequence[Path], agents: Agents, scale: float | None) -> list[_Job]:
+def _prepare(options: RunOptions, agents: Agents) -> list[_Job]:
     """Check all testbeds before anything is started; tell the mistakes of all of them at once."""
     jobs: list[_Job] = []
     mistakes: list[str] = []
-    for path in paths:
+    for path in options.testbeds or [TOUR]:
         try:
             replaced = for_hosts(agents, testbed.load(path))
-            plan = testbed.load(path, dict(replaced), scale=scale)
+            plan = testbed.load(
+                path,
+                dict(replaced),
+                scale=options.scale,
+                seed=options.seed,
+                faults=options.faults,
+            )
             require_programs(plan, replaced)
         except InputError as error:
             mistakes.append(str(error))
@@ -109,6 +119,8 @@ def _run_one(output: Output, options: RunOptions, job: _Job, *, alone: bool) -> 
                 carrier=options.carrier,
                 agents=job.agents,
                 scale=options.scale,
+                seed=options.seed,
+                faults=options.faults,
                 on_progress=watcher,
             )
         except LabError:

@@ -28,6 +28,14 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             await stage.settle()
         case steps.Crash():
             await stage.crash(step.host)
+        case steps.Freeze():
+            stage.freeze(step.host)
+        case steps.Thaw():
+            stage.thaw(step.host)
+        case steps.Cut():
+            stage.cut(step.host, step.peer, step.text, one_way=step.one_way)
+        case steps.Heal():
+            stage.network.heal()
         case steps.Open():
             await _open(stage, step)
         case steps.Invite():

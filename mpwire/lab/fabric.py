@@ -13,7 +13,8 @@ import itertools
 import os
 import resource
 import select
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,7 +26,15 @@ from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
 from mpwire.lab.ring import PacketRing
-from mpwire.lab.switch import Decide, Recorder, Source, Switch, deliver_all, port_error
+from mpwire.lab.switch import (
+    Decide,
+    Recorder,
+    Source,
+    Switch,
+    deliver_all,
+    port_error,
+    spare,
+)
 
 Carrier = Literal["tap", "veth"]
 
@@ -61,6 +70,7 @@ class SwitchFabric:
         """How hosts are attached; final after `start`."""
         self._forced = carrier is not None
         self._decide = decide
+        self._kill: Callable[[str], None] = spare
         self._deadline_s = deadline_s
         self._hosts: dict[str, Host] = {}
         self._ring: PacketRing | None = None
@@ -71,6 +81,15 @@ class SwitchFabric:
         self._epoll: select.epoll | None = None
         self._switch: Switch | None = None
         self._fault: Exception | None = None
+        self._alarm: asyncio.TimerHandle | None = None
+        self._released = asyncio.Event()
+
+    def impair(self, decide: Decide, kill: Callable[[str], None]) -> None:
+        """Let faults act from the start on.
+
+        Args: decide: asked for each frame and receiver; kill: told whose agent a fault kills.
+        """
+        self._decide, self._kill = decide, kill
 
     async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
         """Make the hosts and connect them; from here on frames are recorded.
@@ -102,6 +121,7 @@ class SwitchFabric:
             _packed_neighbours(hosts) if answering else None,
         )
         self._switch.received = self._received
+        self._switch.kill = self._kill
         self._epoll = select.epoll()
         taps = [host.port for host in self._hosts.values() if isinstance(host.port, TapPort)]
         sources: list[Source] = [self._ring] if self._ring else [*taps]
@@ -149,7 +169,25 @@ class SwitchFabric:
             if not read_count and flags & ~select.EPOLLIN and source is not self._ring:
                 self._epoll.unregister(descriptor)  # somebody has removed the TAP device
             count += read_count
+        self._set_alarm()
         return count
+
+    def _set_alarm(self) -> None:
+        """See to it that what waits is delivered when it is due."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        due_s = self.switch.held.next_due_s
+        if due_s is not None:
+            wait_s = max(0.0, due_s - time.monotonic())
+            self._alarm = asyncio.get_running_loop().call_later(wait_s, self._release)
+
+    def _release(self) -> None:
+        self._alarm = None
+        self.drain()  # what was sent before now comes first
+        self.switch.release(time.monotonic())
+        self._released.set()
+        self._set_alarm()
 
     def drain(self) -> int:
         """Forward everything that hosts have sent by now; return the number of frames.
@@ -206,16 +244,25 @@ class SwitchFabric:
         Raises: FabricError when an echo is not answered, or the hosts never fall silent.
         """
         loop = asyncio.get_running_loop()
+        self.drain()
+        await self._delivered_until(self.switch.held.last_due_s)
         deadline_s = loop.time() + self._deadline_s
         while loop.time() < deadline_s:
             self.drain()
             handled_count = self.switch.handled_count
             await self._answers([self._ask(host, None) for host in self._hosts])
             self.drain()
-            if self.switch.handled_count == handled_count and not self._missing():
+            quiet = self.switch.handled_count == handled_count and not len(self.switch.held)
+            if quiet and not self._missing():
                 return
             await asyncio.sleep(0)
         raise FabricError(self._missing() or f"hosts still talk after {self._deadline_s} s")
+
+    async def _delivered_until(self, due_s: float) -> None:
+        """Wait until nothing is held any more that was due by then."""
+        while (next_s := self.switch.held.next_due_s) is not None and next_s <= due_s:
+            self._released.clear()
+            await self._released.wait()
 
     def _missing(self) -> str:
         """Say whose kernel has sent more frames than came out of the cable."""
@@ -274,6 +321,11 @@ class SwitchFabric:
             asyncio.get_running_loop().remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
+        if self._switch is not None:
+            self._switch.abandon()
         for process in self._processes:
             process.close()
         for host in self._hosts.values():

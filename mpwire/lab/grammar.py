@@ -1,113 +1,12 @@
 """The sentences a script may contain: one table, from which lines are read and docs are written.
 
-A pattern is a sentence with slots in capitals and optional parts in brackets, at the end and in
-any order. `SLOT:field` names the field of the step that the slot fills; plain `SLOT` fills the
-field of the same name in lower case. An optional part without a slot fills a flag named after its
-words. No two patterns match the same line.
+How a pattern is written is told in `forms`.
 """
 
-from dataclasses import dataclass, field
 from typing import Final
 
 from mpwire.lab import steps
-
-
-@dataclass(slots=True, frozen=True)
-class Slot:
-    """One kind of word in a sentence."""
-
-    name: str
-    what: str
-    """Completes "expected ..."."""
-    meaning: str
-
-
-@dataclass(slots=True, frozen=True)
-class Part:
-    """One place in a sentence: a fixed word, or a slot that fills a field."""
-
-    word: str = ""
-    slot: str = ""
-    field: str = ""
-
-
-@dataclass(slots=True)
-class Form:
-    """One sentence: its pattern, the step it makes, and what it means."""
-
-    pattern: str
-    step: type[steps.Step]
-    meaning: str
-    example: str
-    head: tuple[Part, ...] = field(init=False)
-    options: tuple[tuple[tuple[Part, ...], ...], ...] = field(init=False)
-    """Optional parts; each is a choice of alternatives."""
-
-    def __post_init__(self) -> None:
-        """Take the pattern apart."""
-        head, *options = self.pattern.replace("]", "").split("[")
-        self.head = _parts(head)
-        self.options = tuple(
-            tuple(_parts(choice) for choice in option.split("|")) for option in options
-        )
-
-    @property
-    def sentence(self) -> str:
-        """Give the pattern as people read it, without field names."""
-        return " ".join(_plain(word) for word in self.pattern.split())
-
-
-SLOTS: Final = {
-    slot.name: slot
-    for slot in (
-        Slot("HOST", "a host", "a name from `hosts`"),
-        Slot("SOCKET", "a socket", "the name of a socket that an earlier step made"),
-        Slot("NEW", "a new name", "a name for the socket that the step makes; unique in the file"),
-        Slot("PEER", "a host", "another host"),
-        Slot("TARGET", "a socket or a host", "a socket of another host, or that host"),
-        Slot(
-            "ROLES", "roles", "`c_root/d_root`, `c_root/d_leaf`, `c_leaf/d_root`, `c_leaf/d_leaf`"
-        ),
-        Slot("PROTOCOL", "a protocol", "the name of a protocol entry, such as `MPW_CONFERENCE`"),
-        Slot("GROUP", "a group", "an IP multicast address, such as `239.77.0.1`"),
-        Slot("FAMILY", "inet or inet6", "`inet` or `inet6`, if the network has it"),
-        Slot("PORT", "a port", "a port, 1 to 65535"),
-        Slot("NUMBER", "a number", "a whole number"),
-        Slot(
-            "TEXT",
-            "a text in double quotes",
-            'octets as text, `"hello"`; `\\"`, `\\\\`, `\\n`, `\\t` and `\\x41` are escapes',
-        ),
-        Slot("EVENTS", "an event", "events separated by commas, or `all events`"),
-        Slot(
-            "SIGHTS",
-            "an event",
-            "events separated by commas, each with code 0 unless an error follows its name",
-        ),
-        Slot("ERROR", "an error", "the name of a Winsock error, such as `WSAECONNREFUSED`"),
-    )
-}
-
-RESERVED: Final = frozenset({"everything", "nothing", "nobody", "the", "all", "on", "default"})
-"""Words that name no host and no socket."""
-
-
-def _parts(text: str) -> tuple[Part, ...]:
-    words = text.split()
-    parts = []
-    for word in words:
-        slot, _, name = word.partition(":")
-        if slot in SLOTS:
-            parts.append(Part(slot=slot, field=name or slot.lower()))
-        else:
-            parts.append(Part(word=word))
-    return tuple(parts)
-
-
-def _plain(word: str) -> str:
-    slot, colon, name = word.partition(":")
-    return slot + "]" * name.endswith("]") if colon else word
-
+from mpwire.lab.forms import Form
 
 _JOIN: Final = (
     "[for sending only | for receiving only] [at port PORT] [with caller data TEXT:caller_data]"
@@ -339,6 +238,32 @@ FORMS: Final = (
         "leaf1 crashes",
     ),
     Form(
+        "HOST freezes",
+        steps.Freeze,
+        "Stop the host's agent where it is (SIGSTOP). Its sockets stay and its kernel goes on"
+        " taking datagrams; steps about its calls have to wait until it thaws.",
+        "leaf1 freezes",
+    ),
+    Form(
+        "HOST thaws",
+        steps.Thaw,
+        "Let a frozen agent go on (SIGCONT). When the script ends, all do.",
+        "leaf1 thaws",
+    ),
+    Form(
+        "the network cuts off HOST [from PEER] [one way]",
+        steps.Cut,
+        "From here on nothing passes between the host and the other one, or anybody. `one way`:"
+        " what the host sends is lost, what is sent to it arrives.",
+        "the network cuts off leaf1 from root",
+    ),
+    Form(
+        "the network heals",
+        steps.Heal,
+        "All cuts are undone.",
+        "the network heals",
+    ),
+    Form(
         "everything settles",
         steps.Settle,
         "Wait until no frame is under way, every agent has processed what reached it and nothing"
@@ -363,19 +288,3 @@ EXPECTATIONS: Final = (
     ),
 )
 """Lines of `expect`."""
-
-
-def reference(forms: tuple[Form, ...]) -> str:
-    """Write the sentences as a Markdown table, for the documentation."""
-    rows = [f"| `{_escaped(f.sentence)}` | {f.meaning} | `{f.example}` |" for f in forms]
-    return "\n".join(["| sentence | meaning | example |", "|---|---|---|", *rows])
-
-
-def slot_reference() -> str:
-    """Write the slots as a Markdown table, for the documentation."""
-    rows = [f"| `{slot.name}` | {slot.meaning} |" for slot in SLOTS.values()]
-    return "\n".join(["| slot | stands for |", "|---|---|", *rows])
-
-
-def _escaped(sentence: str) -> str:
-    return sentence.replace("|", "\\|")

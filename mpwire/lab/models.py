@@ -141,5 +141,8 @@ class Testbed(Part):
     requires: list[Call] = Field(
         default=[], description="Calls every agent must offer, else the run is UNSUPPORTED."
     )
+    faults: list[str] = Field(
+        default=[], description="What the network does to messages, one sentence a fault."
+    )
     script: list[str] = Field(min_length=1, description="What happens, one sentence a line.")
     expect: list[str] = Field(default=[], description="What holds at the end, one sentence a line.")

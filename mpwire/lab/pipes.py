@@ -46,6 +46,9 @@ class AgentProcess(Protocol):
     def kill(self) -> None:
         """End it at once."""
 
+    def signal(self, number: int) -> None:
+        """Send it a signal; harmless when it has ended."""
+
     async def wait(self) -> int:
         """Wait for its exit status, negative for a signal."""
 

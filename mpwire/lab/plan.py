@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from mpwire.lab.faults import AnyFault
 from mpwire.lab.steps import AnyExpectation, AnyStep
 
 
@@ -47,6 +48,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Calls every agent must offer, or the run is UNSUPPORTED."""
     script: tuple[AnyStep, ...]
     expect: tuple[AnyExpectation, ...]
+    faults: tuple[AnyFault, ...] = ()
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

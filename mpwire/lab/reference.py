@@ -14,7 +14,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from mpwire.lab import grammar, models, testbed, timers
+from mpwire.lab import faults, forms, grammar, models, testbed, timers
 
 FOLDER: Final = Path(__file__).parents[2] / "docs"
 DOCUMENT: Final = FOLDER / "testbeds.md"
@@ -29,6 +29,7 @@ _KINDS: Final = {
     "timers": "mapping",
     "seed": "whole number or null",
     "requires": "list of calls",
+    "faults": "list of sentences",
     "script": "list of sentences",
     "expect": "list of sentences",
 }
@@ -42,9 +43,10 @@ def fragments() -> dict[str, str]:
             models.Network, {"family": "`inet`, `inet6`, `both`", "mtu": "1280-9000"}
         ),
         "timers": _timer_table(),
-        "slots": grammar.slot_reference(),
-        "sentences": grammar.reference(grammar.FORMS),
-        "expectations": grammar.reference(grammar.EXPECTATIONS),
+        "slots": forms.slot_reference(),
+        "faults": forms.reference(faults.FORMS),
+        "sentences": forms.reference(grammar.FORMS),
+        "expectations": forms.reference(grammar.EXPECTATIONS),
     }
 
 

@@ -18,13 +18,14 @@ from mpwire.capture.records import Counters, Host, Run, Testbed
 from mpwire.errors import MpwireError
 from mpwire.lab.actions import perform
 from mpwire.lab.hosts import HostSpec
+from mpwire.lab.impairments import Impairments
 from mpwire.lab.journal import Journal, Tell, now_ns
 from mpwire.lab.links import CONTRACT, AgentFault, AgentLink, Bell, Refused, Unsupported
 from mpwire.lab.pipes import AgentProcess
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.progress import Ended, Failure, Started
 from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed, gathered
-from mpwire.lab.switch import Recorder
+from mpwire.lab.switch import Decide, Recorder
 
 BEGINNING: Final = "the agents say hello and are configured"
 ENDING: Final = "everything settles and the agents leave"
@@ -42,6 +43,9 @@ class Fabric(Protocol):
     @property
     def carrier(self) -> str:
         """How hosts are attached; final after `start`."""
+
+    def impair(self, decide: Decide, kill: Callable[[str], None]) -> None:
+        """Let faults act on frames, and on agents by their hosts' names."""
 
     async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
         """Make the hosts and connect them."""
@@ -93,7 +97,9 @@ class Runner:
         self._command = list(command)
         self._bell = Bell()
         self._links: dict[str, AgentLink] = {}
-        self._stage = Stage(plan, self._links, fabric, self._journal, self._bell)
+        self._network = Impairments(plan)
+        decider = self._network.decider
+        self._stage = Stage(plan, self._links, fabric, self._journal, self._bell, network=decider)
         self._playing: asyncio.Task[Failure | None] | None = None
         self._interrupted = False
         self._limit: asyncio.Timeout | None = None
@@ -119,6 +125,7 @@ class Runner:
             HostSpec(name=host.name, mac=host.mac, addresses=host.addresses, mtu=host.mtu)
             for host in self.plan.hosts
         ]
+        self._fabric.impair(self._network, self._stage.strike)
         await self._fabric.start(specs, self._journal)
         try:
             self._journal.drain = self._fabric.drain
@@ -137,6 +144,7 @@ class Runner:
                 command=self._command,
                 started_ns=started_ns,
                 seed=plan.seed,
+                faults=[fault.text for fault in plan.faults],
                 fabric="switch",
                 carrier=self._fabric.carrier,
                 contract=CONTRACT,
@@ -229,6 +237,8 @@ class Runner:
 
     async def _end(self) -> None:
         wrong: list[str] = []
+        for frozen in sorted(self._stage.frozen):
+            self._stage.thaw(frozen)
         try:
             await self._hurried(self._stage.settle)
         except Unsupported:

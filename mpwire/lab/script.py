@@ -14,13 +14,19 @@ from typing import Final
 
 import msgspec
 
-from mpwire.lab.grammar import RESERVED, SLOTS, Form, Part
+from mpwire.lab.forms import RESERVED, SLOTS, Form, Part
 from mpwire.lab.source import Problem
 from mpwire.lab.steps import Step
 from mpwire.lab.wording import guess, listed
 from mpwire.lab.words import NAME, VALUES, Names, Token, WrongWord
 
 _TOKEN: Final = re.compile(r'"(?:[^"\\]|\\.)*"|"|,|[^\s,"]+')
+_PHRASES: Final = {
+    "WHICH": re.compile(r"every |the [0-9a-z][^ ]* |[0-9][^ ]* (% )?(of )?"),
+    "DURATION": re.compile(r"[^ ]+ (to [^ ]+ )?([^ ]+ )?"),
+    "RATE": re.compile(r"[^ ]+ ([^ ]+ )?"),
+}
+"""Shapes of what is said with several words."""
 _END: Final = "the end of the line"
 
 
@@ -81,8 +87,10 @@ def _match(form: Form, tokens: Sequence[Token]) -> _Match:
     match = _Match(form)
     at = _match_parts(match, form.head, tokens, 0)
     options = list(form.options)
+    required = options[: form.required_count]
     while at is not None:
-        if at == len(tokens):
+        lacking = [option for option in required if option in options]
+        if at == len(tokens) and not lacking:
             match.complete = True
             return match
         for option in options:
@@ -92,7 +100,7 @@ def _match(form: Form, tokens: Sequence[Token]) -> _Match:
                 options.remove(option)
                 break
         else:
-            match.may_end = match.reached <= at
+            match.may_end = match.reached <= at and not lacking
             match.reached = max(match.reached, at)
             return match
     return match
@@ -135,6 +143,9 @@ def _take(part: Part, tokens: Sequence[Token]) -> list[Token]:
         return [first] if first.text == part.word else []
     if part.slot == "TEXT":
         return [first] if first.quoted else []
+    if part.slot in _PHRASES:
+        phrase = _PHRASES[part.slot].match(" ".join(token.text for token in tokens[:4]) + " ")
+        return list(tokens[: phrase[0].count(" ")]) if phrase else []
     if first.quoted or first.text == "," or first.text in RESERVED - {"all"}:
         return []
     if part.slot in ("EVENTS", "SIGHTS"):

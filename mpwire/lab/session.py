@@ -44,6 +44,8 @@ def run_testbed(
     carrier: Literal["tap", "veth"] | None = None,
     agents: Mapping[str, Sequence[str]] | None = None,
     scale: float | None = None,
+    seed: int | None = None,
+    faults: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     command: Sequence[str] | None = None,
 ) -> RunOutcome:
@@ -59,6 +61,8 @@ def run_testbed(
         carrier: how hosts are attached; None takes what the machine has.
         agents: command lines that replace those of the file, by host name or "default".
         scale: factor on every timer, in place of the file's.
+        seed: origin of all that is random, in place of the file's.
+        faults: sentences that are added to those of the file.
         on_progress: called with every step, frame and event as it happens.
         command: command line to be noted in the run file; None takes this process's.
 
@@ -67,7 +71,7 @@ def run_testbed(
         MachineError: this machine cannot run it; says what helps.
         LabError: the lab process died of something else.
     """
-    plan = testbed.load(path, agents, scale=scale)
+    plan = testbed.load(path, agents, scale=scale, seed=seed, faults=faults)
     folder = _new_folder(out, plan.name)
     order = Order(
         plan=plan,

@@ -58,9 +58,13 @@ class Problem:
 
     def at(self, name: str) -> str:
         """Say it with the file's name, ready to be clicked in an editor."""
-        hint = f"; {self.hint}" if self.hint else ""
         place = f"{name}:{self.line}:{self.column}" if self.line else name
-        return f"{place}: found {self.found}, expected {self.expected}{hint}"
+        return f"{place}: {self.told()}"
+
+    def told(self) -> str:
+        """Say it without the place."""
+        hint = f"; {self.hint}" if self.hint else ""
+        return f"found {self.found}, expected {self.expected}{hint}"
 
 
 class TestbedError(InputError):

@@ -6,11 +6,13 @@ and only what is missing after that is missing.
 """
 
 import asyncio
+import signal
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from mpwire.lab import timers
+from mpwire.lab.decide import Decider
 from mpwire.lab.journal import Journal, now_ns
 from mpwire.lab.links import AgentFault, AgentLink, Bell, Decide, Report
 from mpwire.lab.plan import HostPlan, Plan
@@ -66,6 +68,8 @@ class Stage:
         fabric: NetworkQuiet,
         journal: Journal,
         bell: Bell,
+        *,
+        network: Decider | None = None,
     ) -> None:
         """Begin with no sockets."""
         self.plan = plan
@@ -77,6 +81,10 @@ class Stage:
         self._fabric = fabric
         self._journal = journal
         self._bell = bell
+        self.network = network or Decider(plan.faults, plan.seed)
+        self.frozen: set[str] = set()
+        """Hosts whose agents have been stopped."""
+        self._strikes: list[asyncio.Task[None]] = []
 
     def add(self, view: SocketView) -> None:
         """Give a socket its name."""
@@ -107,6 +115,8 @@ class Stage:
         decide: Decide | None = None,
     ) -> dict[str, Any]:
         """Make a call on a socket; a blocking one may take as long as the timers allow."""
+        if view.host in self.frozen:
+            raise StepFailed(f"expected {view.host} to run, seen it frozen")
         patience_s = ANSWER_PATIENCE_S + (self.patience_s() if view.blocking else 0)
         asked = {"socket": self.descriptor(view), **(arguments or {})}
         link = self.links[view.host]
@@ -199,8 +209,44 @@ class Stage:
         link = self.links[host]
         if link.fault is not None:
             raise link.fault
+        await self._bury(link)
+
+    async def _bury(self, link: AgentLink) -> None:
         status = await link.crash(ANSWER_PATIENCE_S)
-        self._journal.exited(host, status, expected=True)
+        self._journal.exited(link.host, status, expected=True)
+
+    def strike(self, host: str) -> None:
+        """Kill an agent at this very moment, between two frames; `settle` sees to the rest."""
+        link = self.links.get(host)
+        if link is None or link.crashed or link.leaving:
+            return
+        link.crashed = True
+        link.process.kill()
+        self._strikes.append(asyncio.get_running_loop().create_task(self._bury(link)))
+
+    def cut(self, host: str, peer: str | None, cause: str, *, one_way: bool) -> None:
+        """Let nothing pass between a host and another, or all others, any more."""
+        for other in self.hosts if peer is None else (peer,):
+            self.network.cut(host, other, cause)
+            if not one_way:
+                self.network.cut(other, host, cause)
+
+    def freeze(self, host: str) -> None:
+        """Stop an agent's process; it keeps its sockets, and its kernel goes on.
+
+        Raises:
+            AgentFault: it was of no more use already.
+        """
+        link = self.links[host]
+        if link.fault is not None:
+            raise link.fault
+        self.frozen.add(host)
+        link.process.signal(signal.SIGSTOP)
+
+    def thaw(self, host: str) -> None:
+        """Let an agent's process go on."""
+        self.frozen.discard(host)
+        self.links[host].process.signal(signal.SIGCONT)
 
     def fault(self) -> AgentFault | None:
         """Give what is wrong with the first agent that is of no more use unasked."""
@@ -217,16 +263,21 @@ class Stage:
         for _ in range(SETTLE_ROUNDS):
             await self._fabric.settle()
             before = self._activity()
-            barriers = [
-                link.call("barrier", {}, ANSWER_PATIENCE_S)
-                for link in self.links.values()
-                if link.fault is None
-            ]
-            await gathered(barriers)
+            await gathered([self._barrier(link) for link in self.links.values()])
+            await gathered(self._strikes)
             await self._fabric.settle()
             if self._activity() == before:
                 return
         raise StepFailed(f"expected everything to settle, seen talk after {SETTLE_ROUNDS} barriers")
+
+    async def _barrier(self, link: AgentLink) -> None:
+        if link.fault is not None or link.crashed or link.host in self.frozen:
+            return
+        try:
+            await link.call("barrier", {}, ANSWER_PATIENCE_S)
+        except AgentFault:
+            if not link.crashed:
+                raise
 
     def _activity(self) -> tuple[int, int]:
         events = sum(len(link.reports) for link in self.links.values())

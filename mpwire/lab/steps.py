@@ -246,6 +246,30 @@ class Crash(Step, frozen=True, kw_only=True, tag="crash"):
     host: str
 
 
+class Freeze(Step, frozen=True, kw_only=True, tag="freeze"):
+    """Stop a host's agent where it is (SIGSTOP)."""
+
+    host: str
+
+
+class Thaw(Step, frozen=True, kw_only=True, tag="thaw"):
+    """Let a frozen agent go on (SIGCONT)."""
+
+    host: str
+
+
+class Cut(Step, frozen=True, kw_only=True, tag="cut"):
+    """Let nothing pass between a host and another, or all others."""
+
+    host: str
+    peer: str | None = None
+    one_way: bool = False
+
+
+class Heal(Step, frozen=True, kw_only=True, tag="heal"):
+    """Undo all cuts."""
+
+
 class Settle(Step, frozen=True, kw_only=True, tag="settle"):
     """Wait until nothing moves any more: no frame, no event, no open datagram."""
 
@@ -281,6 +305,10 @@ AnyStep = (
     | Enumerate
     | See
     | Crash
+    | Freeze
+    | Thaw
+    | Cut
+    | Heal
     | Settle
 )
 AnyExpectation = Saw

@@ -3,23 +3,28 @@
 Every frame that a host sends is numbered when it is read, and every receiver gets a decision of
 its own, delivered (with the number of that delivery) or not (with the reason). The switch learns
 nothing from the traffic: who has which link address is told to it, so no frame changes what
-happens to a later one. It knows no clock but the one that stamps frames, no event loop and no
-kernel; sources and ports are anything that can be read and written.
+happens to a later one, unless it was decided that it has to wait for that one. It knows no clock
+but the one that stamps frames, no event loop and no kernel; sources and ports are anything that
+can be read and written.
 
 A frame is written to a receiver before its delivery is numbered, and one thread does both without
 reading anything in between: what the receiver does because of it always comes later.
 """
 
 import errno
+import math
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from mpwire.capture.records import AnyRecord, Decision
 from mpwire.lab.craft import SWITCH_MAC, answer_resolution
+from mpwire.lab.decide import UNHARMED, Fate
+from mpwire.lab.held import Held, HeldFrames
+from mpwire.lab.sight import changed
 
-Decide = Callable[[bytes, str, str], str]
-"""(frame, sender, receiver) -> "deliver", or "drop:" and a reason."""
+Decide = Callable[[bytes, str, str], Fate]
+"""(frame, sender, receiver) -> what becomes of it."""
 
 PORT_FULL = "port full"
 UNKNOWN_DESTINATION = "unknown destination"
@@ -63,9 +68,13 @@ class Port(Protocol):
         ...
 
 
-def deliver_all(_frame: bytes, _sender: str, _receiver: str) -> str:
+def deliver_all(_frame: bytes, _sender: str, _receiver: str) -> Fate:
     """Decide as a perfect LAN does."""
-    return "deliver"
+    return UNHARMED
+
+
+def spare(_host: str) -> None:
+    """Kill nobody."""
 
 
 class Switch:
@@ -87,6 +96,10 @@ class Switch:
         self.decide = decide
         self.received: Callable[[str, bytes, int], None] | None = None
         """Called with (sender, frame, number) for frames to the switch itself."""
+        self.kill: Callable[[str], None] = spare
+        """Called with the host whose agent a fault kills."""
+        self.held = HeldFrames()
+        """Frames that have to wait; whoever has a clock calls `release` when they are due."""
         self.handled_count = 0
         """Frames from hosts so far, without those to the switch itself."""
         self.read_count = dict.fromkeys(ports, 0)
@@ -144,11 +157,32 @@ class Switch:
         self._ports[receiver].write(frame)
         return self._recorder.frame(receiver, "in", frame, time_ns)
 
+    def release(self, now_s: float) -> None:
+        """Deliver what has waited long enough."""
+        for held in self.held.due(now_s):
+            self._deliver(held)
+
+    def abandon(self) -> None:
+        """Say of what still waits that it never arrived."""
+        for held in self.held.due(math.inf):
+            self._undelivered(held.number, held.receiver, f"held at the end: {held.cause}")
+
     def _hand_over(self, number: int, frame: bytes, sender: str, receiver: str) -> None:
-        verdict = self.decide(frame, sender, receiver)
-        if verdict != "deliver":
-            self._undelivered(number, receiver, f"impaired: {verdict.removeprefix('drop:')}")
-            return
+        fate = self.decide(frame, sender, receiver)
+        if not fate.copies:
+            self._undelivered(number, receiver, f"impaired: {fate.cause}")
+        for place, copy in enumerate(fate.copies):
+            kills = () if place else fate.kills
+            octets = frame if copy.change is None else changed(frame, copy.change)
+            held = Held(number, octets, sender, receiver, copy, fate.cause, kills)
+            if copy.delay_s or copy.passed:
+                self.held.add(held, time.monotonic())
+            else:
+                self._deliver(held)
+
+    def _deliver(self, held: Held) -> None:
+        number, frame, receiver = held.number, held.frame, held.receiver
+        cause = None if held.cause is None else f"impaired: {held.cause}"
         time_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
         try:
             self._ports[receiver].write(frame)
@@ -156,7 +190,19 @@ class Switch:
             self._undelivered(number, receiver, port_error(error))
             return
         delivered = self._recorder.frame(receiver, "in", frame, time_ns)
-        self._recorder.record(Decision(frame=number, receiver=receiver, delivered=delivered))
+        self._recorder.record(
+            Decision(
+                frame=number,
+                receiver=receiver,
+                delivered=delivered,
+                reason=cause,
+                changed=None if held.copy.change is None else held.copy.change.octet,
+            )
+        )
+        for host in held.kills:
+            self.kill(host)
+        for waiting in self.held.passed_by(held):
+            self._deliver(waiting)
 
     def _undelivered(self, number: int, receiver: str, reason: str) -> None:
         self._recorder.record(

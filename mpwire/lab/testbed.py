@@ -8,6 +8,7 @@ starting anything and reports all mistakes at once, each with its line and colum
 import hashlib
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,8 +16,10 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mpwire.errors import InputError
+from mpwire.lab import faults as fault_forms
 from mpwire.lab import script
-from mpwire.lab.grammar import EXPECTATIONS, FORMS, RESERVED, Form
+from mpwire.lab.forms import RESERVED, Form
+from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.models import CALLS, Network, Testbed, Timers
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.source import Document, Problem, TestbedError, read
@@ -51,12 +54,16 @@ def load(
     agents: Mapping[str, Sequence[str]] | None = None,
     *,
     scale: float | None = None,
+    seed: int | None = None,
+    faults: Sequence[str] = (),
 ) -> Plan:
     """Read and check a testbed file.
 
     Args:
         agents: command lines that replace those of the file, by host name or "default".
         scale: replaces `scale` of the file's timers.
+        seed: replaces the file's.
+        faults: sentences that are added to the file's.
 
     Raises:
         TestbedError: mistakes in the file, each with its position.
@@ -68,11 +75,17 @@ def load(
         raise InputError(f"{path}: found no readable file ({error.strerror})") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: found octets that are no UTF-8 at {error.start}") from None
-    return parse(text, path, agents or {}, scale=scale)
+    return parse(text, path, agents or {}, scale=scale, seed=seed, faults=faults)
 
 
 def parse(
-    text: str, path: Path, agents: Mapping[str, Sequence[str]], *, scale: float | None = None
+    text: str,
+    path: Path,
+    agents: Mapping[str, Sequence[str]],
+    *,
+    scale: float | None = None,
+    seed: int | None = None,
+    faults: Sequence[str] = (),
 ) -> Plan:
     """Check the text of a testbed file; see `load`."""
     document = read(text, str(path))
@@ -83,7 +96,7 @@ def parse(
     except ValidationError as error:
         problems += [_explained(item, document) for item in error.errors()]
     problems += _repeated_hosts(document) + _unknown_agents(document)
-    steps, expectations = _script(document, problems)
+    sentences = _sentences(document, problems)
     if problems or testbed is None:
         raise TestbedError(str(path), problems)
     for name in agents:
@@ -93,8 +106,25 @@ def parse(
     changes: dict[str, object] = {"agents": {**testbed.agents, **agents}}
     if scale is not None:
         changes["timers"] = testbed.timers.model_copy(update={"scale": scale})
+    if seed is not None:
+        changes["seed"] = seed
+    sentences.faults += [read_fault(one, testbed.hosts) for one in faults]
     testbed = testbed.model_copy(update=changes)
-    return _plan(testbed, (path, text), steps, expectations)
+    return _plan(testbed, (path, text), sentences)
+
+
+def read_fault(text: str, hosts: Sequence[str]) -> Step:
+    """Read a fault that stands in no file.
+
+    Raises:
+        InputError: it is no sentence of that kind.
+    """
+    line = script.Line(text, 0, range(1, len(text) + 2))
+    fault, wrong = script.read_line(line, fault_forms.FORMS, Names(tuple(hosts)))
+    if fault is None:
+        told = [f"fault {text!r}, column {one.column}: {one.told()}" for one in wrong]
+        raise InputError("\n".join(told))
+    return fault
 
 
 def schema() -> dict[str, Any]:
@@ -142,7 +172,8 @@ def _known_keys(path: tuple[str | int, ...]) -> list[str]:
 
 
 def _advice(path: tuple[str | int, ...], value: object) -> str:
-    if path[:1] in (("script",), ("expect",)) and len(path) > 1 and isinstance(value, dict):
+    sentences = path[:1] in (("faults",), ("script",), ("expect",)) and len(path) > 1
+    if sentences and isinstance(value, dict):
         return "put a step that contains ': ' in single quotes"
     if path[:1] == ("networks",) and isinstance(value, str):
         return guess(value, ("inet", "inet6", "both"))
@@ -187,10 +218,22 @@ def _unknown_agents(document: Document) -> list[Problem]:
     ]
 
 
-def _script(document: Document, problems: list[Problem]) -> tuple[list[Step], list[Step]]:
+@dataclass(slots=True)
+class _Sentences:
+    """What the lines of a testbed say."""
+
+    faults: list[Step]
+    script: list[Step]
+    expect: list[Step]
+
+
+def _sentences(document: Document, problems: list[Problem]) -> _Sentences:
     names = Names(tuple(dict.fromkeys(_names(document, "hosts"))), _families(document))
-    steps = _lines(document, "script", FORMS, names, problems)
-    return steps, _lines(document, "expect", EXPECTATIONS, names, problems)
+    return _Sentences(
+        _lines(document, "faults", fault_forms.FORMS, names, problems),
+        _lines(document, "script", FORMS, names, problems),
+        _lines(document, "expect", EXPECTATIONS, names, problems),
+    )
 
 
 def _families(document: Document) -> tuple[str, ...]:
@@ -235,8 +278,7 @@ def _lines(
 def _plan(
     testbed: Testbed,
     file: tuple[Path, str],
-    steps: Sequence[Step],
-    expectations: Sequence[Step],
+    sentences: _Sentences,
 ) -> Plan:
     path, text = file
     agents: Mapping[str, Sequence[str]] = testbed.agents
@@ -261,8 +303,9 @@ def _plan(
         families=network.families,
         timers=testbed.timers.arguments(),
         requires=tuple(testbed.requires),
-        script=tuple(steps),  # type: ignore[arg-type]  # FORMS makes only AnyStep
-        expect=tuple(expectations),  # type: ignore[arg-type]  # EXPECTATIONS makes only Saw
+        script=tuple(sentences.script),  # type: ignore[arg-type]  # FORMS makes only AnyStep
+        expect=tuple(sentences.expect),  # type: ignore[arg-type]  # EXPECTATIONS makes only Saw
+        faults=tuple(sentences.faults),  # type: ignore[arg-type]  # only AnyFault
     )
 
 

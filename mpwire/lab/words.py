@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final
 
+from mpwire.lab.faults import ANY, FLAGS, TYPES, Duration, Which
 from mpwire.lab.steps import EVENTS, Sight
 from mpwire.lab.wording import guess, listed
 from mpwire.vocabulary import WsaError
@@ -18,6 +19,12 @@ PROTOCOLS: Final = (
 )  # fmt: skip
 """Protocol entries of the agent contract, version 1."""
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+_ORDINALS: Final = (
+    "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
+)  # fmt: skip
+_RATES: Final = {"kbit/s": 1e3, "Mbit/s": 1e6}
+_UNITS: Final = {"ms": 1e-3, "s": 1.0}
 
 _ESCAPE: Final = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)")
 _ESCAPES: Final = {"n": b"\n", "t": b"\t", '"': b'"', "\\": b"\\"}
@@ -210,6 +217,61 @@ def _family(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> s
     return tokens[0].text
 
 
+def _which(tokens: Sequence[Token], *_: object) -> Which:
+    said = " ".join(token.text for token in tokens)
+    if said == "every":
+        return Which()
+    if share := re.fullmatch(r"([0-9]{1,3}(?:\.[0-9]{1,6})?) ?% of", said):
+        if 0 < float(share[1]) <= 100:
+            return Which(share=float(share[1]) / 100)
+        raise WrongWord(tokens[0], "a share above 0 and up to 100 %")
+    place = tokens[-1]
+    if tokens[0].text != "the" or len(tokens) < 2:
+        raise WrongWord(tokens[0], "a share such as '5 % of'")
+    if place.text in _ORDINALS:
+        return Which(ordinal=_ORDINALS.index(place.text) + 1)
+    if number := re.fullmatch("([1-9][0-9]{0,8})(?:st|nd|rd|th)", place.text):
+        return Which(ordinal=int(number[1]))
+    raise WrongWord(place, "a number such as 'first' or '2nd'", among=_ORDINALS)
+
+
+def _message(tokens: Sequence[Token], *_: object) -> str:
+    text = tokens[0].text
+    if text == f"{ANY}s":
+        return ANY
+    if text not in TYPES:
+        raise WrongWord(tokens[0], "a type of message, or 'message'", among=TYPES)
+    return text
+
+
+def _flag(tokens: Sequence[Token], *_: object) -> str:
+    if tokens[0].text not in FLAGS:
+        raise WrongWord(tokens[0], f"a flag ({listed(FLAGS)})", among=FLAGS)
+    return tokens[0].text
+
+
+def _positive(token: Token, what: str) -> float:
+    if not re.fullmatch(r"[0-9]{1,6}(?:\.[0-9]{1,6})?", token.text) or not float(token.text):
+        raise WrongWord(token, what)
+    return float(token.text)
+
+
+def _duration(tokens: Sequence[Token], *_: object) -> Duration:
+    unit = tokens[-1]
+    if len(tokens) < 2 or unit.text not in _UNITS:
+        raise WrongWord(unit, "a time such as '300 ms' or '2 s'")
+    least, most = (_positive(token, "a number") for token in (tokens[0], tokens[-2]))
+    if most < least:
+        raise WrongWord(tokens[-2], f"a number not below {tokens[0].text}")
+    return Duration(least * _UNITS[unit.text], most * _UNITS[unit.text])
+
+
+def _rate(tokens: Sequence[Token], *_: object) -> float:
+    if len(tokens) < 2 or tokens[1].text not in _RATES:
+        raise WrongWord(tokens[-1], "a rate such as '64 kbit/s' or '2 Mbit/s'")
+    return _positive(tokens[0], "a number") * _RATES[tokens[1].text]
+
+
 VALUES: Final[Mapping[str, Reader]] = {
     "HOST": _host,
     "SOCKET": _socket,
@@ -226,4 +288,9 @@ VALUES: Final[Mapping[str, Reader]] = {
     "EVENTS": _events,
     "SIGHTS": _sights,
     "ERROR": _error,
+    "WHICH": _which,
+    "MESSAGE": _message,
+    "FLAG": _flag,
+    "DURATION": _duration,
+    "RATE": _rate,
 }

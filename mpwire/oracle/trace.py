@@ -118,6 +118,10 @@ class Trace:
                 self.host_of[canonical(address.split("/")[0])] = host.name
         self.reports: list[Report] = []
         """Reports about groups that left their hosts, in order."""
+        self._changed = {
+            one.delivered for one in run.of(Decision) if one.changed is not None and one.delivered
+        }
+        """Frames that the fabric delivered with an octet changed."""
         self._ports: set[int] = set()
         self._odd: list[tuple[Frame, Datagram]] = []
         self._read()
@@ -158,6 +162,8 @@ class Trace:
                     for said in ((one.group, one.joins, one.sources) for one in decoded.groups)
                 ]
             return
+        if frame.number in self._changed and decoded.checksum == "bad":
+            return  # the receiver's kernel threw it away
         if is_mpw(decoded.payload):
             self.packets.append(self._packet(frame, decoded))
             self._ports.update((decoded.source[1], decoded.destination[1]))
@@ -191,11 +197,16 @@ class Trace:
                 yield self._packet(frame, datagram)
 
     def _link(self) -> None:
-        """Join every delivery to its departure: by decision records, else by equal octets."""
+        """Join every delivery to its departure: by decision records, else by equal octets.
+
+        What was changed on the way, and arrived, is no delivery of what was sent.
+        """
         by_number = {packet.number: packet for packet in self.packets}
         for decision in self.run.of(Decision):
             departure = by_number.get(decision.frame)
             arrival = by_number.get(decision.delivered or 0)
+            if decision.changed is not None:
+                continue
             if departure and arrival and departure.direction == "out":
                 arrival.departure = departure
                 departure.arrivals.append(arrival)

@@ -5,6 +5,7 @@ The order's command line is [n]. Counted are datagrams of the protocol, not the 
 
 import asyncio
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -12,9 +13,11 @@ import msgspec
 from mpwire.capture import RunWriter
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.names import LinkType
+from mpwire.lab.decide import UNHARMED, Fate
 from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.plan import Order
 from mpwire.lab.runner import Runner, recorded
+from mpwire.lab.switch import Decide
 from mpwire.wire import is_mpw
 
 
@@ -24,17 +27,23 @@ def main() -> int:
     lost = int(order.command[0])
     count = 0
 
-    def decide(frame: bytes, _sender: str, _receiver: str) -> str:
+    def decide(frame: bytes, _sender: str, _receiver: str) -> Fate:
         nonlocal count
         datagram = decode_frame(LinkType.ETHERNET, frame)
         if not isinstance(datagram, Datagram) or not is_mpw(datagram.payload):
-            return "deliver"
+            return UNHARMED
         count += 1
-        return "drop:aimed" if count == lost else "deliver"
+        return Fate((), "aimed") if count == lost else UNHARMED
+
+    class Losing(SwitchFabric):
+        """Decide here."""
+
+        def impair(self, _decide: Decide, kill: Callable[[str], None]) -> None:
+            super().impair(decide, kill)
 
     async def carried_out() -> None:
         writer = RunWriter(Path(order.folder), [recorded(host) for host in order.plan.hosts])
-        fabric = SwitchFabric(carrier=order.carrier, decide=decide)
+        fabric = Losing(carrier=order.carrier)
         runner = Runner(order.plan, fabric, writer, lambda _line: None, watched=False)
         failure = await runner.run()
         writer.finish()

@@ -18,7 +18,7 @@ from mpwire.lab.hosts import HostSpec
 from mpwire.lab.process import HostProcess
 from mpwire.lab.progress import AnyProgress, Failure
 from mpwire.lab.runner import Runner, recorded
-from mpwire.lab.switch import Recorder
+from mpwire.lab.switch import Decide, Recorder
 
 AGENT = Path(__file__).with_name("scripted_agent.py")
 
@@ -41,6 +41,9 @@ class ProcessFabric:
     def __init__(self) -> None:
         self.processes: dict[str, HostProcess] = {}
         self.stopped = False
+
+    def impair(self, decide: Decide, kill: Callable[[str], None]) -> None:
+        """Have nothing to impair."""
 
     async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
         """Make nothing."""

@@ -19,6 +19,7 @@ from mpwire.capture import records
 from mpwire.capture.recorder import RunWriter
 from mpwire.errors import LocalProtocolError, MachineError
 from mpwire.lab import netlink
+from mpwire.lab.decide import UNHARMED, Fate
 from mpwire.lab.fabric import FabricError, SwitchFabric
 from mpwire.lab.launch import launch
 from mpwire.lab.namespaces import NetworkNamespace
@@ -88,8 +89,9 @@ async def first_datagrams(spec: inner.Spec) -> object:
 async def impaired(spec: inner.Spec) -> object:
     """Drop what says so, for one receiver."""
 
-    def decide(frame: bytes, _sender: str, receiver: str) -> str:
-        return "drop:says so" if b"drop me" in frame and receiver == "h1" else "deliver"
+    def decide(frame: bytes, _sender: str, receiver: str) -> Fate:
+        dropped = b"drop me" in frame and receiver == "h1"
+        return Fate((), "says so") if dropped else UNHARMED
 
     async with inner.fabric_of(spec, decide) as (fabric, tape):
         listener = open_socket(fabric, "h1")

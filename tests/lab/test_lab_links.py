@@ -44,6 +44,9 @@ class Pipes:
     def kill(self) -> None:
         """Is no process."""
 
+    def signal(self, number: int) -> None:
+        """Is no process."""
+
     async def wait(self) -> int:
         return 0
 

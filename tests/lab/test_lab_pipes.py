@@ -26,6 +26,9 @@ class Ends:
     def kill(self) -> None:
         """Is no process."""
 
+    def signal(self, number: int) -> None:
+        """Is no process."""
+
     async def wait(self) -> int:
         return 0
 

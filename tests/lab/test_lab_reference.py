@@ -13,14 +13,18 @@ from mpwire.lab.timers import DEFAULTS
 TEXT = reference.DOCUMENT.read_text("utf-8")
 
 
+SMALL = "about: x\nhosts: [root, leaf1, leaf2]\nscript: [everything settles]\n"
+
+
 def test_the_tables_are_those_of_the_code() -> None:
     assert reference.main(["--check"]) == 0, "run python -m mpwire.lab.reference"
 
 
 def test_the_example_is_right_and_its_mistakes_are_told_so() -> None:
     blocks = re.findall(r"```(yaml)?\n(.*?)```", TEXT, re.DOTALL)
-    (example,) = (text for kind, text in blocks if kind == "yaml")
+    example, faults = (text for kind, text in blocks if kind == "yaml")
     assert len(testbed.parse(example, Path("meet.yaml"), {}).script) == 8
+    assert len(testbed.parse(SMALL + faults, Path("meet.yaml"), {}).faults) == 5
     mistaken = example.replace("[root, leaf1]", "[root, leaf]").replace("accepts", "invites")
     mistaken = mistaken.replace("on R as P1", "with R as P1")
     with pytest.raises(TestbedError) as caught:

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from mpwire.lab import steps
-from mpwire.lab.grammar import EXPECTATIONS, FORMS, RESERVED, SLOTS, Form
+from mpwire.lab import faults, steps
+from mpwire.lab.forms import RESERVED, SLOTS, Form
+from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.script import Line, read_line
 from mpwire.lab.steps import Sight, Step
 from mpwire.lab.words import Names
@@ -159,6 +160,15 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
     ),
     ("P1 sees nothing", steps.See, {"sights": ()}),
     ("leaf1 crashes", steps.Crash, {"host": "leaf1"}),
+    ("leaf1 freezes", steps.Freeze, {"host": "leaf1"}),
+    ("leaf1 thaws", steps.Thaw, {"host": "leaf1"}),
+    ("the network cuts off leaf1", steps.Cut, {"host": "leaf1", "peer": None, "one_way": False}),
+    (
+        "the network cuts off leaf1 one way from root",
+        steps.Cut,
+        {"host": "leaf1", "peer": "root", "one_way": True},
+    ),
+    ("the network heals", steps.Heal, {}),
     ("everything settles", steps.Settle, {}),
 ]
 
@@ -216,7 +226,7 @@ def test_every_option_may_stand_in_any_order_and_only_once() -> None:
 def test_all_slots_are_used_and_reserved_words_name_nothing() -> None:
     used = {
         part.slot
-        for form in FORMS
+        for form in (*FORMS, *faults.FORMS)
         for parts in (form.head, *(choice for option in form.options for choice in option))
         for part in parts
         if part.slot

@@ -1,6 +1,7 @@
 """The forwarding function, with ports made of lists and a recorder made of a list."""
 
 import errno
+import time
 from collections import deque
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from mpwire.capture.records import AnyRecord, Decision
 from mpwire.lab.craft import SWITCH_MAC
+from mpwire.lab.decide import UNHARMED, Change, Copy, Fate
 from mpwire.lab.switch import (
     ANSWERED,
     FOR_THE_SWITCH,
@@ -147,9 +149,9 @@ def test_nothing_is_learned_from_source_addresses(lan: Lan) -> None:
 def test_the_hook_decides_per_receiver_and_its_reason_is_recorded() -> None:
     asked: list[tuple[bytes, str, str]] = []
 
-    def decide(octets: bytes, sender: str, receiver: str) -> str:
+    def decide(octets: bytes, sender: str, receiver: str) -> Fate:
         asked.append((octets, sender, receiver))
-        return "drop:third ACCEPT" if receiver == "b" else "deliver"
+        return Fate((), "third ACCEPT") if receiver == "b" else UNHARMED
 
     lan = Lan(decide=decide)
     lan.switch.forward("a", frame(BROADCAST))
@@ -159,9 +161,71 @@ def test_the_hook_decides_per_receiver_and_its_reason_is_recorded() -> None:
 
 
 def test_the_hook_can_be_replaced_while_running(lan: Lan) -> None:
-    lan.switch.decide = lambda _frame, _sender, _receiver: "drop:partition"
+    lan.switch.decide = lambda _frame, _sender, _receiver: Fate((), "partition")
     lan.switch.forward("a", frame("b"))
     assert lan.tape.decisions() == [(1, "b", None, "impaired: partition")]
+
+
+def lan_with(*fates: Fate) -> Lan:
+    """Make a switch that deals out fates in turn."""
+    dealt = iter(fates)
+    return Lan(decide=lambda _frame, _sender, _receiver: next(dealt, UNHARMED))
+
+
+def test_a_frame_may_arrive_twice_with_a_decision_each() -> None:
+    lan = lan_with(Fate((Copy(), Copy()), "duplicate"))
+    lan.switch.forward("a", frame("b"))
+    assert lan.ports["b"].taken == [frame("b")] * 2
+    assert lan.tape.decisions() == [
+        (1, "b", 2, "impaired: duplicate"),
+        (1, "b", 3, "impaired: duplicate"),
+    ]
+
+
+def test_a_held_frame_is_delivered_when_somebody_says_that_it_is_due() -> None:
+    lan = lan_with(Fate((Copy(2.0),), "hold"))
+    before_s = time.monotonic()
+    lan.switch.forward("a", frame("b", payload=b"\x08\0first"))
+    lan.switch.forward("a", frame("b", payload=b"\x08\0second"))
+    assert lan.tape.decisions() == [(2, "b", 3, None)]
+    assert len(lan.switch.held) == 1
+    lan.switch.release(before_s + 1.9)
+    assert len(lan.switch.held) == 1
+    lan.switch.release(time.monotonic() + 2.0)
+    assert len(lan.switch.held) == 0
+    assert lan.tape.decisions()[1:] == [(1, "b", 4, "impaired: hold")]
+
+
+def test_a_frame_that_waits_to_be_passed_arrives_behind_the_next_one() -> None:
+    lan = lan_with(Fate((Copy(9.0, passed=True),), "reorder"))
+    lan.switch.forward("a", frame("b"))
+    lan.switch.forward("c", frame("b", "c"))
+    lan.switch.forward("a", frame("c"))
+    assert len(lan.switch.held) == 1
+    lan.switch.forward("a", frame("b"))
+    assert [one[:2] for one in lan.tape.decisions()] == [(2, "b"), (4, "c"), (6, "b"), (1, "b")]
+
+
+def test_what_is_still_held_at_the_end_is_accounted_for() -> None:
+    lan = lan_with(Fate((Copy(9.0),), "hold"))
+    lan.switch.forward("a", frame("b"))
+    lan.switch.abandon()
+    assert lan.tape.decisions() == [(1, "b", None, "held at the end: hold")]
+
+
+def test_an_octet_is_changed_on_the_way_and_the_decision_says_which() -> None:
+    udp = bytes.fromhex("0800 4500 0020 0000 0000 4011 0000 0a4d0001 0a4d0002 0001 0002 000c 0000")
+    lan = lan_with(Fate((Copy(change=Change(2, unnoticed=False)),), "corrupt"))
+    lan.switch.forward("a", frame("b", payload=udp + b"abcd"))
+    assert lan.ports["b"].taken == [frame("b", payload=udp + b"ab\x9cd")]
+    assert [one.changed for one in lan.tape.records if isinstance(one, Decision)] == [2]
+
+
+def test_an_agent_dies_once_the_frame_that_kills_it_is_delivered() -> None:
+    lan = lan_with(Fate((Copy(), Copy()), "kill", ("b",)))
+    lan.switch.kill = lambda host: lan.tape.order.append(f"kill {host}")
+    lan.switch.forward("a", frame("b"))
+    assert lan.tape.order == ["out a", "write b", "in b", "kill b", "write b", "in b"]
 
 
 @pytest.mark.parametrize(
@@ -239,12 +303,16 @@ ANY_FRAME = st.tuples(
 def test_whatever_is_sent_every_frame_is_accounted_for(
     sent: list[tuple[str, bytes, bytes]], data: st.DataObject
 ) -> None:
-    def decide(_frame: bytes, _sender: str, _receiver: str) -> str:
-        return data.draw(st.sampled_from(["deliver", "drop:chance"]))
+    later = Fate((Copy(0.0), Copy(1.0), Copy(9.0, passed=True)), "chance")
+
+    def decide(_frame: bytes, _sender: str, _receiver: str) -> Fate:
+        return data.draw(st.sampled_from([UNHARMED, Fate((), "chance"), later]))
 
     lan = Lan(decide=decide)
     for sender, destination, rest in sent:
         lan.switch.forward(sender, destination + rest)
+    lan.switch.release(time.monotonic() + 5)
+    lan.switch.abandon()
     inbound = {n for n, entry in enumerate(lan.tape.frames, 1) if entry[1] == "in"}
     outbound = {n for n, entry in enumerate(lan.tape.frames, 1) if entry[1] == "out"}
     decisions = lan.tape.decisions()
@@ -252,7 +320,7 @@ def test_whatever_is_sent_every_frame_is_accounted_for(
     assert {one[0] for one in decisions} == outbound
     assert sorted(one[2] for one in decisions if one[2] is not None) == sorted(inbound)
     for number, receiver, delivered, reason in decisions:
-        assert (delivered is None) == (reason is not None)
+        assert delivered is not None or reason is not None
         if delivered is not None:
             assert delivered > number
             assert lan.tape.frames[delivered - 1][0] == receiver

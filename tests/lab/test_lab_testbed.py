@@ -109,6 +109,25 @@ def test_every_testbed_of_the_repository_is_right_and_fits_the_schema(path: Path
     jsonschema.validate(YAML(typ="safe").load(path), testbed.schema())
 
 
+def test_faults_are_read_and_a_caller_may_add_some() -> None:
+    text = SMALL + "faults: [drop 5 % of messages]\n"
+    plan = testbed.parse(text, Path("bed.yaml"), {}, seed=9, faults=["drop the first ACK"])
+    assert [(one.line, one.text) for one in plan.faults] == [
+        (4, "drop 5 % of messages"),
+        (0, "drop the first ACK"),
+    ]
+    assert plan.seed == 9
+    assert plan.hosts[0].seed != parse(text).hosts[0].seed
+    assert wrong(SMALL + "faults: [drop 5 % of message, lose everything]\n") == [
+        (
+            "4:31: found 'lose', expected 'drop', 'duplicate', 'hold', 'reorder', 'corrupt',"
+            " 'send' or 'kill'"
+        )
+    ]
+    with pytest.raises(InputError, match=r"fault 'drop everything', column 6: found"):
+        testbed.parse(text, Path("bed.yaml"), {}, faults=["drop everything"])
+
+
 def test_the_schema_says_what_the_reader_says() -> None:
     schema = testbed.schema()
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -148,7 +167,7 @@ MODEL = [
         [
             (
                 "4:1: found 'hots', expected about, networks, hosts, agents, timers, seed,"
-                " requires, script or expect; did you mean 'hosts'?"
+                " requires, faults, script or expect; did you mean 'hosts'?"
             )
         ],
     ),

@@ -31,7 +31,8 @@ WRONG = [
         (
             "6: found 'opns', expected 'opens', 'selects', 'listens', 'joins', 'invites',"
             " 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends', 'receives',"
-            " 'shuts', 'parts', 'closes', 'enumerates' or 'crashes'|did you mean 'opens'?"
+            " 'shuts', 'parts', 'closes', 'enumerates', 'crashes', 'freezes' or"
+            " 'thaws'|did you mean 'opens'?"
         ),
     ),
     ("root opens X az c_root/d_root", "14: found 'az', expected 'as'|"),

@@ -1,0 +1,28 @@
+"""The network of a plan: what its faults make of frames, now."""
+
+import time
+from typing import Final
+
+from mpwire.lab import timers
+from mpwire.lab.decide import UNHARMED, Decider, Fate
+from mpwire.lab.plan import Plan
+from mpwire.lab.sight import sighting
+
+OVERTAKING: Final = 0.25
+"""Part of `rto_initial_s` that a reordered frame waits for one that passes it."""
+
+
+class Impairments:
+    """Decide about frames as a switch asks for it."""
+
+    def __init__(self, plan: Plan) -> None:
+        """Take the faults and the seed of a plan."""
+        known = {**timers.DEFAULTS, **plan.timers}
+        overtaking_s = OVERTAKING * known["rto_initial_s"]
+        self.decider = Decider(plan.faults, plan.seed, overtaking_s=overtaking_s)
+
+    def __call__(self, frame: bytes, sender: str, receiver: str) -> Fate:
+        """Say what becomes of a frame for one receiver."""
+        if not self.decider.active:
+            return UNHARMED
+        return self.decider.decide(sighting(frame), sender, receiver, time.monotonic())
