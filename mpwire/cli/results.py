@@ -14,6 +14,7 @@ from mpwire.report import Assessment
 from mpwire.report.document import document_of
 from mpwire.report.junit import erroneous, junit_document, suite_of
 from mpwire.report.telling import printable, shortened
+from mpwire.report.timeline import timeline_lines
 from mpwire.report.verdict import STYLES, counted, headline, line, verdict_lines
 from mpwire.vocabulary import Verdict
 
@@ -80,6 +81,9 @@ def print_verdict(output: Output, result: Result) -> None:
     else:
         output.line()
         output.lines(verdict_lines(assessment, output.width))
+        if assessment.inferred:
+            output.line()
+            output.lines(timeline_lines(assessment.inferred, output.width))
         output.line()
     for note in result.notes:
         output.line(line((f"  {printable(note)}", "dim")))

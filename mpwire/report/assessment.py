@@ -16,6 +16,7 @@ import msgspec
 from mpwire.capture import RunFile
 from mpwire.capture.records import Sentinel, Step, Testbed
 from mpwire.oracle import Judgement, judge
+from mpwire.oracle.inferring import InferredSocket, infer
 from mpwire.report.cast import Cast, cast_of
 from mpwire.vocabulary import Verdict
 
@@ -23,6 +24,8 @@ Kind = Literal["failed", "unsupported", "interrupted", "unproved"]
 """Why a step did not succeed; unproved: the harness could not show that its capture works."""
 UNSUPPORTED_PREFIX: Final = "unsupported:"
 INTERRUPTED: Final = "interrupted"
+INFERRED_FRAMES_MAX: Final = 50_000
+"""Longer captures get no timeline of events: nobody reads it, and it takes memory per frame."""
 
 
 class FailedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,8 @@ class Assessment(msgspec.Struct, kw_only=True):
     failed_steps: list[FailedStep]
     testbed: str | None
     """Path of the testbed; None for captures of other programs."""
+    inferred: list[InferredSocket]
+    """What sockets report by what the packets say; only where no agent says what they did."""
 
     @property
     def verdict(self) -> Verdict:
@@ -85,8 +90,16 @@ def assess(run: RunFile, failures: Sequence[FailedStep] = ()) -> Assessment:
         judgement=judge(run),
         cast=cast_of(run),
         failed_steps=found + [one for one in failures if (one.line, one.text) not in known],
+        inferred=_inferred(run),
         testbed=next((record.path for record in run.records if isinstance(record, Testbed)), None),
     )
+
+
+def _inferred(run: RunFile) -> list[InferredSocket]:
+    """Infer the events of a capture of another program, unless it is too long to be read so."""
+    if run.run is not None or len(run.frames) > INFERRED_FRAMES_MAX:
+        return []
+    return infer(run)
 
 
 def _failed(step: Step, run: RunFile) -> FailedStep:

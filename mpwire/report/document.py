@@ -13,6 +13,7 @@ def document_of(assessment: Assessment) -> dict[str, object]:
     """Give the JSON document of one run, as docs/cli-schema.json describes it."""
     document = assessment.judgement.to_json()
     document["rules"] = [_rule(assessment, result) for result in assessment.judgement.rules]
+    document["inferred"] = [msgspec.to_builtins(socket) for socket in assessment.inferred]
     document["command"] = assessment.command
     document["verdict"] = assessment.verdict.value
     document["testbed"] = assessment.testbed

@@ -213,3 +213,13 @@ def test_a_failure_says_how_to_make_it_again(mpwire: Mpwire) -> None:
         "  again        mpwire run '--agent=leaf2=python -m mpwire.testing.broken "
         "close-not-acknowledged' testbeds/rooted-lan.yaml\n"
     ) in done.stdout
+
+
+def test_a_capture_of_another_program_gets_a_timeline(mpwire: Mpwire, foreign: Path) -> None:
+    done = mpwire("check", str(foreign))
+    assert done.returncode == 3
+    assert "\n  inferred events\n" in done.stdout
+    assert "  c_root\n      must  FD_ACCEPT" in done.stdout
+    document = json.loads(mpwire("check", str(foreign), "--json").stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert {one["role"] for one in document["inferred"]} >= {"c_root", "c_leaf", "leaf handle"}
