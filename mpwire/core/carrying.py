@@ -15,8 +15,16 @@ from mpwire.core.events import (
     RoomMade,
 )
 from mpwire.core.inflow import ACKNOWLEDGE_AFTER, Inflow
-from mpwire.core.membership import JOINED, ROOT_ID, Membership, action
-from mpwire.core.outflow import HIGHEST_ATTEMPT, Outflow
+from mpwire.core.membership import JOINED, Membership, action
+from mpwire.core.origins import (
+    inflow_of,
+    is_crowded,
+    let_go,
+    note_departure,
+    send_sync,
+    synchronised,
+)
+from mpwire.core.outflow import Outflow
 from mpwire.core.serial import after, plus
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
@@ -54,7 +62,7 @@ def _relayed(end: Membership, message: DataSubmitted) -> Outflow:
         flow = Outflow(message.seq, end.repairs, end.new_pacer())
         end.relayed_out[message.origin] = flow
         if end.repairs:
-            _send_sync(end, message.origin, flow)
+            send_sync(end, message.origin, flow)
     return flow
 
 
@@ -95,6 +103,7 @@ def go_on_sending(end: Membership, _event: Input, now_s: float) -> None:
     had_room = end.has_room
     for origin, flow in _outflows(end):
         _let_leave(end, origin, flow, now_s)
+        let_go(end, origin, flow)
     _note_progress(end, now_s, had_room=had_room)
 
 
@@ -135,6 +144,7 @@ def hear_data_ack(end: Membership, event: Input, now_s: float) -> None:
     _let_leave(end, event.origin, flow, now_s)
     if flow is not end.outflow:
         end.effects.append(RelayedAcknowledged(event.origin))
+        let_go(end, event.origin, flow)
     if not any(each.lags for _, each in _outflows(end)):
         end.clear_timer(TimerName.SYNC)
     _note_progress(end, now_s, had_room=had_room)
@@ -158,7 +168,7 @@ def repair_data(end: Membership, event: Input, _now_s: float) -> None:
     for seq, attempt, payload in repairs:
         _send(end, event.origin, seq, payload, attempt)
     if not repairs and end.state in JOINED:
-        _send_sync(end, event.origin, flow)
+        send_sync(end, event.origin, flow)
 
 
 @action
@@ -167,22 +177,10 @@ def synchronise(end: Membership, _event: Input, now_s: float) -> None:
     copies = 0
     for origin, flow in _outflows(end):
         if flow.lags:
-            _send_sync(end, origin, flow)
+            send_sync(end, origin, flow)
             copies = max(copies, flow.syncs)
     wait_s = min(end.plan.sync_s * 2.0**copies, end.plan.keepalive_s)
     end.set_timer(TimerName.SYNC, now_s + wait_s)
-
-
-def _send_sync(end: Membership, origin: int, flow: Outflow) -> None:
-    flow.syncs = min(flow.syncs + 1, HIGHEST_ATTEMPT)
-    end.send(
-        Sync(
-            **end.header(flow.sent_seq, flow.syncs),
-            origin=origin,
-            trail_seq=flow.acked_seq,
-            sflags=0,
-        )
-    )
 
 
 # Receiving ------------------------------------------------------------------------------------
@@ -198,12 +196,15 @@ def deliver_data(end: Membership, event: Input, now_s: float) -> None:
     if event.payload is None:
         end.drop("DATA without PAYLOAD", "R10")
         return
-    flow = _inflow_of(end, event)
+    flow = inflow_of(end, event, now_s)
     if flow is None:
         end.drop(f"DATA of origin {event.origin} from member {end.identity.peer_id}", "R82")
         return
     if end.peer_silent and flow is end.inflow and _is_beyond(end, event.seq):
         end.drop("DATA after the FinalSeq of its sender", "R116")
+        return
+    if flow is not end.inflow and event.seq != flow.next_seq and is_crowded(end):
+        end.drop("DATA beyond a gap, when too much is kept already", "11.5")
         return
     had_gap, had_own_gap = _has_gap(end), flow.has_gap
     messages = flow.take(event.seq, event.payload)
@@ -236,18 +237,6 @@ def report_finished(end: Membership) -> None:
     if end.pending_close is None:
         end.clear_timer(TimerName.LIMIT)
     end.report(PeerFinished())
-
-
-def _inflow_of(end: Membership, data: Data) -> Inflow | None:
-    """Return the flow a message belongs to; the first of a best-effort origin starts one."""
-    if data.origin == end.identity.peer_id:
-        return end.inflow
-    relayed = bool(data.dflags & DataFlag.RELAYED) and end.takes_relayed
-    if not relayed or data.origin in {end.identity.own_id, ROOT_ID}:
-        return None
-    if not end.repairs:
-        end.relayed_in.setdefault(data.origin, Inflow(data.seq))
-    return end.relayed_in.get(data.origin)
 
 
 def _inflows(end: Membership) -> list[tuple[int, Inflow]]:
@@ -294,7 +283,7 @@ def _send_data_ack(end: Membership, origin: int, flow: Inflow) -> None:
 def hear_sync(end: Membership, event: Input, now_s: float) -> None:
     """Learn how far an origin has come, acknowledge at once, and ask for what is missing."""
     assert isinstance(event, Sync)
-    flow = _synchronised(end, event)
+    flow = synchronised(end, event, now_s)
     if flow is None:
         end.drop("SYNC of an origin that sends nothing here", "R92")
         return
@@ -308,18 +297,8 @@ def hear_sync(end: Membership, event: Input, now_s: float) -> None:
         return
     flow.announce(event.seq)
     _send_data_ack(end, event.origin, flow)
+    note_departure(end, event, now_s)
     await_repair(end, now_s)
-
-
-def _synchronised(end: Membership, sync: Sync) -> Inflow | None:
-    """Return the flow a SYNC speaks of; the first of a relayed origin says where it starts."""
-    if not (end.repairs and end.may_receive):
-        return None
-    if sync.origin == end.identity.peer_id:
-        return end.inflow
-    if not end.takes_relayed or sync.origin in {end.identity.own_id, ROOT_ID}:
-        return None
-    return end.relayed_in.setdefault(sync.origin, Inflow(sync.trail_seq, repairs=True))
 
 
 def await_repair(end: Membership, now_s: float) -> None:

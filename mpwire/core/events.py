@@ -133,6 +133,13 @@ class BacklogChanged:
 
 
 @dataclass(slots=True)
+class OriginEnded:
+    """A leaf whose messages are passed on to this one has left; nothing more comes of it."""
+
+    origin: int
+
+
+@dataclass(slots=True)
 class PortUnreachable:
     """An ICMP port unreachable quoting our InitTag came back."""
 
@@ -166,6 +173,7 @@ Input: TypeAlias = (
     | SideSubmitted
     | DataTaken
     | BacklogChanged
+    | OriginEnded
     | PortUnreachable
     | NetworkUnreachable
     | TimerExpired

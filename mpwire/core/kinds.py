@@ -27,6 +27,7 @@ class Kind(Enum):
     SEND_SIDE = "api: send in private"
     TAKEN = "api: receive"
     BACKLOG = "api: relay backlog"
+    ORIGIN_ENDED = "api: relayed origin ended"
     PORT_UNREACHABLE = "in: ICMP port unreachable"
     NET_UNREACHABLE = "in: ICMP network unreachable"
     RETRANSMIT = "tmr: retransmit"
@@ -97,6 +98,7 @@ KIND_OF: Final[dict[type, Kind]] = {
     events.SideSubmitted: Kind.SEND_SIDE,
     events.DataTaken: Kind.TAKEN,
     events.BacklogChanged: Kind.BACKLOG,
+    events.OriginEnded: Kind.ORIGIN_ENDED,
     events.PortUnreachable: Kind.PORT_UNREACHABLE,
     events.NetworkUnreachable: Kind.NET_UNREACHABLE,
 }

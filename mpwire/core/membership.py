@@ -134,7 +134,9 @@ class Membership:
     relayed_out: dict[int, Outflow] = field(default_factory=dict)
     """At the root: what is passed on to the peer, by origin."""
     relayed_in: dict[int, Inflow] = field(default_factory=dict)
-    """At a leaf: what the root passes on, by origin."""
+    """At a leaf: what the root passes on, by origin, the longest silent one first."""
+    departed: dict[int, tuple[float, Inflow]] = field(default_factory=dict)
+    """At a leaf: origins that have left, each with the time when it is to be forgotten."""
     feedback_count: int = 0
     """DATA_ACKs and NACKs sent; they number themselves."""
     nacks: int = 0

@@ -40,6 +40,8 @@ class Outflow:
     """How often a message has left, if more than once."""
     syncs: int = 0
     """Copies of SYNC sent since the last new message."""
+    ended: bool = False
+    """Whether this is a relayed origin that has left: nothing more will be submitted."""
 
     def __post_init__(self) -> None:
         """Start with nothing sent."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mpwire.core import casting
-from mpwire.core.events import BacklogChanged, DataReceived, DataSubmitted
+from mpwire.core.events import BacklogChanged, DataReceived, DataSubmitted, OriginEnded
 from mpwire.core.membership import CARRYING, JOINED
+from mpwire.core.session import JOINED as MEMBERS
 
 if TYPE_CHECKING:
     from mpwire.core.endpoint import Endpoint
@@ -40,6 +41,12 @@ def update_backlog(endpoint: Endpoint, origin: int, now_s: float) -> None:
 
 
 def let_go(endpoint: Endpoint, member: Membership, now_s: float) -> None:
-    """Wait no more for a receiver that has ended."""
+    """Wait no more for a receiver that has ended, and tell the others that it sends no more."""
     for origin in member.relayed_out:
         update_backlog(endpoint, origin, now_s)
+    session, origin = endpoint.session, member.identity.peer_id
+    if session is None or not session.relays:
+        return
+    for other in session.members.values():
+        if other.state in MEMBERS and origin in other.relayed_out:
+            endpoint.call(other, OriginEnded(origin), now_s)

@@ -221,6 +221,7 @@ TRANSITIONS: Final[Rows] = {
     (S.JOINED, K.SEND_SIDE): Row("submit_side", (S.JOINED,), "11.9"),
     (S.JOINED, K.SIDE): Row("repeat_side", (S.JOINED, S.GONE), "11.9 R118"),
     **_feedback(S.JOINED),
+    (S.JOINED, K.ORIGIN_ENDED): Row("end_origin", (S.JOINED,), "11.5"),
     (S.JOINED, K.SYNC): Row("synchronise", (S.JOINED,), "11.4"),
     (S.JOINED, K.PACE): Row("go_on_sending", (S.JOINED, *_CLOSED), "11.8"),
     (S.JOINED, K.LIMIT): Row("stop_waiting", (S.JOINED, *_CLOSED, S.GONE), "11.5 12.5"),
@@ -232,6 +233,7 @@ TRANSITIONS: Final[Rows] = {
     (S.SUSPECT, K.SEND_SIDE): Row("submit_side", (S.SUSPECT,), "11.9"),
     (S.SUSPECT, K.SIDE): Row("repeat_side", (S.SUSPECT, S.GONE), "11.9 R118"),
     **_feedback(S.SUSPECT),
+    (S.SUSPECT, K.ORIGIN_ENDED): Row("end_origin", (S.SUSPECT,), "11.5"),
     (S.SUSPECT, K.SYNC): Row("synchronise", (S.SUSPECT,), "11.4"),
     (S.SUSPECT, K.PACE): Row("go_on_sending", (S.SUSPECT, *_CLOSED), "11.8"),
     (S.SUSPECT, K.LIMIT): Row("stop_waiting", (S.SUSPECT, *_CLOSED, S.GONE), "11.5 12.5"),
@@ -243,6 +245,7 @@ TRANSITIONS: Final[Rows] = {
     (S.HALF_CLOSING, K.IN_CLOSE): Row(
         "cross_half_close", (S.CLOSING, S.LINGERING, S.DRAINING), "12.5"
     ),
+    (S.HALF_CLOSING, K.ORIGIN_ENDED): Row("end_origin", (S.HALF_CLOSING,), "11.5"),
     (S.HALF_CLOSING, K.CLOSE): Row("close_membership", (S.HALF_CLOSING, S.CLOSING), "12.5"),
     **_unacknowledged(S.CLOSING),
     (S.CLOSING, K.IN_CLOSE_ACK): Row(

@@ -17,6 +17,9 @@ def fork(end: Membership) -> Membership:
     twin.relayed_out = {origin: _fork_outflow(flow) for origin, flow in end.relayed_out.items()}
     twin.inflow = None if end.inflow is None else _fork_inflow(end.inflow)
     twin.relayed_in = {origin: _fork_inflow(flow) for origin, flow in end.relayed_in.items()}
+    twin.departed = {
+        origin: (at, _fork_inflow(flow)) for origin, (at, flow) in end.departed.items()
+    }
     if end.side is not None:
         twin.side = copy(end.side)
         twin.side.waiting = copy(end.side.waiting)

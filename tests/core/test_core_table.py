@@ -29,6 +29,7 @@ from mpwire.core.events import (
     JoinFailed,
     JoinRequested,
     NetworkUnreachable,
+    OriginEnded,
     PeerFinished,
     PortUnreachable,
     Refused,
@@ -237,6 +238,8 @@ def calls(end: Membership) -> Iterator[Input]:
         yield SideSubmitted(b"x")
     yield DataTaken(end.identity.peer_id, 0)
     yield BacklogChanged(0)
+    if all(flow.is_acknowledged for flow in end.relayed_out.values()):
+        yield OriginEnded(OTHER_LEAF)
 
 
 def arrivals(end: Membership) -> Iterator[Input]:

@@ -212,3 +212,32 @@ def test_a_listener_that_is_expelled_holds_up_nobody(bus: Bus) -> None:
     bus.run(1)
     assert "FD_WRITE" in root.events()
     root.send(b"go on")
+
+
+def test_nobody_remembers_who_has_come_and_gone(bus: Bus) -> None:
+    """Otherwise every leaf that once spoke would be remembered for each that is still there."""
+    root, _, (listener,) = conference(bus, 1)
+    for number in range(2, 12):
+        guest = newcomer(bus, number)
+        handle = admit(root, guest)
+        guest.send(b"hello")
+        bus.run(1)
+        guest.close()
+        bus.run(1)
+        handle.close()
+        assert listener.recv_all() == [b"hello"]
+        assert root.recv_all() == [b"hello"]
+        assert listener.recv_all() == []
+    (at_root,) = (
+        one for one in root.provider.endpoints[root.address].by_tag.values() if one.is_live
+    )
+    (at_leaf,) = listener.provider.endpoints[listener.address].by_tag.values()
+    assert at_root.relayed_out == {}
+    assert at_leaf.relayed_in == {}
+    bus.run(60)
+    guest = newcomer(bus, 12)
+    admit(root, guest)
+    guest.send(b"hello")
+    bus.run(1)
+    assert at_leaf.departed == {}
+    assert len(at_leaf.relayed_in) == 1
