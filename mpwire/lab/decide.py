@@ -19,6 +19,7 @@ from mpwire.lab.faults import (
     Corrupt,
     Drop,
     Duplicate,
+    Freeze,
     Hold,
     Kill,
     Limit,
@@ -63,6 +64,15 @@ class Copy:
 
 
 @dataclass(slots=True, frozen=True)
+class Strike:
+    """What a delivery does to an agent."""
+
+    host: str
+    frozen_s: float | None = None
+    """So long it is stopped; None: it is killed."""
+
+
+@dataclass(slots=True, frozen=True)
 class Fate:
     """What becomes of one frame for one receiver."""
 
@@ -70,8 +80,8 @@ class Fate:
     """Its deliveries; none: it is lost."""
     cause: str | None = None
     """The faults it met, as their sentences say."""
-    kills: tuple[str, ...] = ()
-    """Hosts whose agents die once it is delivered."""
+    strikes: tuple[Strike, ...] = ()
+    """What it does to agents once it is delivered."""
 
 
 UNHARMED: Final = Fate()
@@ -90,7 +100,7 @@ class _Hit:
     delay_s: float = 0.0
     passed: bool = False
     change: Change | None = None
-    kills: list[str] = field(default_factory=list)
+    strikes: list[Strike] = field(default_factory=list)
 
 
 class Decider:
@@ -143,7 +153,7 @@ class Decider:
             return UNHARMED
         copy = Copy(hit.delay_s, hit.passed, hit.change)
         copies = () if hit.lost else (copy,) * hit.count
-        return Fate(copies, "; ".join(hit.causes), () if hit.lost else tuple(hit.kills))
+        return Fate(copies, "; ".join(hit.causes), () if hit.lost else tuple(hit.strikes))
 
     def _meet(self, number: int, fault: AnyFault, hit: _Hit) -> None:
         """Let a fault act on a frame, if it means it."""
@@ -170,7 +180,9 @@ class Decider:
                     return
                 hit.change = Change(octet, fault.unnoticed)
             case Kill():
-                hit.kills.append(fault.host)
+                hit.strikes.append(Strike(fault.host))
+            case Freeze():
+                hit.strikes.append(Strike(fault.host, self._long_s(fault, hit)))
             case _:
                 assert_never(fault)
         hit.causes.append(fault.text)
@@ -194,10 +206,13 @@ class Decider:
         digest = blake2b("\0".join(named).encode(), digest_size=6).digest()
         return int.from_bytes(digest) / (1 << 48)
 
+    def _long_s(self, fault: Hold | Freeze, hit: _Hit) -> float:
+        least_s, most_s = fault.duration.least_s, fault.duration.most_s
+        return least_s + (most_s - least_s) * self._draw(fault, hit, "time")
+
     def _held_s(self, number: int, fault: Hold, hit: _Hit) -> float:
         """Draw how long to hold; what one fault holds on a link keeps its order."""
-        least_s, most_s = fault.duration.least_s, fault.duration.most_s
-        until_s = hit.now_s + least_s + (most_s - least_s) * self._draw(fault, hit, "time")
+        until_s = hit.now_s + self._long_s(fault, hit)
         until_s = max(until_s, self._free_s.get((number, *hit.link), 0.0))
         self._free_s[number, *hit.link] = until_s
         return until_s - hit.now_s

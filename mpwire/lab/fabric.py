@@ -21,6 +21,7 @@ from typing import Literal
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request
+from mpwire.lab.decide import Strike
 from mpwire.lab.hosts import Host, HostSpec, silence_switch_side
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
@@ -70,7 +71,7 @@ class SwitchFabric:
         """How hosts are attached; final after `start`."""
         self._forced = carrier is not None
         self._decide = decide
-        self._kill: Callable[[str], None] = spare
+        self._strike: Callable[[Strike], None] = spare
         self._deadline_s = deadline_s
         self._hosts: dict[str, Host] = {}
         self._ring: PacketRing | None = None
@@ -82,14 +83,16 @@ class SwitchFabric:
         self._switch: Switch | None = None
         self._fault: Exception | None = None
         self._alarm: asyncio.TimerHandle | None = None
+        self._alarm_s = 0.0
         self._released = asyncio.Event()
 
-    def impair(self, decide: Decide, kill: Callable[[str], None]) -> None:
+    def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Let faults act from the start on.
 
-        Args: decide: asked for each frame and receiver; kill: told whose agent a fault kills.
+        Args: decide: asked for each frame and receiver; strike: told what a
+            delivery does to an agent.
         """
-        self._decide, self._kill = decide, kill
+        self._decide, self._strike = decide, strike
 
     async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
         """Make the hosts and connect them; from here on frames are recorded.
@@ -121,7 +124,7 @@ class SwitchFabric:
             _packed_neighbours(hosts) if answering else None,
         )
         self._switch.received = self._received
-        self._switch.kill = self._kill
+        self._switch.strike = self._strike
         self._epoll = select.epoll()
         taps = [host.port for host in self._hosts.values() if isinstance(host.port, TapPort)]
         sources: list[Source] = [self._ring] if self._ring else [*taps]
@@ -173,14 +176,19 @@ class SwitchFabric:
         return count
 
     def _set_alarm(self) -> None:
-        """See to it that what waits is delivered when it is due."""
+        """See to it that what waits is delivered when it is due.
+
+        An alarm that is set already stays unless it were late: frames that come all the time must
+        not put it off for ever.
+        """
+        due_s = self.switch.held.next_due_s
+        if due_s is None or (self._alarm is not None and self._alarm_s <= due_s):
+            return
         if self._alarm is not None:
             self._alarm.cancel()
-            self._alarm = None
-        due_s = self.switch.held.next_due_s
-        if due_s is not None:
-            wait_s = max(0.0, due_s - time.monotonic())
-            self._alarm = asyncio.get_running_loop().call_later(wait_s, self._release)
+        self._alarm_s = due_s
+        wait_s = max(0.0, due_s - time.monotonic())
+        self._alarm = asyncio.get_running_loop().call_later(wait_s, self._release)
 
     def _release(self) -> None:
         self._alarm = None

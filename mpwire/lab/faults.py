@@ -88,13 +88,20 @@ class Kill(Aimed, frozen=True, kw_only=True, tag="kill"):
     host: str
 
 
+class Freeze(Aimed, frozen=True, kw_only=True, tag="freeze"):
+    """When it has been delivered, the agent of a host is stopped for a while."""
+
+    host: str
+    duration: Duration
+
+
 class Limit(Fault, frozen=True, kw_only=True, tag="limit"):
     """A slow link: frames queue for it."""
 
     rate_bit_s: float
 
 
-AnyFault = Drop | Duplicate | Hold | Reorder | Corrupt | Kill | Limit
+AnyFault = Drop | Duplicate | Hold | Reorder | Corrupt | Kill | Freeze | Limit
 
 _AIM: Final = "[from HOST:sender] [to HOST:receiver] [with FLAG]"
 
@@ -152,6 +159,12 @@ FORMS: Final = (
         "When it has been delivered, the host's agent is killed (kill -9). The script goes on with"
         " what does not need it.",
         "kill leaf1 after the first ACCEPT from root to leaf1",
+    ),
+    Form(
+        f"freeze HOST after WHICH MESSAGE {{for DURATION}} {_AIM}",
+        Freeze,
+        "When it has been delivered, the host's agent is stopped for so long (SIGSTOP, SIGCONT).",
+        "freeze root after 10 % of DATA_ACK for 20 to 80 ms",
     ),
 )
 """Lines of `faults`."""

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mpwire.lab.decide import Copy
+from mpwire.lab.decide import Copy, Strike
 
 
 @dataclass(slots=True, eq=False)
@@ -19,8 +19,8 @@ class Held:
     receiver: str
     copy: Copy
     cause: str | None = None
-    kills: tuple[str, ...] = ()
-    """Hosts whose agents die by it."""
+    strikes: tuple[Strike, ...] = ()
+    """What it does to agents."""
     gone: bool = False
     """It was passed, and waits no more."""
 

@@ -17,6 +17,7 @@ import mpwire
 from mpwire.capture.records import Counters, Host, Run, Testbed
 from mpwire.errors import MpwireError
 from mpwire.lab.actions import perform
+from mpwire.lab.decide import Strike
 from mpwire.lab.hosts import HostSpec
 from mpwire.lab.impairments import Impairments
 from mpwire.lab.journal import Journal, Tell, now_ns
@@ -44,8 +45,8 @@ class Fabric(Protocol):
     def carrier(self) -> str:
         """How hosts are attached; final after `start`."""
 
-    def impair(self, decide: Decide, kill: Callable[[str], None]) -> None:
-        """Let faults act on frames, and on agents by their hosts' names."""
+    def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
+        """Let faults act on frames, and through them on agents."""
 
     async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
         """Make the hosts and connect them."""

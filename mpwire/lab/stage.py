@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from mpwire.lab import timers
-from mpwire.lab.decide import Decider
+from mpwire.lab.decide import Decider, Strike
 from mpwire.lab.journal import Journal, now_ns
 from mpwire.lab.links import AgentFault, AgentLink, Bell, Decide, Report
 from mpwire.lab.plan import HostPlan, Plan
@@ -84,6 +84,7 @@ class Stage:
         self.network = network or Decider(plan.faults, plan.seed)
         self.frozen: set[str] = set()
         """Hosts whose agents have been stopped."""
+        self._frozen_until_s: dict[str, float] = {}
         self._strikes: list[asyncio.Task[None]] = []
 
     def add(self, view: SocketView) -> None:
@@ -215,14 +216,29 @@ class Stage:
         status = await link.crash(ANSWER_PATIENCE_S)
         self._journal.exited(link.host, status, expected=True)
 
-    def strike(self, host: str) -> None:
-        """Kill an agent at this very moment, between two frames; `settle` sees to the rest."""
-        link = self.links.get(host)
+    def strike(self, strike: Strike) -> None:
+        """Stop or kill an agent at this very moment, between two frames."""
+        link = self.links.get(strike.host)
         if link is None or link.crashed or link.leaving:
+            return
+        if strike.frozen_s is not None:
+            self._freeze_for(link, strike.frozen_s)
             return
         link.crashed = True
         link.process.kill()
         self._strikes.append(asyncio.get_running_loop().create_task(self._bury(link)))
+
+    def _freeze_for(self, link: AgentLink, frozen_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        until_s = max(loop.time() + frozen_s, self._frozen_until_s.get(link.host, 0.0))
+        self._frozen_until_s[link.host] = until_s
+        link.process.signal(signal.SIGSTOP)
+
+        def go_on() -> None:
+            if loop.time() >= self._frozen_until_s[link.host] and link.host not in self.frozen:
+                link.process.signal(signal.SIGCONT)
+
+        loop.call_at(until_s, go_on)
 
     def cut(self, host: str, peer: str | None, cause: str, *, one_way: bool) -> None:
         """Let nothing pass between a host and another, or all others, any more."""

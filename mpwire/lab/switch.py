@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 
 from mpwire.capture.records import AnyRecord, Decision
 from mpwire.lab.craft import SWITCH_MAC, answer_resolution
-from mpwire.lab.decide import UNHARMED, Fate
+from mpwire.lab.decide import UNHARMED, Fate, Strike
 from mpwire.lab.held import Held, HeldFrames
 from mpwire.lab.sight import changed
 
@@ -73,8 +73,8 @@ def deliver_all(_frame: bytes, _sender: str, _receiver: str) -> Fate:
     return UNHARMED
 
 
-def spare(_host: str) -> None:
-    """Kill nobody."""
+def spare(_strike: Strike) -> None:
+    """Do nothing to anybody."""
 
 
 class Switch:
@@ -96,8 +96,8 @@ class Switch:
         self.decide = decide
         self.received: Callable[[str, bytes, int], None] | None = None
         """Called with (sender, frame, number) for frames to the switch itself."""
-        self.kill: Callable[[str], None] = spare
-        """Called with the host whose agent a fault kills."""
+        self.strike: Callable[[Strike], None] = spare
+        """Called with what a delivery does to an agent."""
         self.held = HeldFrames()
         """Frames that have to wait; whoever has a clock calls `release` when they are due."""
         self.handled_count = 0
@@ -172,9 +172,9 @@ class Switch:
         if not fate.copies:
             self._undelivered(number, receiver, f"impaired: {fate.cause}")
         for place, copy in enumerate(fate.copies):
-            kills = () if place else fate.kills
+            strikes = () if place else fate.strikes
             octets = frame if copy.change is None else changed(frame, copy.change)
-            held = Held(number, octets, sender, receiver, copy, fate.cause, kills)
+            held = Held(number, octets, sender, receiver, copy, fate.cause, strikes)
             if copy.delay_s or copy.passed:
                 self.held.add(held, time.monotonic())
             else:
@@ -199,8 +199,8 @@ class Switch:
                 changed=None if held.copy.change is None else held.copy.change.octet,
             )
         )
-        for host in held.kills:
-            self.kill(host)
+        for strike in held.strikes:
+            self.strike(strike)
         for waiting in self.held.passed_by(held):
             self._deliver(waiting)
 

@@ -11,6 +11,7 @@ from mpwire.oracle.judgement import Level
 from mpwire.oracle.membership import Attempt, Membership
 from mpwire.oracle.opening import Opening
 from mpwire.oracle.shelf import read
+from mpwire.oracle.sockets import Socket
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import (
@@ -46,6 +47,8 @@ UNANSWERED = (
     WsaError.WSAEHOSTUNREACH,
 )
 """Codes of a join that nobody answered: in time, or with an ICMP error besides."""
+UNDECIDING = (WsaError.WSAEINVAL, WsaError.WSAEFAULT)
+"""Codes of an accept whose condition function gave an answer that is none."""
 
 
 def accept_expectations(case: Case) -> Iterator[Expectation | None]:
@@ -79,6 +82,28 @@ def accept_expectations(case: Case) -> Iterator[Expectation | None]:
                 taker=taker,
                 cause=f"a JOIN_REQ with a good cookie in frame {entry.arrival.number}"
                 + (f", after {before.call} had decided the one before" if before else ""),
+            )
+        yield from _repeated(case, socket)
+
+
+def _repeated(case: Case, socket: Socket) -> Iterator[Expectation | None]:
+    """Expect that FD_ACCEPT may come again where an accept decided nothing.
+
+    Such a call re-enables it, unless it was rejected for its parameters (W93, D11), and its
+    request is still there. A deferred one mutes it (W44).
+    """
+    for one in case.bindings.acceptances:
+        call = one.call
+        if one.listener is socket and call.error in UNDECIDING:
+            yield expect(
+                case,
+                socket,
+                "FD_ACCEPT",
+                rule="EV1",
+                opens=call.asked,
+                level=Level.MAY,
+                frames=(),
+                cause=f"{call}, which failed with {call.outcome()} and left the request waiting",
             )
 
 

@@ -13,7 +13,7 @@ import msgspec
 from mpwire.capture import RunWriter
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.names import LinkType
-from mpwire.lab.decide import UNHARMED, Fate
+from mpwire.lab.decide import UNHARMED, Fate, Strike
 from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.plan import Order
 from mpwire.lab.runner import Runner, recorded
@@ -38,8 +38,8 @@ def main() -> int:
     class Losing(SwitchFabric):
         """Decide here."""
 
-        def impair(self, _decide: Decide, kill: Callable[[str], None]) -> None:
-            super().impair(decide, kill)
+        def impair(self, _decide: Decide, strike: Callable[[Strike], None]) -> None:
+            super().impair(decide, strike)
 
     async def carried_out() -> None:
         writer = RunWriter(Path(order.folder), [recorded(host) for host in order.plan.hosts])

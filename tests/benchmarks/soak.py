@@ -1,60 +1,118 @@
-"""Run a testbed many times while the machine is busy, and count the verdicts.
+"""Judge many sessions of correct endpoints, drawn at random, on bad networks and a busy machine.
 
-    python tests/benchmarks/soak.py [--runs 50] [--load 2] [TESTBED]
+    python -m tests.benchmarks.soak [--runs 300] [--seed 1] [--jobs 2] [--load 0] [--out DIR]
 
-Each busy process spins on one core until the last run has ended. A correct endpoint must pass
-every time: what this prints besides PASS is a bug of ours.
+Run number N plays the testbed that `random_testbeds.testbed(N)` draws, with its losses, doubles,
+delays, disorder, cuts and frozen processes. Each busy process of `--load` spins on one core. What
+is not PASS is kept, with its number. A correct endpoint must pass every time: what this prints
+besides PASS is a mistake of ours, in the endpoint or in the judge.
 """
 
 import argparse
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mpwire.capture import open_run
-from mpwire.lab.session import TOUR, run_testbed
+from mpwire.lab.session import run_testbed
 from mpwire.oracle import judge
 from mpwire.vocabulary import Verdict
+from tests.benchmarks.random_testbeds import testbed
 
 SPIN = "while True: pass"
 
 
+@dataclass(slots=True)
+class Outcome:
+    """What came of one run."""
+
+    number: int
+    verdict: str
+    seconds: float
+    frames: int
+    told: list[str] = field(default_factory=list)
+    levels: Counter[str] = field(default_factory=Counter)
+    """Reported events, by how strongly they were judged."""
+
+
+def play(number: int, out: Path) -> Outcome:
+    """Run one testbed and judge it; keep it unless it passes."""
+    folder = out / str(number)
+    folder.mkdir(parents=True)
+    path = folder / "random.yaml"
+    path.write_text(testbed(number), "utf-8")
+    started_s = time.perf_counter()
+    outcome = run_testbed(path, folder)
+    took_s = time.perf_counter() - started_s
+    run = open_run(outcome.run_file)
+    judgement = judge(run)
+    verdict = judgement.verdict.value
+    told = [
+        f"{one.rule}: {one.reason}" for one in judgement.findings if one.verdict is Verdict.FAIL
+    ]
+    told += [*judgement.incomplete, *judgement.stopped]
+    if judgement.stopped and judgement.verdict is not Verdict.FAIL:
+        verdict = "step failed"
+    if verdict == Verdict.PASS.value:
+        shutil.rmtree(folder)
+    levels = Counter(event.level.value for event in judgement.events if event.seq is not None)
+    return Outcome(number, verdict, took_s, len(run.frames), told, levels)
+
+
+def soak(numbers: range, jobs: int, out: Path) -> list[Outcome]:
+    """Play them all and say what did not pass."""
+    outcomes = []
+    with ProcessPoolExecutor(jobs) as pool:
+        for future in as_completed([pool.submit(play, number, out) for number in numbers]):
+            outcome = future.result()
+            outcomes.append(outcome)
+            if outcome.verdict != Verdict.PASS.value:
+                print(f"run {outcome.number}: {outcome.verdict}", flush=True)
+                for line in outcome.told[:6]:
+                    print(f"    {line[:300]}", flush=True)
+    return outcomes
+
+
+def report(outcomes: list[Outcome]) -> bool:
+    """Print the figures; tell whether all passed."""
+    verdicts = Counter(outcome.verdict for outcome in outcomes)
+    levels = sum((outcome.levels for outcome in outcomes), Counter[str]())
+    events = levels.total()
+    share = 100 * levels["must"] / events if events else 0.0
+    seconds = sorted(outcome.seconds for outcome in outcomes)
+    frames = sum(outcome.frames for outcome in outcomes)
+    print(f"{len(outcomes)} runs, {frames} frames: {dict(verdicts)}")
+    print(f"{events} reported events, {share:.1f} % judged by a must: {dict(levels)}")
+    print(f"a run took {seconds[len(seconds) // 2]:.2f} s (median), {seconds[-1]:.2f} s at most")
+    return set(verdicts) == {Verdict.PASS.value}
+
+
 def main() -> int:
-    """Run, count, and keep what did not pass."""
+    """Play, count, and keep what did not pass."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("testbed", nargs="?", type=Path, default=TOUR)
-    parser.add_argument("--runs", type=int, default=50)
-    parser.add_argument("--load", type=int, default=2, help="busy processes")
+    parser.add_argument("--runs", type=int, default=300)
+    parser.add_argument("--seed", type=int, default=1, help="number of the first run")
+    parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
+    parser.add_argument("--load", type=int, default=0, help="busy processes")
+    parser.add_argument("--out", type=Path, help="where to keep what did not pass")
     options = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="mpwire-soak-"))
+    out = options.out or Path(tempfile.mkdtemp(prefix="mpwire-soak-"))
     busy = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(options.load)]
-    verdicts: Counter[str] = Counter()
-    seconds: list[float] = []
     try:
-        for number in range(options.runs):
-            started_s = time.perf_counter()
-            outcome = run_testbed(options.testbed, folder)
-            seconds.append(time.perf_counter() - started_s)
-            judgement = judge(open_run(outcome.run_file))
-            verdict = judgement.verdict.value if outcome.failure is None else "step failed"
-            verdicts[verdict] += 1
-            if verdict == Verdict.PASS.value:
-                shutil.rmtree(outcome.folder)
-            else:
-                print(f"run {number}: {verdict}, kept in {outcome.folder}", flush=True)
-                print(f"  {outcome.failure} {judgement.incomplete}", flush=True)
+        numbers = range(options.seed, options.seed + options.runs)
+        outcomes = soak(numbers, options.jobs, out)
     finally:
         for process in busy:
             process.kill()
             process.wait()
-    print(f"{options.runs} runs beside {options.load} busy processes: {dict(verdicts)}")
-    print(f"a run took {statistics.median(seconds):.2f} s (median), {max(seconds):.2f} s at most")
-    return 0 if verdicts[Verdict.PASS.value] == options.runs else 1
+    print(f"beside {options.load} busy processes; what did not pass is kept in {out}")
+    return 0 if report(outcomes) else 1
 
 
 if __name__ == "__main__":

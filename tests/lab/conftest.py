@@ -14,6 +14,7 @@ import pytest
 from mpwire.capture import RunFile, RunWriter, open_run
 from mpwire.capture.records import Counters
 from mpwire.lab import testbed
+from mpwire.lab.decide import Strike
 from mpwire.lab.hosts import HostSpec
 from mpwire.lab.process import HostProcess
 from mpwire.lab.progress import AnyProgress, Failure
@@ -42,7 +43,7 @@ class ProcessFabric:
         self.processes: dict[str, HostProcess] = {}
         self.stopped = False
 
-    def impair(self, decide: Decide, kill: Callable[[str], None]) -> None:
+    def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Have nothing to impair."""
 
     async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:

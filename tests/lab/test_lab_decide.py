@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpwire.lab.decide import UNHARMED, Change, Copy, Decider, Fate, Sighting
+from mpwire.lab.decide import UNHARMED, Change, Copy, Decider, Fate, Sighting, Strike
 from mpwire.lab.faults import FLAGS, FORMS, TYPES, AnyFault
 from mpwire.lab.script import Line, read_line
 from mpwire.lab.words import Names
@@ -100,14 +100,16 @@ def test_effects_add_up_and_each_names_its_sentence() -> None:
         "reorder every ACCEPT",
         "corrupt octet 9 of every ACCEPT unnoticed",
         "kill leaf1 after the first ACCEPT",
+        "freeze root after every ACCEPT for 200 ms",
     )
     copy = Copy(0.8, passed=True, change=Change(9, unnoticed=True))
     assert fates(who, ACCEPT) == [
         Fate(
             (copy, copy),
             "duplicate every ACCEPT; hold every ACCEPT for 300 ms; reorder every ACCEPT;"
-            " corrupt octet 9 of every ACCEPT unnoticed; kill leaf1 after the first ACCEPT",
-            ("leaf1",),
+            " corrupt octet 9 of every ACCEPT unnoticed; kill leaf1 after the first ACCEPT;"
+            " freeze root after every ACCEPT for 200 ms",
+            (Strike("leaf1"), Strike("root", 0.2)),
         )
     ]
 
@@ -115,7 +117,7 @@ def test_effects_add_up_and_each_names_its_sentence() -> None:
 def test_what_is_lost_neither_arrives_twice_nor_kills() -> None:
     who = decider("duplicate every ACCEPT", "kill leaf1 after every ACCEPT", "drop every ACCEPT")
     (fate,) = fates(who, ACCEPT)
-    assert (fate.copies, fate.kills) == ((), ())
+    assert (fate.copies, fate.strikes) == ((), ())
 
 
 def test_a_range_of_delays_keeps_the_order_of_a_link() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mpwire.capture.records import AnyRecord, Decision
 from mpwire.lab.craft import SWITCH_MAC
-from mpwire.lab.decide import UNHARMED, Change, Copy, Fate
+from mpwire.lab.decide import UNHARMED, Change, Copy, Fate, Strike
 from mpwire.lab.switch import (
     ANSWERED,
     FOR_THE_SWITCH,
@@ -222,8 +222,8 @@ def test_an_octet_is_changed_on_the_way_and_the_decision_says_which() -> None:
 
 
 def test_an_agent_dies_once_the_frame_that_kills_it_is_delivered() -> None:
-    lan = lan_with(Fate((Copy(), Copy()), "kill", ("b",)))
-    lan.switch.kill = lambda host: lan.tape.order.append(f"kill {host}")
+    lan = lan_with(Fate((Copy(), Copy()), "kill", (Strike("b"),)))
+    lan.switch.strike = lambda strike: lan.tape.order.append(f"kill {strike.host}")
     lan.switch.forward("a", frame("b"))
     assert lan.tape.order == ["out a", "write b", "in b", "kill b", "write b", "in b"]
 

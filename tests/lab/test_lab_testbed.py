@@ -121,7 +121,7 @@ def test_faults_are_read_and_a_caller_may_add_some() -> None:
     assert wrong(SMALL + "faults: [drop 5 % of message, lose everything]\n") == [
         (
             "4:31: found 'lose', expected 'drop', 'duplicate', 'hold', 'reorder', 'corrupt',"
-            " 'send' or 'kill'"
+            " 'send', 'kill' or 'freeze'"
         )
     ]
     with pytest.raises(InputError, match=r"fault 'drop everything', column 6: found"):
