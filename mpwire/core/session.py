@@ -119,21 +119,30 @@ class Session:
 
         Of a root that is a d_leaf they are the d_root alone.
         """
-        return [
-            member
-            for member in self.members.values()
-            if member.may_send and member.state in ADMITTED and self._is_for(member)
-        ]
+        return [member for member in self._listening() if self._is_for(member)]
 
     def receivers_of(self, source: Membership) -> list[Membership]:
         """Return the ends that a message of a leaf is passed on to (W58, W59)."""
         return [
             member
+            for member in self._listening()
+            if member is not source and (source.is_d_root or self._is_for(member))
+        ]
+
+    def _listening(self) -> list[Membership]:
+        """Return the ends that are given what is sent from now on.
+
+        One whose handle was closed is not, though its CLOSE may have to wait for what is on its way
+        already: otherwise new data would put it off again and again. What goes to an IP group
+        reaches it nevertheless, and its CLOSE counts that.
+        """
+        cast = bool(self.facts.description.planes & Planes.MULTICAST)
+        return [
+            member
             for member in self.members.values()
-            if member is not source
-            and member.may_send
+            if member.may_send
             and member.state in ADMITTED
-            and (source.is_d_root or self._is_for(member))
+            and (cast or member.pending_close is None)
         ]
 
     def _is_for(self, member: Membership) -> bool:
@@ -147,15 +156,17 @@ class Session:
     def is_first(self, receiver: Membership) -> bool:
         """Tell whether nobody but this member receives, so that it makes the session sendable."""
         return self._is_for(receiver) and not any(
-            member.may_send
-            and member.state in JOINED
-            and member is not receiver
-            and self._is_for(member)
-            for member in self.members.values()
+            member is not receiver and member.state in JOINED and self._is_for(member)
+            for member in self._listening()
         )
 
     def has_member(self) -> bool:
-        """Tell whether anybody is joined, or has at least been admitted."""
+        """Tell whether anybody is joined, or has at least been admitted, and is not to go."""
         return any(
-            member.state in ADMITTED and self._is_for(member) for member in self.members.values()
+            member.state in ADMITTED and self._is_for(member) and not _is_to_go(member)
+            for member in self.members.values()
         )
+
+
+def _is_to_go(member: Membership) -> bool:
+    return member.pending_close is not None and not member.pending_close.half

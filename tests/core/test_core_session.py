@@ -1,6 +1,7 @@
 """The root's books: who is in, and where the session stands."""
 
 import pytest
+from msgspec.structs import replace
 
 from mpwire.core.events import Admitted, CloseRequested
 from mpwire.core.membership import Membership, SessionFacts
@@ -21,7 +22,7 @@ from mpwire.testing.ends import (
     joined_root,
 )
 from mpwire.testing.playbook import Playbook
-from mpwire.wire.registries import CloseReason, LeafDirection
+from mpwire.wire.registries import CloseReason, LeafDirection, Planes
 
 OPEN, ACTIVE, DISMANTLING, DEAD = SessionState
 POSSIBLE = {
@@ -138,3 +139,27 @@ def test_a_session_of_leavers_has_no_member(session: Session) -> None:
     session.note_joined(leaving)
     leaving.handle(CloseRequested(CloseReason.EXPEL), 0.0)
     assert not session.has_member()
+
+
+@pytest.mark.parametrize("half", [True, False])
+def test_who_is_to_go_is_given_nothing_new(session: Session, *, half: bool) -> None:
+    """Its CLOSE waits for what is on its way; new data would put it off again and again."""
+    going, staying = member(2), member(3)
+    session.note_joined(going)
+    going.pending_close = CloseRequested(CloseReason.EXPEL, half=half)
+    assert session.has_member() is half
+    assert session.receivers() == []
+    session.note_joined(staying)
+    assert session.is_first(staying)
+    assert session.receivers() == [staying]
+    assert session.receivers_of(member(4)) == [staying]
+    assert session.has_member()
+
+
+def test_what_goes_to_a_group_reaches_who_is_to_go_as_well(session: Session) -> None:
+    description = replace(DESCRIPTION, planes=DESCRIPTION.planes | Planes.MULTICAST)
+    session.facts.description = description
+    going = member(2)
+    session.note_joined(going)
+    going.pending_close = CloseRequested(CloseReason.EXPEL)
+    assert session.receivers() == [going]

@@ -421,6 +421,25 @@ def test_a_slow_reader_gets_all_that_was_queued_if_it_reads_in_time(talk: Talk) 
 
 
 @pytest.mark.w(67)
+def test_an_expelled_leaf_is_given_nothing_that_was_sent_later(talk: Talk) -> None:
+    """Its CLOSE waits for private data; what the group is told meanwhile is not for it."""
+    (leaf, other, _), (handle, *_) = talk.ends, talk.handles
+    for number in range(UNREAD + 2):
+        handle.send(b"%d" % number)
+        talk.bus.run(0.1)
+    talk.root.send(b"before")
+    handle.close()
+    talk.root.send(b"after")
+    talk.bus.run(1)
+    got = leaf.recv_all()
+    talk.bus.run(20)
+    got += leaf.recv_all()
+    assert sorted(got) == sorted([*(b"%d" % number for number in range(UNREAD + 2)), b"before"])
+    assert other.recv_all() == [b"before", b"after"]
+    assert leaf.events()[-1] == "FD_CLOSE"
+
+
+@pytest.mark.w(67)
 def test_who_never_reads_does_not_keep_a_close_waiting_for_ever(talk: Talk) -> None:
     (leaf, *_), (handle, *_) = talk.ends, talk.handles
     for _ in range(UNREAD + QUEUE):
