@@ -14,6 +14,8 @@ In reading order:
     obligations, anchors      what was due by the next barrier, and what came too early
     gate          whether the record is complete
     rules         the rules, by family
+    tally         what the rules say, counted over one case or many
+    cutting       long captures cut into cases, by way of dossier, digest and remains
     judge         the verdict; `judge(open_run(path))` is all that others need
     table         the rule table of docs/oracle.md
 

@@ -10,6 +10,7 @@ from mpwire.oracle.calls import AgentLog, Call, read_agents
 from mpwire.oracle.history import History
 from mpwire.oracle.membership import End, Membership
 from mpwire.oracle.opening import openings
+from mpwire.oracle.remains import Remains
 from mpwire.oracle.sockets import Kind, Socket, SocketTable
 from mpwire.oracle.trace import NEVER, Packet, Position, Trace
 from mpwire.wire.messages import Message
@@ -25,9 +26,16 @@ MAY_BLOCK = frozenset({"join_leaf", "accept", "recv", "send"})
 class Case:
     """What rules look at; everything is built once, when first asked for."""
 
-    def __init__(self, run: RunFile) -> None:
-        """Read a run file or another capture."""
-        self.trace = Trace(run)
+    def __init__(self, run: RunFile, remains: Remains | None = None, until_ns: int = 0) -> None:
+        """Read a run file, another capture, or a part of one.
+
+        Args:
+            run: the record, or the part of it that belongs together.
+            remains: what is remembered of the parts before.
+            until_ns: how far the record as a whole is known to go.
+        """
+        self.trace = Trace(run, until_ns)
+        self.remains = remains if remains is not None else Remains()
         self.history = History(self.trace)
         self.logs: dict[str, AgentLog] = read_agents(self.trace.agent_records)
         self.sockets = SocketTable(self.logs)

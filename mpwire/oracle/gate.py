@@ -34,14 +34,17 @@ NO_RECORD = (
 
 def gate(run: RunFile, case: Case) -> list[str]:
     """Return why the record is incomplete; an empty list for a complete one."""
-    if run.run is None:
-        return [NO_RECORD, *run.incomplete]
     reasons = _own_reasons(run, charged=_charged(case))
     reasons += _sentinels(run)
     reasons += _counters(run)
     reasons += _decisions(run)
     reasons += _exits(run)
     return reasons
+
+
+def of_others(run: RunFile) -> list[str]:
+    """Return why the capture of another program is incomplete: it always is."""
+    return [NO_RECORD, *run.incomplete]
 
 
 def missing_lines(run: RunFile) -> int:

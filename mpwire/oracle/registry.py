@@ -90,9 +90,12 @@ def verify(
     expected: str,
     seen: str,
     reason: str = "",
+    earlier: tuple[int, ...] = (),
 ) -> Outcome:
     """Return PASSED, or a failure that names the frames and the sender of the last of them."""
-    return PASSED if condition else broken(subject, expected=expected, seen=seen, reason=reason)
+    if condition:
+        return PASSED
+    return broken(subject, expected=expected, seen=seen, reason=reason, earlier=earlier)
 
 
 def broken(
@@ -103,12 +106,13 @@ def broken(
     reason: str = "",
     kind: Kind = "fail",
     endpoint: str = "",
+    earlier: tuple[int, ...] = (),
 ) -> Outcome:
-    """Return a failure (or another outcome) that these frames show."""
+    """Return a failure (or another outcome) that these frames show, after `earlier` ones."""
     packets = list(subject) if isinstance(subject, Sequence) else [subject]
     return Outcome(
         kind,
-        frames=tuple(packet.number for packet in packets),
+        frames=(*earlier, *(packet.number for packet in packets)),
         endpoint=endpoint or (packets[-1].sender_name if packets else ""),
         expected=expected,
         seen=seen,

@@ -100,9 +100,11 @@ class AgentRecord:
 class Trace:
     """Everything of a run that a rule may look at, in order."""
 
-    def __init__(self, run: RunFile) -> None:
+    def __init__(self, run: RunFile, until_ns: int = 0) -> None:
         """Decode the frames and order them with the records."""
         self.run = run
+        self.until_ns = until_ns
+        """How far the record goes, where this is only a part of it."""
         self.is_run = run.run is not None
         self.packets: list[Packet] = []
         self.agent_records: list[AgentRecord] = []
@@ -242,6 +244,8 @@ class Trace:
                 number, newest = max(number, frame.number), max(newest, frame.time_ns)
                 self._numbers.append(number)
                 self._times.append(newest)
+        if position == NEVER:
+            return max(self.until_ns, self._times[-1] if self._times else 0)
         place = bisect_right(self._numbers, position[0])
         return self._times[place - 1] if place else 0
 

@@ -239,7 +239,6 @@ def r40(case: Case) -> Iterator[Outcome]:
 )
 def r41(case: Case) -> Iterator[Outcome]:
     """Remember who got which ID in each session."""
-    holders: dict[tuple[int, int], tuple[Attempt, Packet]] = {}
     attempts = _by_half(case)
     for packet in case.sent_of(Accept, Confirm):
         attempt = attempts.get(packet.number)
@@ -253,10 +252,12 @@ def r41(case: Case) -> Iterator[Outcome]:
             )
             continue
         key = (packet.message.session_id, assigned)
-        holder, first = holders.setdefault(key, (attempt, packet))
+        holder = (attempt.init_tag, attempt.initiator, attempt.responder)
+        own, frame = case.remains.assigned.first(key, holder, packet.number)
         yield verify(
-            assigned > ROOT_MEMBER_ID and holder is attempt,
-            [first, packet],
+            assigned > ROOT_MEMBER_ID and own,
+            packet,
+            earlier=(frame,),
             expected="an unused ID of 2 or more",
             seen=f"AssignedID {assigned}",
         )

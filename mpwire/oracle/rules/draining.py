@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import Outcome, broken, rule, verify
-from mpwire.oracle.rules.lifetime import waits_ms
+from mpwire.oracle.rules.lifetime import wait_ms
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import originated
 from mpwire.oracle.trace import NEVER, Packet, is_multicast
@@ -55,7 +55,7 @@ def _relieved(end: End) -> bool:
 def _repeated(case: Case, end: End, arrival: Packet, copies: list[Packet]) -> Iterator[Outcome]:
     last = copies[-1]
     later = [p for p in [*copies, *end.sent(Abort)] if p.number > arrival.number]
-    wait_ns = JITTERED * 1e6 * waits_ms(end.timers, read(last, Close).attempt)[-1]
+    wait_ns = JITTERED * 1e6 * wait_ms(end.timers, read(last, Close).attempt)
     due = case.overdue(end.host, last.time_ns + wait_ns)
     if later or due < min(case.life_end(end.host), NEVER):
         yield verify(

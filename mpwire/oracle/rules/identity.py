@@ -59,7 +59,6 @@ def r19(case: Case) -> Iterator[Outcome]:
 )
 def r20(case: Case) -> Iterator[Outcome]:
     """Note who drew which tag first."""
-    owners: dict[int, tuple[object, Packet]] = {}
     for packet in case.sent_of(JoinReq, Pending, Accept):
         message = packet.message
         if isinstance(message, JoinReq):
@@ -68,10 +67,11 @@ def r20(case: Case) -> Iterator[Outcome]:
             assert isinstance(message, Pending | Accept)
             tag = message.resp_tag
             owner = ("resp", packet.source, packet.destination, message.destination_tag)
-        known = owners.setdefault(tag, (owner, packet))
+        own, frame = case.remains.tags.first(tag, owner, packet.number)
         yield verify(
-            known[0] == owner,
-            [known[1], packet],
+            own,
+            packet,
+            earlier=(frame,),
             expected="a fresh tag for every attempt and every acceptance",
             seen=f"tag {tag:016x} again for another",
         )
@@ -267,17 +267,19 @@ def _constant_session(membership: Membership) -> Iterator[Outcome]:
 
 def _new_sessions(case: Case) -> Iterator[Outcome]:
     """Check that a root address uses another Session ID after it has dismantled one."""
-    dismantled: dict[tuple[object, int], Packet] = {}
+    dismantled = case.remains.dismantled
     for packet in case.sent_of(Close, JoinReq, Accept):
         message = packet.message
         if isinstance(message, Close):
             if message.reason == CloseReason.DISMANTLE:
-                dismantled.setdefault((packet.source, message.session_id), packet)
+                dismantled.first((packet.source, message.session_id), packet.source, packet.number)
         elif isinstance(message, JoinReq) and message.role == 1 and message.attempt == 1:
-            earlier = dismantled.get((packet.source, message.session_id))
+            frame = dismantled.used((packet.source, message.session_id))
+            again = frame is not None and frame < packet.number
             yield verify(
-                earlier is None,
-                [earlier, packet] if earlier else packet,
+                not again,
+                packet,
+                earlier=(frame,) if frame else (),
                 expected="a new Session ID after the dismantling",
                 seen=f"{message.session_id:016x} again",
             )
@@ -294,7 +296,6 @@ def _new_sessions(case: Case) -> Iterator[Outcome]:
 )
 def r25(case: Case) -> Iterator[Outcome]:
     """Compare with what the root assigned."""
-    holders: dict[tuple[int, int], tuple[int, Packet]] = {}
     for membership in case.history.memberships:
         assigned = membership.leaf_id
         for packet in membership.shelf.packets:
@@ -302,10 +303,12 @@ def r25(case: Case) -> Iterator[Outcome]:
                 yield from _sender(membership, packet, assigned)
         if assigned:
             key = (membership.session_id, assigned)
-            held = holders.setdefault(key, (membership.leaf.tag, membership.accept))
+            accept = membership.accept
+            own, frame = case.remains.members.first(key, membership.leaf.tag, accept.number)
             yield verify(
-                held[0] == membership.leaf.tag,
-                [held[1], membership.accept],
+                own,
+                accept,
+                earlier=(frame,),
                 expected="one member per ID",
                 seen=f"ID {assigned} for two tags of session {membership.session_id:016x}",
             )

@@ -50,6 +50,11 @@ def waits_ms(timers: Timers, copies: int) -> list[float]:
     return [min(timers.rto_initial_ms * 2**k, timers.rto_maximum_ms) for k in range(copies)]
 
 
+def wait_ms(timers: Timers, copy: int) -> float:
+    """Return the law of the wait after one copy, without jitter; copies count from 1."""
+    return waits_ms(timers, max(copy, 1))[-1]
+
+
 @rule(
     "R59",
     "After a clean CLOSE_ACK arrived, or a crossing CLOSE was answered, the closer sends nothing "
@@ -152,7 +157,7 @@ def _heard(end: End) -> list[Packet]:
 
 def _long_over(case: Case, end: End, last: Packet, copies: int) -> bool:
     lived = case.trace.when(case.life_end(end.host))
-    wait_ns = waits_ms(end.timers, copies)[-1] * 1.1e6
+    wait_ns = wait_ms(end.timers, copies) * 1.1e6
     return lived - last.time_ns > wait_ns + SLACK_NS
 
 

@@ -26,8 +26,11 @@ from mpwire.wire.numbers import ROOT_MEMBER_ID, Capability, DataFlag, MemberActi
 def r83(case: Case) -> Iterator[Outcome]:
     """Compare every DATA with its sender, and what is relayed with what had arrived."""
     arrived = _arrived(case)
+    cast: set[int] = set()
     for end in case.ends():
-        for packet in [*end.sent(Data), *end.cast(Data)]:
+        ours = [packet for packet in end.cast(Data) if packet.number not in cast]
+        cast.update(packet.number for packet in ours)
+        for packet in [*end.sent(Data), *ours]:
             message = read(packet, Data)
             relayed = message.origin != message.sender_id
             marked = bool(message.dflags & DataFlag.RELAYED)

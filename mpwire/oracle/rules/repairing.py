@@ -119,6 +119,8 @@ def _series(end: End) -> Iterator[Outcome]:
         if not isinstance(message, Nack):
             asked.clear()
             continue
+        if packet.direction != "out":
+            continue  # what its sender was given in between, only its own interface shows
         asked.append(packet)
         law_ms = end.timers.rto_initial_ms * NACK_SHARE * 2 ** (len(asked) - 2)
         yield verify(

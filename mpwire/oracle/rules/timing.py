@@ -9,7 +9,7 @@ from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.admitting import STATELESS_REASONS
 from mpwire.oracle.rules.answering import JITTER, too_early
-from mpwire.oracle.rules.lifetime import PROBE_COPIES, waits_ms
+from mpwire.oracle.rules.lifetime import PROBE_COPIES, wait_ms, waits_ms
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import Packet
 from mpwire.wire.messages import Accept, Challenge, Close, JoinReq, Pending, Probe, Reject, Timers
@@ -101,7 +101,7 @@ def r76(case: Case) -> Iterator[Outcome]:
         for kind in (Accept, Close, Probe):
             for before, after in pairwise(end.sent(kind)):
                 if same_request(before, after) and before.message is not None:
-                    law = waits_ms(end.timers, before.message.attempt)[-1]
+                    law = wait_ms(end.timers, before.message.attempt)
                     yield spaced(before, after, JITTER * law)
     for attempt in case.history.attempts:
         answers = attempt.shelf.arrived(Challenge, Pending)

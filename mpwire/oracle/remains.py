@@ -1,0 +1,52 @@
+"""What is remembered of exchanges that were judged, as long as later ones may have to respect it.
+
+A long capture is judged exchange by exchange, and each is forgotten then. What must never be used
+again (tags, member IDs, the Session ID of a session that was dismantled) is remembered beyond that,
+the newest of each kind: so much memory, and no more.
+"""
+
+from dataclasses import dataclass, field
+
+NAMES_KEPT = 1 << 16
+"""Names of each kind that are remembered; the oldest is forgotten first."""
+
+
+class Names:
+    """Who used a name first, and in which frame."""
+
+    def __init__(self, most: int = NAMES_KEPT) -> None:
+        """Begin with no name at all."""
+        self._known: dict[int, tuple[int, int]] = {}
+        self._most = most
+
+    def first(self, name: object, holder: object, frame: int) -> tuple[bool, int]:
+        """Note who uses a name, if nobody has before.
+
+        Returns: whether the holder is the first user, and the frame in which the first one did.
+        """
+        key, used = hash(name), hash(holder)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= self._most:
+                del self._known[next(iter(self._known))]
+            known = self._known[key] = (used, frame)
+        return known[0] == used, known[1]
+
+    def used(self, name: object) -> int | None:
+        """Return the frame in which a name was used first; None if it was not."""
+        known = self._known.get(hash(name))
+        return known[1] if known is not None else None
+
+
+@dataclass(slots=True)
+class Remains:
+    """The names of a capture that are remembered."""
+
+    tags: Names = field(default_factory=Names)
+    """Tags, by who drew them for what."""
+    assigned: Names = field(default_factory=Names)
+    """Session ID and AssignedID, by attempt."""
+    members: Names = field(default_factory=Names)
+    """Session ID and Member ID, by the leaf's tag."""
+    dismantled: Names = field(default_factory=Names)
+    """Root address and Session ID of sessions that were dismantled."""

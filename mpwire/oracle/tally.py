@@ -1,0 +1,170 @@
+"""Count what the rules say, over one case or over the many that a long capture is cut into.
+
+Counts are exact however long a capture is. Of the findings the first ones of each rule are kept,
+as nobody reads thousands, and a broken endpoint may break a rule with every frame.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+
+from mpwire.oracle import rules as _rules
+from mpwire.oracle.case import Case
+from mpwire.oracle.judgement import Finding, RuleResult
+from mpwire.oracle.registry import Outcome, Rule, broken, rules_in_order
+from mpwire.oracle.rules.framing import is_grease_probe
+from mpwire.oracle.trace import Packet
+from mpwire.vocabulary import Verdict
+
+SHOWN = "frame", "frames"
+"""What a violation may rest on to count in an incomplete record."""
+VERDICTS = {"fail": Verdict.FAIL, "unsure": Verdict.INCONCLUSIVE, "late": Verdict.PASS}
+FINDINGS_KEPT = 500
+"""Findings of one rule that are kept; further ones only count."""
+
+assert _rules.__all__, "importing the package registers the rules"
+
+
+class Tally:
+    """The results of all rules, growing case by case."""
+
+    def __init__(self) -> None:
+        """Start with nothing looked at."""
+        self.results = {
+            rule.id: RuleResult(id=rule.id, group=rule.group, findings=[])
+            for rule in rules_in_order()
+        }
+
+    def take(self, case: Case, *, complete: bool) -> None:
+        """Judge a case by every rule.
+
+        Args:
+            case: the case.
+            complete: the record proves that nothing is missing, so that silence means something.
+        """
+        refused = _refused(case)
+        for rule in rules_in_order():
+            result = self.results[rule.id]
+            shown = complete or rule.needs in SHOWN
+            for outcome in _outcomes(rule, case):
+                _count(result, rule, outcome, shown=shown)
+            for outcome in _decoder_findings(rule, refused):
+                _count(result, rule, outcome, shown=True)
+
+    def settled(self) -> list[RuleResult]:
+        """Derive the verdicts, and return the results in the order of the rules."""
+        for result in self.results.values():
+            result.settle()
+        return list(self.results.values())
+
+    def pass_again(self, weights: Mapping[str, int], times: int) -> None:
+        """Count that rules passed as often as `weights` says, several times over."""
+        for rule_id, passed in weights.items():
+            self.results[rule_id].passed += passed * times
+
+    def add(self, other: "Tally") -> None:
+        """Take over what another tally has counted."""
+        for rule_id, theirs in other.results.items():
+            ours = self.results[rule_id]
+            ours.passed += theirs.passed
+            ours.failed += theirs.failed
+            ours.undecided += theirs.undecided
+            ours.warned += theirs.warned
+            for finding in theirs.findings:
+                _keep(ours, finding)
+
+    def less(self, part: "Tally") -> "Tally":
+        """Return what this tally has beyond another one, which looked at a part of the same."""
+        rest = Tally()
+        for rule_id, whole in self.results.items():
+            taken, result = part.results[rule_id], rest.results[rule_id]
+            result.passed = whole.passed - taken.passed
+            result.failed = whole.failed - taken.failed
+            result.undecided = whole.undecided - taken.undecided
+            result.warned = whole.warned - taken.warned
+            result.findings.extend(_beyond(whole.findings, taken.findings))
+        return rest
+
+    def weights(self) -> dict[str, int] | None:
+        """Return how often each rule passed; None if there is anything but that."""
+        passed = {}
+        for rule_id, result in self.results.items():
+            if result.failed or result.undecided or result.warned or result.passed < 0:
+                return None
+            if result.passed:
+                passed[rule_id] = result.passed
+        return passed
+
+
+def _beyond(findings: Iterable[Finding], others: Iterable[Finding]) -> Iterator[Finding]:
+    known = Counter(_key(finding) for finding in others)
+    for finding in findings:
+        key = _key(finding)
+        if known[key]:
+            known[key] -= 1
+        else:
+            yield finding
+
+
+def _key(finding: Finding) -> tuple[object, ...]:
+    return finding.verdict, finding.frames, finding.expected, finding.seen
+
+
+def _outcomes(rule: Rule, case: Case) -> Iterable[Outcome]:
+    """Judge by the rule; rules about what agents said are silent where no agent spoke."""
+    if rule.needs == "events" and not case.trace.is_run:
+        return ()
+    return rule.check(case)
+
+
+def _refused(case: Case) -> dict[str, list[Packet]]:
+    """Sort what the strict decoder refused by the rule that it names."""
+    found: dict[str, list[Packet]] = {}
+    for packet in case.trace.sent():
+        if packet.error is not None and not is_grease_probe(packet):
+            found.setdefault(packet.error.rule, []).append(packet)
+    return found
+
+
+def _decoder_findings(rule: Rule, refused: dict[str, list[Packet]]) -> Iterator[Outcome]:
+    for packet in refused.get(rule.id, ()):
+        yield broken(packet, expected=rule.sentence, seen=str(packet.error))
+
+
+def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool) -> None:
+    kind = outcome.kind
+    if kind == "fail" and not shown:
+        kind = "unsure"
+    if kind == "fail" and rule.severity == "warn":
+        kind = "late"
+    match kind:
+        case "pass":
+            result.passed += 1
+            return
+        case "fail":
+            result.failed += 1
+        case "unsure":
+            result.undecided += 1
+        case "late":
+            result.passed += 1
+            result.warned += 1
+    finding = Finding(
+        rule=rule.id,
+        verdict=VERDICTS[kind],
+        severity="warn" if kind == "late" else "error",
+        endpoint=outcome.endpoint,
+        frames=outcome.frames,
+        expected=outcome.expected,
+        seen=outcome.seen,
+        reason=outcome.reason or f"expected {outcome.expected}; seen: {outcome.seen}",
+    )
+    _keep(result, finding)
+
+
+def _keep(result: RuleResult, finding: Finding) -> None:
+    """Keep a finding if there is room; what decides the verdict displaces what does not."""
+    if len(result.findings) < FINDINGS_KEPT:
+        result.findings.append(finding)
+    elif finding.verdict is Verdict.FAIL and all(
+        known.verdict is not Verdict.FAIL for known in result.findings
+    ):
+        result.findings[-1] = finding
