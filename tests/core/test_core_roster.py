@@ -1,7 +1,9 @@
 """Who is believed to be in a nonrooted session, and which of their data counts."""
 
+from msgspec.structs import replace
+
 from mpwire.core.address import Address
-from mpwire.core.roster import DROPOUT, MAXIMUM_OTHERS, MISORDER, BestEffort, Roster
+from mpwire.core.roster import DROPOUT, MAXIMUM_OTHERS, MISORDER, SPACING_S, BestEffort, Roster
 from mpwire.core.serial import plus
 from mpwire.wire.messages import Announce
 from mpwire.wire.registries import AnnounceKind, LeafDirection
@@ -48,7 +50,7 @@ def test_every_message_counts_once() -> None:
 def test_gaps_do_not_stop_what_follows() -> None:
     data = BestEffort(0)
     assert all(data.take(seq) for seq in range(2, 20_000, 2))
-    assert len(data.taken) <= 2 * MISORDER + 1
+    assert data.taken.bit_length() <= MISORDER
 
 
 def test_sequences_wrap() -> None:
@@ -156,17 +158,68 @@ def test_announcements_spread_with_the_crowd() -> None:
     assert roster.alive_interval_s() == 20
     for number in range(99):
         roster.hear(announce(number, number + 1), ("10.0.0.1", number), 0)
+    assert roster.alive_interval_s() == 20
+    for number in range(99):
+        roster.hear(announce(number, number + 1), ("10.0.0.1", number), 0)
     assert roster.alive_interval_s() == 50
     roster.expire(249)
     assert len(roster.by_id) == 99
 
 
-def test_only_so_many_are_remembered() -> None:
+# Too many -------------------------------------------------------------------------------------
+
+
+def crowded(count: int = MAXIMUM_OTHERS, hold_s: int = 20) -> Roster:
+    """Return a roster full of participants that announced themselves once, one after the other."""
     roster = Roster(20)
-    for number in range(MAXIMUM_OTHERS):
-        roster.sender(number, ("10.0.0.1", number), 0, 0)
-    assert roster.sender(MAXIMUM_OTHERS, HERE, 0, 0) is None
-    assert "too many" in roster.hear(announce(70_000, 0x77), THERE, 0)
+    for number in range(count):
+        address = ("10.0.0.1", number)
+        message = replace(announce(number, number + 1), hold_s=hold_s)
+        assert roster.hear(message, address, number / 1000) == ""
+    return roster
+
+
+def test_a_newcomer_takes_the_place_of_the_longest_silent() -> None:
+    roster = crowded()
+    assert roster.hear(announce(70_000, 0x7000_0000), HERE, 11) == ""
+    assert roster.sender(70_001, THERE, 0, 11) is not None
+    assert len(roster.by_id) == len(roster.by_address) == MAXIMUM_OTHERS
+    assert [number for number in (0, 1, 2, 70_000, 70_001) if number in roster.by_id] == [
+        2,
+        70_000,
+        70_001,
+    ]
+
+
+def test_who_is_heard_again_and_who_speaks_stays_through_a_flood() -> None:
+    roster = Roster(20)
+    roster.sender(5, HERE, 7, 0)
+    roster.sender(5, HERE, 8, 0)
+    roster.hear(announce(6, 0x66), THERE, 0)
+    roster.hear(announce(6, 0x66), THERE, 0)
+    for number in range(10, 10 + 2 * MAXIMUM_OTHERS):
+        roster.hear(announce(number, number + 1000), ("10.0.0.9", number), 1)
+    assert {5, 6} <= roster.by_id.keys()
+    assert len(roster.by_id) == MAXIMUM_OTHERS
+
+
+def test_who_speaks_stays_longer_than_who_only_announces() -> None:
+    roster = Roster(20)
+    roster.sender(5, HERE, 7, 0)
+    roster.sender(5, HERE, 8, 0)
+    for number in range(10, 10 + 2 * MAXIMUM_OTHERS):
+        for _ in range(2):
+            roster.hear(announce(number, number + 1000), ("10.0.0.9", number), 1)
+    assert 5 in roster.by_id
+    assert roster.crowd_s == SPACING_S * (MAXIMUM_OTHERS + 1)
+
+
+def test_a_flood_of_announcements_is_forgotten_like_any_other_silence() -> None:
+    """Neither an absurd HoldS nor the size of the crowd keeps what was heard of once."""
+    roster = crowded(hold_s=65535)
+    roster.expire(5 * 300 + 10)
+    assert [roster.by_id, roster.by_tag, roster.by_address] == [{}, {}, {}]
+    assert roster.ranks == ({}, {}, {})
 
 
 # The d_root -----------------------------------------------------------------------------------
