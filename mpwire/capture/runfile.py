@@ -85,6 +85,8 @@ class RunFile(msgspec.Struct, kw_only=True):
     """How many records of which kinds a later edition wrote."""
     incomplete: list[str]
     """Why the capture proves nothing by silence; empty for a complete one."""
+    clocks: str = ""
+    """Why times of different vantages must not be compared; empty where they may."""
 
     @property
     def run(self) -> Run | None:

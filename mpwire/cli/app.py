@@ -187,6 +187,13 @@ def check(
     explain: Annotated[
         str | None, typer.Option("--explain", metavar="RULE", help="Tell one rule.")
     ] = None,
+    merge: Annotated[
+        bool,
+        typer.Option("--merge", help="Judge captures of one session, taken at several places."),
+    ] = False,
+    save: Annotated[
+        Path | None, typer.Option("--save", metavar="FILE", help="Keep what --merge has merged.")
+    ] = None,
     junit: Junit = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -202,9 +209,12 @@ def check(
     Examples:
       mpwire check mpwire-runs/latest          the newest run
       mpwire check captures/ 'more/*.pcap'     all captures there
+      mpwire check --merge root.pcap leaf1.pcap@10.77.0.3    one session, seen at two hosts
       mpwire check --explain EV3               what a rule says
       tcpdump -w - udp port 61717 | mpwire check -
     """
+    if save is not None and not merge:
+        raise typer.BadParameter("goes with --merge", param_hint="--save")
     if not (files or rules or explain):
         raise typer.BadParameter("expected a capture, --rules or --explain RULE", param_hint="FILE")
     output = Output(json=json, quiet=quiet)
@@ -214,6 +224,10 @@ def check(
             from mpwire.cli import rules as told  # noqa: PLC0415 - only what a command needs
 
             return told.explain(output, explain) if explain else told.list_rules(output)
+        if merge:
+            from mpwire.cli.merging import check_merged  # noqa: PLC0415
+
+            return check_merged(output, files or [], save=save, junit=junit)
         from mpwire.cli.checking import check as check_files  # noqa: PLC0415
 
         return check_files(output, files or [], junit)

@@ -72,6 +72,7 @@ def part(run: RunFile, frames: list[Frame]) -> RunFile:
         statistics=[],
         unknown_records={},
         incomplete=[],
+        clocks=run.clocks,
     )
 
 

@@ -114,6 +114,11 @@ class _Script:
         )
         self.lines.append(record)
 
+    def shut(self, before: int, socket: int) -> None:
+        """Write that an application had heard everything and then shut a socket down."""
+        self.call(before, "barrier")
+        self.call(before, "shutdown", socket=socket, how="BOTH")
+
     def opened(self, before: int, local: Endpoint, *flags: str, listens: bool) -> int:
         """Write how a socket is made, bound and told to report everything."""
         socket = self.call(before, "socket", flags=flags)
@@ -198,7 +203,7 @@ class _Play:
         socket = script.opened(before, at, "C_ROOT", "D_ROOT", listens=True)
         ended, cut = self._dismantled(at, number), self._cut_off(at, number)
         if ended is not None:
-            script.call(ended, "shutdown", socket=socket, how="BOTH")
+            script.shut(ended, socket)
         if cut is not None:
             script.call(cut, "close", socket=socket)
         until = min((one for one in (ended, cut) if one is not None), default=None)
@@ -297,7 +302,7 @@ class _Play:
         for packet in end.sent(Close):
             dismantles = read(packet, Close).reason == CloseReason.DISMANTLE
             if is_full(packet) and not dismantles:
-                script.call(packet.number, "shutdown", socket=socket, how="BOTH")
+                script.shut(packet.number, socket)
                 return
 
 

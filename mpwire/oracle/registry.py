@@ -14,7 +14,7 @@ exercised and says nothing about the run.
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from mpwire.oracle.case import Case
@@ -38,6 +38,10 @@ class Outcome:
     reason: str = ""
 
 
+TIMED: Final = frozenset(
+    {"R45", "R46", "R60", "R65", "R72", "R73", "R76", "R86", "R87", "R97", "R104", "R113", "R115"}
+)
+"""Rules that compare times; where the clocks of a record disagree they show nothing."""
 PASSED = Outcome("pass")
 
 Check = Callable[["Case"], Iterable[Outcome]]

@@ -6,11 +6,12 @@ as nobody reads thousands, and a broken endpoint may break a rule with every fra
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from mpwire.oracle import rules as _rules
 from mpwire.oracle.case import Case
 from mpwire.oracle.judgement import Finding, RuleResult
-from mpwire.oracle.registry import Outcome, Rule, broken, rules_in_order
+from mpwire.oracle.registry import TIMED, Outcome, Rule, broken, rules_in_order
 from mpwire.oracle.rules.framing import is_grease_probe
 from mpwire.oracle.trace import Packet
 from mpwire.vocabulary import Verdict
@@ -113,7 +114,17 @@ def _outcomes(rule: Rule, case: Case) -> Iterable[Outcome]:
     """Judge by the rule; rules about what agents said are silent where no agent spoke."""
     if rule.needs == "events" and not case.trace.is_run:
         return ()
+    clocks = case.trace.run.clocks
+    if clocks and rule.id in TIMED:
+        return (_voided(outcome, clocks) for outcome in rule.check(case))
     return rule.check(case)
+
+
+def _voided(outcome: Outcome, reason: str) -> Outcome:
+    """Leave open what a comparison of times shows where the clocks disagree."""
+    if outcome.kind not in ("fail", "late"):
+        return outcome
+    return replace(outcome, kind="unsure", reason=f"{outcome.reason or outcome.seen}: {reason}")
 
 
 def _refused(case: Case) -> dict[str, list[Packet]]:

@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from mpwire.capture import RunFile
 from mpwire.oracle import Judgement, judge
-from mpwire.oracle.registry import RULES
+from mpwire.oracle.registry import RULES, TIMED
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_asides import ASIDES, glare
 from tests.oracle.oracle_crossings import CROSSINGS
 from tests.oracle.oracle_cuts import rewritten
 from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
-from tests.oracle.oracle_faults import WIRE
+from tests.oracle.oracle_faults import FAULTS, WIRE
 from tests.oracle.oracle_groups import CASTS, cast
 from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_story import NAMES, play
@@ -117,3 +117,14 @@ def test_losses_never_make_a_violation(plot: Plotted, data: st.DataObject, tmp_p
     )
     assert failed(judge(capture)) == set()
     assert failed(judge(rewritten(run, tmp_path / "lossy-run.pcapng", frames=frames))) == set()
+
+
+def test_rules_of_time_are_left_open_where_clocks_disagree(tmp_path: Path) -> None:
+    """Let copies leave too early; only clocks that agree show it."""
+    timed = next(one for one in FAULTS if one.rule in TIMED)
+    run = play(timed.edit(timed.plot()), tmp_path)
+    assert timed.rule in failed(judge(run))
+    run.clocks = "the clocks drift"
+    judgement = judge(run)
+    assert timed.rule not in failed(judgement)
+    assert any("the clocks drift" in one.reason for one in judgement.rule(timed.rule).findings)

@@ -1,0 +1,257 @@
+"""Merge captures of one session, each taken at another place with another clock.
+
+A datagram that two captures hold left at one place before it arrived at the other. Each such pair
+bounds how far apart the two clocks are; all pairs together bound the offset of every clock (the
+system of difference constraints of Bellman and Ford, here with Floyd's closure). Where no offsets
+satisfy all pairs the clocks drift, and times of different captures must not be compared.
+"""
+
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from math import inf
+from typing import Final, Literal
+
+import msgspec
+
+from mpwire.capture.blocks import Direction, Interface
+from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.capture.runfile import Frame, RunFile
+from mpwire.errors import InputError
+
+MIDDLE: Final = "-"
+"""Stands for a place between hosts, where a capture says where no frame came from or went to."""
+DRIFT: Final = "the clocks of the captures drift, so times of different captures mean nothing"
+
+Key = tuple[object, ...]
+
+
+@dataclass(slots=True)
+class Source:
+    """One capture to be merged."""
+
+    run: RunFile
+    places: frozenset[str] = frozenset()
+    """Addresses of the host where it was taken, or MIDDLE; empty: to be found out."""
+    name: str = ""
+    """Name of its vantage in the merged capture."""
+    inferred: bool = False
+    """Its place was found out."""
+    offset_ns: int = 0
+    """What is added to its clock."""
+    earliest_ns: float = -inf
+    latest_ns: float = inf
+    """Bounds of the offset, relative to the first capture's clock."""
+    frames: list[Frame] = field(default_factory=list)
+    keys: list[Key | None] = field(default_factory=list)
+    """What tells the same datagram in another capture, per frame."""
+
+
+@dataclass(slots=True)
+class Merged:
+    """Captures put into one order."""
+
+    run: RunFile
+    sources: list[Source]
+    drifting: bool
+    """No offsets of the clocks satisfy all pairs."""
+
+
+def merge(sources: Sequence[Source]) -> Merged:
+    """Put captures into one order; frames are numbered anew.
+
+    Args:
+        sources: the captures; `place` may be left open.
+
+    Raises:
+        InputError: one of them is a run file, or its place cannot be found out.
+    """
+    for source in sources:
+        if source.run.run is not None:
+            raise InputError(f"{source.run.path}: a run file holds all vantages already")
+    _find_places(sources)
+    for source in sources:
+        _set_directions(source)
+    _name(sources)
+    _leave_out_twins(sources)
+    bounds = _bounds(sources)
+    drifting = any(bounds[place][place] < 0 for place in range(len(sources)))
+    if not drifting:
+        _set_clocks(sources, bounds)
+    frames = list(_in_order(sources))
+    run = RunFile(
+        path=sources[0].run.path,
+        interfaces=[_interface(source) for source in sources],
+        frames=frames,
+        records=[],
+        statistics=[one for source in sources for one in source.run.statistics],
+        unknown_records={},
+        incomplete=[reason for source in sources for reason in source.run.incomplete],
+        clocks=DRIFT if drifting else "",
+    )
+    return Merged(run, list(sources), drifting)
+
+
+def _interface(source: Source) -> Interface:
+    first = source.run.interfaces[0]
+    return msgspec.structs.replace(first, name=source.name)
+
+
+def _find_places(sources: Sequence[Source]) -> None:
+    """Find out at which host each capture was taken, where nobody has said so.
+
+    That is the one address that all its datagrams share. Between two hosts there are two of them;
+    then it is the one that no other capture claims.
+    """
+    open_ones = [source for source in sources if not source.places]
+    found = [(source, _common(source.run)) for source in open_ones]
+    claimed = {place for source in sources for place in source.places}
+    claimed |= {place for _, common in found if len(common) == 1 for place in common}
+    for source, common in sorted(found, key=lambda one: len(one[1])):
+        places = common if len(common) < 2 else common - claimed
+        twins = [one for one in sources if one.places & places]
+        if len(places) > 1 or (common and not places) or twins:
+            among = " and ".join(sorted(common))
+            raise InputError(
+                f"{source.run.path}: cannot tell where it was taken, at {among} or between; "
+                "write FILE@ADDRESS, or FILE@- for a place between hosts"
+            )
+        source.places, source.inferred = frozenset(places or {MIDDLE}), True
+        claimed |= places
+
+
+def _common(run: RunFile) -> set[str]:
+    """Return the addresses that are one end of every unicast datagram."""
+    common: set[str] | None = None
+    for frame in run.frames:
+        decoded = decode_frame(frame.linktype, frame.data)
+        if not isinstance(decoded, Datagram) or ip_address(decoded.destination[0]).is_multicast:
+            continue
+        ends = {decoded.source[0], decoded.destination[0]}
+        common = ends if common is None else common & ends
+    return common or set()
+
+
+def _set_directions(source: Source) -> None:
+    """Say which way each frame went, as seen from where it was captured."""
+    middle = MIDDLE in source.places
+    for frame in source.run.frames:
+        decoded = decode_frame(frame.linktype, frame.data)
+        direction, key = frame.direction, None
+        if isinstance(decoded, Datagram):
+            key = (decoded.source, decoded.destination, decoded.payload)
+            if middle:
+                direction = None
+            elif direction is None:
+                direction = "out" if decoded.source[0] in source.places else "in"
+        source.frames.append(msgspec.structs.replace(frame, direction=direction))
+        source.keys.append(key)
+
+
+def _name(sources: Sequence[Source]) -> None:
+    """Name each vantage by its address, or by its file where it stands in the middle."""
+    taken: Counter[str] = Counter()
+    for source in sources:
+        name = source.run.path.stem if MIDDLE in source.places else min(source.places)
+        taken[name] += 1
+        source.name = name if taken[name] == 1 else f"{name} ({taken[name]})"
+
+
+def _leave_out_twins(sources: Sequence[Source]) -> None:
+    """Leave out of captures in the middle what another capture has, too: it was sent once."""
+    known = {key for one in sources if MIDDLE not in one.places for key in one.keys}
+    for source in sources:
+        if MIDDLE not in source.places:
+            continue
+        pairs = list(zip(source.frames, source.keys, strict=True))
+        kept = [(frame, key) for frame, key in pairs if key is None or key not in known]
+        known.update(key for _, key in kept)
+        source.frames = [frame for frame, _ in kept]
+        source.keys = [key for _, key in kept]
+
+
+def _bounds(sources: Sequence[Source]) -> list[list[float]]:
+    """Return the least upper bounds of x[i] - x[j], where x is what is added to each clock."""
+    count = len(sources)
+    bounds = [[0.0 if i == j else inf for j in range(count)] for i in range(count)]
+    departures = [_lone(source, "out") for source in sources]
+    arrivals = [_lone(source, "in") for source in sources]
+    for i in range(count):
+        for j in range(count):
+            if i == j:
+                continue
+            for key, left_ns in departures[i].items():
+                arrived_ns = arrivals[j].get(key)
+                if arrived_ns is not None:
+                    bounds[i][j] = min(bounds[i][j], arrived_ns - left_ns)
+    for k in range(count):
+        for i in range(count):
+            for j in range(count):
+                bounds[i][j] = min(bounds[i][j], bounds[i][k] + bounds[k][j])
+    return bounds
+
+
+def _lone(source: Source, direction: Direction) -> dict[Key, int]:
+    """Return the times of the datagrams that went one way exactly once."""
+    times: dict[Key, int] = {}
+    seen: Counter[Key] = Counter()
+    for frame, key in zip(source.frames, source.keys, strict=True):
+        if key is not None and frame.direction == direction:
+            seen[key] += 1
+            times[key] = frame.time_ns
+    return {key: time_ns for key, time_ns in times.items() if seen[key] == 1}
+
+
+def _set_clocks(sources: Sequence[Source], bounds: list[list[float]]) -> None:
+    """Choose offsets that satisfy all bounds: none at all if that does, else the middle."""
+    agree = all(bound >= 0 for row in bounds for bound in row)
+    for place, source in enumerate(sources):
+        source.earliest_ns, source.latest_ns = -bounds[0][place], bounds[place][0]
+        if agree:
+            continue
+        low, high = source.earliest_ns, source.latest_ns
+        if low == -inf and high == inf:
+            continue
+        if low == -inf or high == inf:
+            source.offset_ns = int(high if low == -inf else low)
+        else:
+            source.offset_ns = int((low + high) // 2)
+
+
+def _in_order(sources: Sequence[Source]) -> Iterable[Frame]:
+    """Yield all frames by corrected time, but none before its departure in another capture."""
+    leaving: Counter[Key] = Counter()
+    for source in sources:
+        for frame, key in zip(source.frames, source.keys, strict=True):
+            if key is not None and frame.direction == "out":
+                leaving[key] += 1
+    heads = [deque(zip(source.frames, source.keys, strict=True)) for source in sources]
+    left: Counter[Key] = Counter()
+    number = 0
+    while any(heads):
+        ready = [place for place, head in enumerate(heads) if head]
+        free = [place for place in ready if not _waits(heads[place][0], leaving, left)]
+        place = min(free or ready, key=lambda one: _when(heads[one][0][0], sources[one]))
+        frame, key = heads[place].popleft()
+        if key is not None and frame.direction == "out":
+            left[key] += 1
+        number += 1
+        source = sources[place]
+        yield msgspec.structs.replace(
+            frame,
+            number=number,
+            vantage=source.name,
+            time_ns=frame.time_ns + source.offset_ns,
+            comment=f"{source.run.path.name} frame {frame.number}",
+        )
+
+
+def _when(frame: Frame, source: Source) -> tuple[int, Literal[0, 1]]:
+    return frame.time_ns + source.offset_ns, 0 if frame.direction == "out" else 1
+
+
+def _waits(head: tuple[Frame, Key | None], leaving: Counter[Key], left: Counter[Key]) -> bool:
+    """Tell whether a frame arrives that another capture shows leaving, and that has not left."""
+    frame, key = head
+    return key is not None and frame.direction == "in" and bool(leaving[key]) and not left[key]
