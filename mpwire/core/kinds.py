@@ -11,6 +11,8 @@ from mpwire.wire import messages
 class Kind(Enum):
     """What an input is, for the table: a call of the layer above, a message, or a timer."""
 
+    __hash__ = object.__hash__  # members are singletons; this one runs in C
+
     JOIN = "api: join"
     VERIFIED = "in: JOIN_REQ verified"
     CROSSING = "in: JOIN_REQ verified, crossing ours"

@@ -33,6 +33,8 @@ from mpwire.core.kinds import Kind
 class State(Enum):
     """Where one end of a membership stands."""
 
+    __hash__ = object.__hash__  # members are singletons; this one runs in C
+
     NEW = "NEW"
     """Nothing happened yet."""
     ASKING = "ASKING"

@@ -23,6 +23,8 @@ Owner = TypeVar("Owner")
 class TimerName(Enum):
     """The timers a membership can have running at once."""
 
+    __hash__ = object.__hash__  # members are singletons; this one runs in C
+
     RETRANSMIT = "retransmit"
     """The next copy of the outstanding request (JOIN_REQ, poll, ACCEPT, CANCEL, CLOSE, PROBE)."""
     LIMIT = "limit"

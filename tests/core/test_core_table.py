@@ -108,7 +108,7 @@ def test_an_input_without_a_row_of_its_own_is_other() -> None:
 # Exploration ----------------------------------------------------------------------------------
 
 PLAN = TimerPlan(retransmissions=3)
-ONCE = (Joined, JoinFailed, RequestGone, PeerFinished, Ended, Forgotten)
+OVER = frozenset({State.LINGERING, State.GONE})
 Edge = tuple[State, Kind, State]
 
 
@@ -128,7 +128,7 @@ class Node:
         """
         end = self.end
         over = (end.state, frozenset(self.timers), frozenset(self.reports.items()))
-        if end.state in {State.LINGERING, State.GONE}:
+        if end.state in OVER:
             return over
         last = end.outstanding
         asked = last if isinstance(last, JoinReq) else None
@@ -197,14 +197,14 @@ class Node:
     def check(self) -> None:
         """Assert what must hold always."""
         end, reports = self.end, self.reports
-        assert all(reports[kind] <= 1 for kind in ONCE), reports
+        assert all(count <= 1 for count in reports.values()), reports
         assert reports[Joined] + reports[JoinFailed] <= 1
         assert not (reports[Ended] and (reports[JoinFailed] or reports[RequestGone]))
         assert reports[Forgotten] == (end.state is State.GONE)
         assert (end.state is not State.GONE) or not self.timers
         for name in self.timers:
             assert (end.state, KIND_OF_TIMER[name]) in TRANSITIONS, (end.state, name)
-        if end.state in {State.LINGERING, State.GONE} and reports[Joined]:
+        if end.state in OVER and reports[Joined]:
             assert reports[Ended] == 1
 
 
@@ -285,7 +285,28 @@ def arrivals(end: Membership) -> Iterator[Input]:
 
 
 def steps(node: Node) -> Iterator[tuple[Kind, Node]]:
-    """Take every step that can be taken from a node."""
+    """Take every step that can be taken from a node.
+
+    Nothing but PROBE_ACK and timers looks at how many copies of PROBE are out: all else is tried
+    after the first two.
+    """
+    end = node.end
+    if end.state is State.SUSPECT and end.outstanding and end.outstanding.attempt > 2:
+        event = Counterpart(end).probe_ack()
+        yield kind_of(event), node.after(event)
+    else:
+        yield from calls_and_arrivals(node)
+    for name in [*node.timers]:
+        expired = TimerExpired(name)
+        yield kind_of(expired), node.after(expired)
+        if name is TimerName.KEEPALIVE:
+            heard = node.fork()
+            heard.end.heard_s = heard.timers[name] - 1
+            yield kind_of(expired), heard.after(expired)
+
+
+def calls_and_arrivals(node: Node) -> Iterator[tuple[Kind, Node]]:
+    """Take every step that is not a timer's."""
     end = node.end
     for event in calls(end):
         if (end.state, kind_of(event)) in TRANSITIONS:
@@ -304,13 +325,6 @@ def steps(node: Node) -> Iterator[tuple[Kind, Node]]:
         hurried.end.outflow.pacer.tokens = 0.0
         hurried.end.outflow.pacer.filled_s = hurried.now_s
         yield Kind.SEND, hurried.after(DataSubmitted(end.outflow.next_seq, b"x"))
-    for name in [*node.timers]:
-        event = TimerExpired(name)
-        yield kind_of(event), node.after(event)
-        if name is TimerName.KEEPALIVE:
-            heard = node.fork()
-            heard.end.heard_s = heard.timers[name] - 1
-            yield kind_of(event), heard.after(event)
 
 
 def beginnings() -> list[Node]:

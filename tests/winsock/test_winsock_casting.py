@@ -2,13 +2,15 @@
 
 import pytest
 
+from mpwire.core.address import Address
 from mpwire.core.groups import is_source_specific
 from mpwire.testing.actor import C_LEAF, PORT, ROOT_HOST, Actor, admit, drain_events, fails, invite
 from mpwire.testing.bus import Bus, Transit
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.protocols import ENTRIES, Protocol
 from mpwire.winsock.scope import MultipointIoctl
-from mpwire.wire.messages import Accept, Data
+from mpwire.wire.codec import encode
+from mpwire.wire.messages import Accept, Data, Sync
 from mpwire.wire.numbers import HeaderFlag
 
 E = WsaError
@@ -153,26 +155,63 @@ def test_an_invited_leaf_hears_the_group_as_well(bus: Bus) -> None:
     assert len(hearers) == 1
 
 
-def test_two_sessions_of_one_listener_may_share_a_group(bus: Bus) -> None:
+def invited_twice(bus: Bus, *groups: Address) -> list[tuple[Actor, Actor]]:
+    """Invite one listener into a session for each group; return each root and its A."""
     waiting = leaf_of(bus, P.MPW_ROOTED_ASM, 1).bind().listen()
     provider = bus.provider(ROOT_HOST)
     ends = []
-    for port in (1, 2):
+    for port, group in enumerate(groups, 1):
         flags = SocketFlag.C_ROOT | SocketFlag.D_ROOT
         root = Actor(bus, provider, provider.socket(flags, protocol=P.MPW_ROOTED_ASM))
-        root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, GROUP, 0.0)
+        root.provider.ioctl(root.handle, C.SIO_MPW_GROUP, group, 0.0)
         root.bind(port).select()
         ends.append((root, invite(root, waiting)[1]))
+    return ends
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_two_sessions_of_one_listener_may_share_a_group(bus: Bus, first: int) -> None:
+    ends = invited_twice(bus, GROUP, GROUP)
     for number, (root, _) in enumerate(ends):
         root.send(b"%d" % number)
     bus.run(1)
     assert [end.recv_all() for _, end in ends] == [[b"0"], [b"1"]]
-    ends[0][1].close()
+    ends[first][1].close()
     bus.run(1)
     assert len(bus.groups[GROUP]) == 1
-    ends[1][1].close()
+    other = ends[1 - first]
+    other[0].send(b"still")
+    bus.run(1)
+    assert other[1].recv_all() == [b"still"]
+    other[1].close()
     bus.run(1)
     assert bus.groups[GROUP] == {}
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_who_leaves_one_session_goes_on_hearing_the_group_of_another(bus: Bus, first: int) -> None:
+    groups = (GROUP, ("239.255.9.10", 9999))
+    ends = invited_twice(bus, *groups)
+    ends[first][1].close()
+    bus.run(1)
+    assert bus.groups[groups[first]] == {}
+    root, session_end = ends[1 - first]
+    root.send(b"still")
+    bus.run(1)
+    assert session_end.recv_all() == [b"still"]
+
+
+def test_a_leaf_takes_nothing_but_data_from_the_group(bus: Bus) -> None:
+    root, leaf = party_of(bus, P.MPW_ROOTED_ASM, 1)
+    root.send(b"x")
+    bus.run(1)
+    (sent,) = group_data(bus)
+    header = {name: getattr(sent.message, name) for name in ("session_id", "destination_tag")}
+    sync = Sync(**header, flags=HeaderFlag.M, sender_id=1, origin=1, trail_seq=0, sflags=0)
+    endpoint = leaf.provider.endpoints[leaf.address]
+    endpoint.receive_untrusted(encode(sync), root.address, sent.destination, bus.now_s)
+    assert endpoint.dropped[-1].rule == "R99"
+    assert endpoint.datagrams == []
 
 
 def test_data_of_the_group_that_is_not_the_roots_is_dropped(bus: Bus) -> None:

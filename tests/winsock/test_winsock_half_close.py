@@ -311,3 +311,16 @@ def test_without_the_capability_a_shutdown_ends_both_directions(bus: Bus) -> Non
     bus.run(0.5)
     assert closes(bus) == [(CloseReason.LEAVE, 0)]
     assert (leaf.events(), handle.events()) == (CLOSED, CLOSED)
+
+
+@pytest.mark.w(80)
+def test_who_has_closed_hears_no_more_of_a_peer_that_finishes(bus: Bus, dialogue: Dialogue) -> None:
+    """The handle is gone while its private data still goes out; the leaf shuts down meanwhile."""
+    handle, leaf = dialogue.handles[0], dialogue.ends[0]
+    for count in range(5):
+        handle.send(b"%d" % count)
+    handle.close()
+    leaf.shutdown(SEND)
+    bus.run(5)
+    assert [leaf.recv() for _ in range(5)] == [b"%d" % count for count in range(5)]
+    assert dialogue.events() == {"L1": ["FD_READ", "FD_CLOSE"]}
