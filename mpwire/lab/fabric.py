@@ -13,13 +13,13 @@ import itertools
 import os
 import resource
 import select
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
+from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
 from mpwire.lab.hosts import Host, HostSpec, silence_switch_side
@@ -54,6 +54,9 @@ class FabricError(MpwireError):
 
 class SwitchFabric:
     """Run hosts and the wire between them."""
+
+    name = "switch"
+    clock = KERNEL_CLOCK
 
     def __init__(
         self,
@@ -187,13 +190,13 @@ class SwitchFabric:
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm_s = due_s
-        wait_s = max(0.0, due_s - time.monotonic())
+        wait_s = max(0.0, due_s - self.clock.now_s())
         self._alarm = asyncio.get_running_loop().call_later(wait_s, self._release)
 
     def _release(self) -> None:
         self._alarm = None
         self.drain()  # what was sent before now comes first
-        self.switch.release(time.monotonic())
+        self.switch.release(self.clock.now_s())
         self._released.set()
         self._set_alarm()
 

@@ -1,9 +1,9 @@
 """The network of a plan: what its faults make of frames, now."""
 
-import time
 from typing import Final
 
 from mpwire.lab import timers
+from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.decide import UNHARMED, Decider, Fate
 from mpwire.lab.plan import Plan
 from mpwire.lab.sight import sighting
@@ -15,8 +15,9 @@ OVERTAKING: Final = 0.25
 class Impairments:
     """Decide about frames as a switch asks for it."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, clock: Clock = KERNEL_CLOCK) -> None:
         """Take the faults and the seed of a plan."""
+        self._clock = clock
         known = {**timers.DEFAULTS, **plan.timers}
         overtaking_s = OVERTAKING * known["rto_initial_s"]
         self.decider = Decider(plan.faults, plan.seed, overtaking_s=overtaking_s)
@@ -25,4 +26,4 @@ class Impairments:
         """Say what becomes of a frame for one receiver."""
         if not self.decider.active:
             return UNHARMED
-        return self.decider.decide(sighting(frame), sender, receiver, time.monotonic())
+        return self.decider.decide(sighting(frame), sender, receiver, self._clock.now_s())

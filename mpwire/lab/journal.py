@@ -1,6 +1,5 @@
 """Where everything that happens in a run is noted once: for the run file and for the live view."""
 
-import time
 from collections.abc import Callable
 from typing import Literal
 
@@ -8,16 +7,12 @@ import msgspec
 
 from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Step
 from mpwire.lab import progress
+from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC
 from mpwire.lab.links import Report
 from mpwire.lab.switch import Recorder
 
 Tell = Callable[[progress.AnyProgress], None]
-
-
-def now_ns() -> int:
-    """Read the clock that stamps frames."""
-    return time.clock_gettime_ns(time.CLOCK_REALTIME)
 
 
 class Journal:
@@ -27,12 +22,19 @@ class Journal:
     """
 
     def __init__(
-        self, recorder: Recorder, tell: Tell | None = None, *, watched: bool = True
+        self,
+        recorder: Recorder,
+        tell: Tell | None = None,
+        *,
+        watched: bool = True,
+        clock: Clock = KERNEL_CLOCK,
     ) -> None:
         """Write to a recorder.
 
-        Args: tell: takes the live view; watched: it wants frames and events, too.
+        Args: tell: takes the live view; watched: it wants frames and events, too; clock: stamps
+            what is noted here.
         """
+        self.clock = clock
         self.traffic_count = 0
         """Frames between hosts so far; the harness's own echoes are none."""
         self.frame_count = 0
@@ -75,7 +77,9 @@ class Journal:
         """Record one line of the agent contract."""
         self.drain()
         self._recorder.record(
-            AgentLine(time_ns=now_ns(), host=host, direction=direction, line=msgspec.Raw(line))
+            AgentLine(
+                time_ns=self.clock.now_ns(), host=host, direction=direction, line=msgspec.Raw(line)
+            )
         )
 
     def event(self, host: str, report: Report) -> None:
@@ -84,7 +88,7 @@ class Journal:
             return
         self.tell(
             progress.EventReported(
-                time_ns=now_ns(),
+                time_ns=self.clock.now_ns(),
                 host=host,
                 socket=report.socket,
                 event=report.event,
@@ -98,7 +102,7 @@ class Journal:
         """Record the end of an agent."""
         self.drain()
         self._recorder.record(
-            AgentExit(time_ns=now_ns(), host=host, status=status, expected=expected)
+            AgentExit(time_ns=self.clock.now_ns(), host=host, status=status, expected=expected)
         )
 
     def step(
@@ -110,7 +114,7 @@ class Journal:
     ) -> None:
         """Record where the script is."""
         self.drain()
-        time_ns = now_ns()
+        time_ns = self.clock.now_ns()
         self._recorder.record(
             Step(time_ns=time_ns, line=line, text=text, state=state, reason=reason)
         )

@@ -17,10 +17,11 @@ import mpwire
 from mpwire.capture.records import Counters, Host, Run, Testbed
 from mpwire.errors import MpwireError
 from mpwire.lab.actions import perform
+from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.decide import Strike
 from mpwire.lab.hosts import HostSpec
 from mpwire.lab.impairments import Impairments
-from mpwire.lab.journal import Journal, Tell, now_ns
+from mpwire.lab.journal import Journal, Tell
 from mpwire.lab.links import CONTRACT, AgentFault, AgentLink, Bell, Refused, Unsupported
 from mpwire.lab.pipes import AgentProcess
 from mpwire.lab.plan import HostPlan, Plan
@@ -40,6 +41,14 @@ REFERENCE_AGENT: Final = "mpwire.io.agent"
 
 class Fabric(Protocol):
     """Hosts and the network between them; `mpwire.lab.fabric.SwitchFabric` is one."""
+
+    @property
+    def name(self) -> str:
+        """Its name, for the run file."""
+
+    @property
+    def clock(self) -> Clock:
+        """What stamps frames and records."""
 
     @property
     def carrier(self) -> str:
@@ -94,11 +103,11 @@ class Runner:
         self.said: dict[str, str] = {}
         """What each agent wrote to its standard error, once it has left."""
         self._fabric = fabric
-        self._journal = Journal(recorder, tell, watched=watched)
+        self._journal = Journal(recorder, tell, watched=watched, clock=fabric.clock)
         self._command = list(command)
         self._bell = Bell()
         self._links: dict[str, AgentLink] = {}
-        self._network = Impairments(plan)
+        self._network = Impairments(plan, fabric.clock)
         decider = self._network.decider
         self._stage = Stage(plan, self._links, fabric, self._journal, self._bell, network=decider)
         self._playing: asyncio.Task[Failure | None] | None = None
@@ -121,7 +130,7 @@ class Runner:
         Raises:
             MachineError: the kernel refused a host; nothing ran.
         """
-        started_ns = now_ns()
+        started_ns = self._journal.clock.now_ns()
         specs = [
             HostSpec(name=host.name, mac=host.mac, addresses=host.addresses, mtu=host.mtu)
             for host in self.plan.hosts
@@ -146,7 +155,7 @@ class Runner:
                 started_ns=started_ns,
                 seed=plan.seed,
                 faults=[fault.text for fault in plan.faults],
-                fabric="switch",
+                fabric=self._fabric.name,
                 carrier=self._fabric.carrier,
                 contract=CONTRACT,
                 hosts=[recorded(host) for host in plan.hosts],
@@ -323,7 +332,7 @@ def recorded(host: HostPlan) -> Host:
 
 def ended(failure: Failure | None) -> Ended:
     """Make the last line of the live view."""
-    return Ended(time_ns=now_ns(), failed=failure)
+    return Ended(time_ns=KERNEL_CLOCK.now_ns(), failed=failure)
 
 
 def _environment(host: HostPlan) -> dict[str, str] | None:

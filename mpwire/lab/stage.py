@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from mpwire.lab import timers
 from mpwire.lab.decide import Decider, Strike
-from mpwire.lab.journal import Journal, now_ns
+from mpwire.lab.journal import Journal
 from mpwire.lab.links import AgentFault, AgentLink, Bell, Decide, Report
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.progress import SocketMade
@@ -101,7 +101,12 @@ class Stage:
     def _tell(self, view: SocketView) -> None:
         assert view.descriptor is not None
         self._journal.tell(
-            SocketMade(time_ns=now_ns(), host=view.host, socket=view.descriptor, name=view.name)
+            SocketMade(
+                time_ns=self._journal.clock.now_ns(),
+                host=view.host,
+                socket=view.descriptor,
+                name=view.name,
+            )
         )
 
     def patience_s(self, error: str = "SUCCESS") -> float:

@@ -13,11 +13,11 @@ reading anything in between: what the receiver does because of it always comes l
 
 import errno
 import math
-import time
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
 from mpwire.capture.records import AnyRecord, Decision
+from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC, answer_resolution
 from mpwire.lab.decide import UNHARMED, Fate, Strike
 from mpwire.lab.held import Held, HeldFrames
@@ -87,6 +87,8 @@ class Switch:
         macs: Mapping[str, bytes],
         decide: Decide = deliver_all,
         neighbours: Mapping[bytes, bytes] | None = None,
+        *,
+        clock: Clock = KERNEL_CLOCK,
     ) -> None:
         """Connect the hosts' ports.
 
@@ -105,6 +107,7 @@ class Switch:
         self.read_count = dict.fromkeys(ports, 0)
         """Frames read from each host."""
         self._recorder = recorder
+        self._clock = clock
         self._ports = dict(ports)
         self._by_mac = {mac: host for host, mac in macs.items()}
         self._others = {host: [other for other in ports if other != host] for host in ports}
@@ -121,7 +124,7 @@ class Switch:
 
     def forward(self, sender: str, frame: bytes) -> None:
         """Number a frame that a host sent, decide for each receiver, deliver."""
-        time_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        time_ns = self._clock.now_ns()
         number = self._recorder.frame(sender, "out", frame, time_ns)
         self.read_count[sender] += 1
         if frame[:6] == SWITCH_MAC:
@@ -153,7 +156,7 @@ class Switch:
 
         Raises: OSError when the port did not take it.
         """
-        time_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        time_ns = self._clock.now_ns()
         self._ports[receiver].write(frame)
         return self._recorder.frame(receiver, "in", frame, time_ns)
 
@@ -176,14 +179,14 @@ class Switch:
             octets = frame if copy.change is None else changed(frame, copy.change)
             held = Held(number, octets, sender, receiver, copy, fate.cause, strikes)
             if copy.delay_s or copy.passed:
-                self.held.add(held, time.monotonic())
+                self.held.add(held, self._clock.now_s())
             else:
                 self._deliver(held)
 
     def _deliver(self, held: Held) -> None:
         number, frame, receiver = held.number, held.frame, held.receiver
         cause = None if held.cause is None else f"impaired: {held.cause}"
-        time_ns = time.clock_gettime_ns(time.CLOCK_REALTIME)
+        time_ns = self._clock.now_ns()
         try:
             self._ports[receiver].write(frame)
         except OSError as error:

@@ -14,6 +14,7 @@ import pytest
 from mpwire.capture import RunFile, RunWriter, open_run
 from mpwire.capture.records import Counters
 from mpwire.lab import testbed
+from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.decide import Strike
 from mpwire.lab.hosts import HostSpec
 from mpwire.lab.process import HostProcess
@@ -37,7 +38,9 @@ class Here:
 class ProcessFabric:
     """Start agents as plain processes; hosts have no network."""
 
+    name = "processes"
     carrier = "none"
+    clock = KERNEL_CLOCK
 
     def __init__(self) -> None:
         self.processes: dict[str, HostProcess] = {}
