@@ -12,6 +12,10 @@ FORMAT: Final = 1
 """Edition of the run file that this package writes."""
 
 
+LIFE: Final = 1_000_000
+"""What readers add to all numbers in an agent's lines (calls, sockets, events), once for each time
+that the host's agent had ended before: every process counts its own from 1.
+"""
 NESTING_MAX: Final = 32
 """Deepest JSON taken over as it is; readers in other languages have limits too."""
 
@@ -101,7 +105,7 @@ class AgentLine(Record, tag="agent_line"):
 
 
 class AgentExit(Record, tag="agent_exit"):
-    """The end of an agent's process."""
+    """The end of an agent's process. Lines of its host that follow are another one's."""
 
     time_ns: int
     """When, in nanoseconds since 1970."""

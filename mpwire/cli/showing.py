@@ -145,7 +145,7 @@ def _event_document(item: AgentLine, cast: Cast) -> dict[str, object] | None:
         "event": said.event,
         "host": item.host,
         "socket": said.socket,
-        "name": cast.sockets.get((item.host, said.socket)),
+        "name": cast.sockets.get((item.host, said.socket + cast.life(item.host, item.time_ns))),
         "code": said.code,
         "seq": said.seq,
         "after": item.after,

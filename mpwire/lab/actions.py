@@ -36,6 +36,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             stage.cut(step.host, step.peer, step.text, one_way=step.one_way)
         case steps.Heal():
             stage.network.heal()
+        case steps.Restart():
+            await stage.restart(step.host)
         case steps.Open():
             await _open(stage, step)
         case steps.Invite():
@@ -216,7 +218,7 @@ async def _join(stage: Stage, step: steps.Join) -> None:
     arguments = _join_arguments(stage, step)
     if view.blocking and step.error is None:
         arguments["socket"] = stage.descriptor(view)
-        view.joining = stage.links[step.host].begin("join_leaf", arguments)
+        view.joining = stage.link(view).begin("join_leaf", arguments)
         return
     await _calling(stage, view, "join_leaf", arguments, step.error)
 
@@ -232,7 +234,7 @@ async def _invite(stage: Stage, step: steps.Invite) -> None:
         stage.add(new)
         view.invited = new
         arguments["socket"] = stage.descriptor(view)
-        view.joining = stage.links[step.host].begin("join_leaf", arguments)
+        view.joining = stage.link(view).begin("join_leaf", arguments)
         return
     result = await _calling(stage, view, "join_leaf", arguments, None)
     new.descriptor = _descriptor(result, "join_leaf", step.host)

@@ -234,8 +234,15 @@ FORMS: Final = (
         "HOST crashes",
         steps.Crash,
         "Kill the host's agent. Its sockets are gone and nobody is told; the host itself lives on,"
-        " and no later step can be about it.",
+        " and no later step can be about it, unless it restarts.",
         "leaf1 crashes",
+    ),
+    Form(
+        "HOST restarts",
+        steps.Restart,
+        "Start the host's agent anew, which is killed before if it has not crashed. The new process"
+        " knows nothing of the old one's sockets, and may bind their ports.",
+        "leaf1 restarts",
     ),
     Form(
         "HOST freezes",

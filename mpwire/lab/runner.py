@@ -107,9 +107,18 @@ class Runner:
         self._command = list(command)
         self._bell = Bell()
         self._links: dict[str, AgentLink] = {}
+        self._former: dict[str, list[AgentLink]] = {}
+        """Agents that crashed and were started anew, by host."""
         self._network = Impairments(plan, fabric.clock)
-        decider = self._network.decider
-        self._stage = Stage(plan, self._links, fabric, self._journal, self._bell, network=decider)
+        self._stage = Stage(
+            plan,
+            self._links,
+            fabric,
+            self._journal,
+            self._bell,
+            network=self._network.decider,
+            start=self._start_again,
+        )
         self._playing: asyncio.Task[Failure | None] | None = None
         self._interrupted = False
         self._limit: asyncio.Timeout | None = None
@@ -222,22 +231,34 @@ class Runner:
     async def _begin(self) -> None:
         await gathered([self._fabric.sentinel(host.name, "start") for host in self.plan.hosts])
         for host in self.plan.hosts:
-            try:
-                process = self._fabric.spawn(host.name, host.agent, _environment(host))
-            except OSError as error:
-                raise AgentFault(
-                    f"{host.name}'s agent cannot be started: {host.agent[0]}: {error.strerror}"
-                ) from error
-            self._links[host.name] = AgentLink(host.name, process, self._journal, self._bell)
+            self._start(host)
         await gathered([self._configure(host) for host in self.plan.hosts])
 
-    async def _configure(self, host: HostPlan) -> None:
+    def _start(self, host: HostPlan) -> None:
+        try:
+            process = self._fabric.spawn(host.name, host.agent, _environment(host))
+        except OSError as error:
+            raise AgentFault(
+                f"{host.name}'s agent cannot be started: {host.agent[0]}: {error.strerror}"
+            ) from error
+        self._links[host.name] = AgentLink(host.name, process, self._journal, self._bell)
+
+    async def _start_again(self, name: str) -> None:
+        """Start an agent in the place of one that crashed; it draws other numbers than that."""
+        former = self._former.setdefault(name, [])
+        former.append(self._links[name])
+        host = next(one for one in self.plan.hosts if one.name == name)
+        self._start(host)
+        await self._configure(host, life=len(former))
+
+    async def _configure(self, host: HostPlan, life: int = 0) -> None:
         link = self._links[host.name]
         await link.greet(ANSWER_PATIENCE_S)
         for call in self.plan.requires:
             if call not in link.calls:
                 raise Unsupported(f"unsupported: {call} by {host.name}")
-        arguments: dict[str, object] = {"seed": host.seed}
+        seed = None if host.seed is None else host.seed + life
+        arguments: dict[str, object] = {"seed": seed}
         if self.plan.timers:
             arguments["timers"] = self.plan.timers
         try:
@@ -288,13 +309,13 @@ class Runner:
         links = {host: link for host, link in self._links.items() if not link.crashed}
         faults = {host: link.fault for host, link in links.items()}
         left: dict[str, int] = {}
-        self.said = {host: link.process.stderr() for host, link in self._links.items()}
+        self.said = {host: self._said(link) for host, link in self._links.items()}
 
         async def leave(link: AgentLink) -> None:
             status = left[link.host] = await link.leave(EXIT_PATIENCE_S)
             expected = link.dismissed or faults[link.host] is None
             self._journal.exited(link.host, status, expected=expected)
-            self.said[link.host] = link.process.stderr()
+            self.said[link.host] = self._said(link)
 
         async def all_leave() -> None:
             staying = [link for link in links.values() if link.host not in left]
@@ -306,6 +327,11 @@ class Runner:
             for host, link in links.items()
             if (said := _farewell(link, faults[host], left[host]))
         ]
+
+    def _said(self, link: AgentLink) -> str:
+        """Give what a host's agents wrote to standard error, the former ones' first."""
+        agents = [*self._former.get(link.host, ()), link]
+        return "".join(agent.process.stderr() for agent in agents)
 
 
 def _farewell(link: AgentLink, fault: AgentFault | None, status: int) -> str:

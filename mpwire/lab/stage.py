@@ -70,14 +70,18 @@ class Stage:
         bell: Bell,
         *,
         network: Decider | None = None,
+        start: Callable[[str], Awaitable[None]],
     ) -> None:
-        """Begin with no sockets."""
+        """Begin with no sockets; `start` puts a new agent in the place of one that crashed."""
         self.plan = plan
         self.hosts: dict[str, HostPlan] = {host.name: host for host in plan.hosts}
         self.links = links
         self.sockets: dict[str, SocketView] = {}
         self.asked: dict[tuple[str, str], bytes | None] = {}
         """Caller data of the newest request, by (host that asked, host that was asked)."""
+        self._held: dict[str, AgentLink] = {}
+        """Which agent holds a socket, by its name: not the one that has taken its place."""
+        self._start = start
         self._fabric = fabric
         self._journal = journal
         self._bell = bell
@@ -90,8 +94,13 @@ class Stage:
     def add(self, view: SocketView) -> None:
         """Give a socket its name."""
         self.sockets[view.name] = view
+        self._held[view.name] = self.links[view.host]
         if view.descriptor is not None:
             self._tell(view)
+
+    def link(self, view: SocketView) -> AgentLink:
+        """Give the agent that holds a socket, though it may be of no more use."""
+        return self._held.get(view.name) or self.links[view.host]
 
     def settle_descriptor(self, view: SocketView, descriptor: int) -> None:
         """Learn the descriptor of a socket that had only a name."""
@@ -125,7 +134,7 @@ class Stage:
             raise StepFailed(f"expected {view.host} to run, seen it frozen")
         patience_s = ANSWER_PATIENCE_S + (self.patience_s() if view.blocking else 0)
         asked = {"socket": self.descriptor(view), **(arguments or {})}
-        link = self.links[view.host]
+        link = self.link(view)
         return await link.call(name, asked, patience_s, decide, blocks=view.blocking)
 
     def descriptor(self, view: SocketView) -> int:
@@ -140,7 +149,7 @@ class Stage:
 
     def reports(self, view: SocketView) -> list[Report]:
         """List the events of a socket, oldest first."""
-        return self.links[view.host].reported(view.descriptor)
+        return self.link(view).reported(view.descriptor)
 
     async def see(self, view: SocketView, sight: Sight) -> None:
         """Wait for an event that no step has taken, after the last one that was seen.
@@ -190,7 +199,7 @@ class Stage:
         return report
 
     async def _wait(self, view: SocketView, holds: Callable[[], bool], error: str) -> None:
-        link = self.links[view.host]
+        link = self.link(view)
         came = await self._bell.until(
             lambda: holds() or self.fault() is not None, self.patience_s(error)
         )
@@ -268,6 +277,18 @@ class Stage:
         """Let an agent's process go on."""
         self.frozen.discard(host)
         self.links[host].process.signal(signal.SIGCONT)
+
+    async def restart(self, host: str) -> None:
+        """Put a new agent in the place of one, which is killed if it still runs.
+
+        Raises:
+            AgentFault: the old one was of no more use already, or the new one is of none.
+        """
+        await gathered(self._strikes)
+        if not self.links[host].crashed:
+            await self.crash(host)
+        self.frozen.discard(host)
+        await self._start(host)
 
     def fault(self) -> AgentFault | None:
         """Give what is wrong with the first agent that is of no more use unasked."""

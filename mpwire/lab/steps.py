@@ -246,6 +246,12 @@ class Crash(Step, frozen=True, kw_only=True, tag="crash"):
     host: str
 
 
+class Restart(Step, frozen=True, kw_only=True, tag="restart"):
+    """Start a host's agent anew, after killing it: the new process knows nothing of the old."""
+
+    host: str
+
+
 class Freeze(Step, frozen=True, kw_only=True, tag="freeze"):
     """Stop a host's agent where it is (SIGSTOP)."""
 
@@ -309,6 +315,7 @@ AnyStep = (
     | Thaw
     | Cut
     | Heal
+    | Restart
     | Settle
 )
 AnyExpectation = Saw

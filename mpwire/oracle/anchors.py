@@ -48,7 +48,7 @@ def copies_began(case: Case, end: End, kind: type[Message]) -> int | None:
     calls = [call for one in sockets if one is not None for call in one.shutdowns]
     calls += [one.closing for one in sockets if one is not None and one.closing is not None]
     calls += [call for call in log.calls if call.name == "exit"] if log is not None else []
-    orderly = log is None or log.exit is None or bool(calls)
+    orderly = log is None or log.life_at(end.begun).exit is None or bool(calls)
     return min((call.asked_ns for call in calls), default=None) if orderly else None
 
 

@@ -12,7 +12,7 @@ from mpwire.oracle.calls import Call
 from mpwire.oracle.membership import Attempt, Membership
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import ANY_ADDRESSES, Kind, Socket, SocketTable, endpoint_of
-from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.trace import NEVER, START, Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Accept, Cancel, Challenge, JoinReq, Message, Pending, Reject
 from mpwire.wire.numbers import PendingState, RejectReason
@@ -144,7 +144,7 @@ def _begun_by(attempt: Attempt, call: Call, socket: Socket) -> bool:
     first = attempt.first
     return (
         attempt.initiator_host == call.host
-        and first.position > call.asked
+        and call.asked < first.position < socket.died
         and attempt.responder == endpoint_of(call.args.get("address"))
         and attempt.by_root == (socket.kind is Kind.ROOT)
         and (socket.local is None or socket.local[1] == 0 or socket.is_at(attempt.initiator))
@@ -162,13 +162,18 @@ def _learn(socket: Socket, attempt: Attempt) -> None:
         socket.local = attempt.initiator
 
 
-def good_cookie(attempt: Attempt, arrival: Packet, host: str | None) -> bool:
-    """Tell whether a request that arrived echoes a cookie this host had issued to its sender."""
+def good_cookie(
+    attempt: Attempt, arrival: Packet, host: str | None, since: Position = START
+) -> bool:
+    """Tell whether a request that arrived echoes a cookie this host had issued to its sender.
+
+    Args: since: where the process began that must have issued it.
+    """
     cookie = read(arrival, JoinReq).cookie
     return cookie is not None and any(
         read(challenge, Challenge).cookie == cookie
         for challenge in attempt.shelf.sent(Challenge)
-        if challenge.number < arrival.number
+        if since < challenge.position < arrival.position
         and challenge.destination == arrival.source
         and (host is None or challenge.host in (host, None))
     )
@@ -198,7 +203,8 @@ def _admitted(attempt: Attempt, socket: Socket, attempts: list[Attempt]) -> Pack
     good = [
         arrival
         for arrival in attempt.shelf.arrived(JoinReq)
-        if socket.listens_at(arrival.position) and good_cookie(attempt, arrival, socket.host)
+        if socket.listens_at(arrival.position)
+        and good_cookie(attempt, arrival, socket.host, socket.born)
     ]
     pendings = [read(pending, Pending) for pending in attempt.shelf.sent(Pending)]
     if good and pendings and pendings[0].state == PendingState.VERIFYING:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from mpwire.capture.records import AgentExit, AgentLine
-from mpwire.oracle.trace import NEVER, AgentRecord, Position
+from mpwire.capture.records import LIFE, AgentExit, AgentLine
+from mpwire.oracle.trace import NEVER, START, AgentRecord, Position
 from mpwire.vocabulary import NetworkEvent, WsaError
 
 EVENT_ORDER = ("FD_CONNECT", "FD_ACCEPT", "FD_READ", "FD_WRITE", "FD_CLOSE")
@@ -20,6 +20,8 @@ EVENT_NAMES = frozenset(str(event.name) for event in NetworkEvent if event <= Ne
 """The events of a session."""
 PARTING = {"send_disconnect": "SEND", "recv_disconnect": "RECEIVE"}
 """Calls that are a `shutdown` of one direction, with data."""
+SETS = frozenset({"read", "write", "except"})
+"""Arguments and results of a select: lists of descriptors."""
 PASSED_OVER = frozenset(str(event.name) for event in NetworkEvent) - EVENT_NAMES
 """The events of the host's network, which are no matter of the wire."""
 
@@ -91,7 +93,7 @@ class Call:
 
     def __str__(self) -> str:
         """Name the call as findings do."""
-        return f"call {self.id} {self.name}"
+        return f"call {self.id % LIFE} {self.name}"
 
 
 @dataclass(slots=True, eq=False)
@@ -122,8 +124,26 @@ class Decided:
 
 
 @dataclass(slots=True)
+class Life:
+    """One process of a host's agent, from where it is heard of first."""
+
+    begun: Position = START
+    ended: Position = NEVER
+    """Where the process ended, or was told to end."""
+    exit: AgentExit | None = None
+
+    @property
+    def killed(self) -> bool:
+        """Tell whether the script ended the agent in the middle of things."""
+        return self.exit is not None and self.exit.expected and self.exit.status != 0
+
+
+@dataclass(slots=True)
 class AgentLog:
-    """Everything one agent was told and said."""
+    """Everything a host's agent was told and said; it may have been started several times.
+
+    The numbers of a later process (calls, sockets, events) are made unique by adding `LIFE`.
+    """
 
     host: str
     calls: list[Call] = field(default_factory=list)
@@ -138,23 +158,27 @@ class AgentLog:
     """Numbers of the event lines, as they came."""
     gaps: list[int] = field(default_factory=list)
     """Numbers of event lines that are missing or out of order."""
-    exit: AgentExit | None = None
-    ended: Position = NEVER
-    """Where the process ended, or was told to end."""
+    lives: list[Life] = field(default_factory=lambda: [Life()])
     outstanding: dict[int, Call] = field(default_factory=dict)
     """Calls that have no answer, by id."""
     barriers: list[Call] = field(default_factory=list)
     """Barriers that were answered, in the order in which they were asked."""
 
-    @property
-    def killed(self) -> bool:
-        """Tell whether the script ended the agent in the middle of things."""
-        return self.exit is not None and self.exit.expected and self.exit.status != 0
+    def life_at(self, position: Position) -> Life:
+        """Return the process that lived at a position, or had lived last."""
+        begun = [life for life in self.lives if life.begun <= position]
+        return begun[-1] if begun else self.lives[0]
+
+    def died(self, position: Position) -> Position:
+        """Return where the process of a position ended, if another has taken its place since."""
+        life = self.life_at(position)
+        return NEVER if life is self.lives[-1] else life.ended
 
     def barrier_after(self, position: Position) -> Position | None:
-        """Return where the first barrier asked after a position was answered."""
+        """Return where the same process answered the first barrier asked after a position."""
         place = bisect_right(self.barriers, position, key=lambda call: call.asked)
-        return self.barriers[place].answered if place < len(self.barriers) else None
+        answered = self.barriers[place].answered if place < len(self.barriers) else NEVER
+        return answered if answered <= self.died(position) and answered < NEVER else None
 
 
 def error_name(code: int) -> str:
@@ -170,10 +194,14 @@ def read_agents(records: list[AgentRecord]) -> dict[str, AgentLog]:
     logs: dict[str, AgentLog] = {}
     for item in records:
         log = logs.setdefault(item.host, AgentLog(item.host))
+        life = log.lives[-1]
         if isinstance(item.record, AgentExit):
-            log.exit = item.record
-            log.ended = min(log.ended, item.position)
+            life.exit = item.record
+            life.ended = min(life.ended, item.position)
+            log.outstanding.clear()
             continue
+        if life.exit is not None:
+            log.lives.append(Life(item.position))
         _read_line(log, item, item.record)
     for log in logs.values():
         log.unsupported = [call for call in log.calls if call.unsupported is not None]
@@ -189,10 +217,33 @@ def _read_line(log: AgentLog, item: AgentRecord, record: AgentLine) -> None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         log.oddities.append(f"no line of the agent contract: {bytes(record.line)[:80]!r}")
         return
+    if len(log.lives) > 1:
+        line = _renumbered(line, LIFE * (len(log.lives) - 1))
     if record.direction == "to":
         _told(log, item, line)
     else:
         _said(log, item, line)
+
+
+def _renumbered(line: Line, offset: int) -> Line:
+    """Make what a later process numbers unique: its calls, questions, sockets and events."""
+    for name in ("id", "socket", "ask", "answer", "seq"):
+        value = getattr(line, name)
+        setattr(line, name, None if value is None else value + offset)
+    line.call = line.call + offset if isinstance(line.call, int) else line.call
+    line.args = {name: _moved(name, value, offset) for name, value in line.args.items()}
+    if line.result is not None:
+        line.result = {name: _moved(name, value, offset) for name, value in line.result.items()}
+    return line
+
+
+def _moved(name: str, value: object, offset: int) -> object:
+    """Make descriptors in an argument or a result unique."""
+    if isinstance(value, dict):
+        return {inner: _moved(inner, one, offset) for inner, one in value.items()}
+    if isinstance(value, list):
+        return [_moved("socket" if name in SETS else name, one, offset) for one in value]
+    return value + offset if name == "socket" and isinstance(value, int) else value
 
 
 def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
@@ -208,7 +259,7 @@ def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
         log.calls.append(call)
         log.outstanding.setdefault(line.id, call)
         if line.call == "exit":
-            log.ended = min(log.ended, item.position)
+            log.lives[-1].ended = min(log.lives[-1].ended, item.position)
 
 
 def _said(log: AgentLog, item: AgentRecord, line: Line) -> None:
@@ -266,6 +317,8 @@ def _number(log: AgentLog) -> None:
     """Find the numbers that event lines skip: they count 1, 2, 3, ..."""
     expected = 1
     for number in log.numbers:
+        if number // LIFE > expected // LIFE:
+            expected = number // LIFE * LIFE + 1
         if number != expected:
             log.gaps.extend(range(expected, number) if number > expected else [expected])
         expected = number + 1

@@ -8,11 +8,11 @@ from mpwire.capture import RunFile
 from mpwire.oracle.bind import Bindings, bind
 from mpwire.oracle.calls import AgentLog, Call, read_agents
 from mpwire.oracle.history import History
-from mpwire.oracle.membership import End, Membership
+from mpwire.oracle.membership import Attempt, End, Membership
 from mpwire.oracle.opening import openings
 from mpwire.oracle.remains import Remains
 from mpwire.oracle.sockets import Kind, Socket, SocketTable
-from mpwire.oracle.trace import NEVER, Packet, Position, Trace
+from mpwire.oracle.trace import NEVER, START, Packet, Position, Trace
 from mpwire.wire.messages import Message
 
 if TYPE_CHECKING:
@@ -43,6 +43,10 @@ class Case:
         """What each side was given to read; filled by `oracle.inbox`."""
         self.leading: dict[int, set[int]] = {}
         """The leaves that are a session's d_root, by Session ID; filled by `oracle.aims`."""
+        everything: list[Attempt | End] = [*self.history.attempts, *self.ends()]
+        for one in everything:
+            log = self.logs.get(one.host or "")
+            one.died = log.died(one.begun) if log else NEVER
         self.bindings: Bindings = bind(self.sockets, self.history.attempts)
         self.openings = openings(self.trace, self.history, self.sockets, self.logs)
 
@@ -99,7 +103,7 @@ class Case:
         log = self.logs.get(host) if host else None
         if first is None or log is None:
             return NEVER
-        later = (call.answered for call in log.calls if first < call.asked)
+        later = (call.answered for call in log.calls if first < call.asked < log.died(first))
         return min(later, default=NEVER)
 
     def unanswered(self) -> Iterator[Call]:
@@ -109,7 +113,8 @@ class Case:
         """
         for log in self.logs.values():
             for call in log.calls:
-                if call.answered == NEVER and not log.killed and not self._blocks(call):
+                killed = log.life_at(call.asked).killed
+                if call.answered == NEVER and not killed and not self._blocks(call):
                     yield call
 
     def _blocks(self, call: Call) -> bool:
@@ -120,15 +125,20 @@ class Case:
             return False
         return not any(one.mask for one in socket.selections if one.asked < call.asked)
 
-    def killed(self, host: str | None) -> bool:
-        """Tell whether the script ended a host's agent in the middle of things."""
+    def killed(self, host: str | None, position: Position) -> bool:
+        """Tell whether the script killed the agent that a host had at a position."""
         log = self.logs.get(host) if host else None
-        return log is not None and log.killed
+        return log is not None and log.life_at(position).killed
 
-    def life_end(self, host: str | None) -> Position:
-        """Return where a host's agent ended or was told to end."""
+    def life_begun(self, host: str | None, position: Position) -> Position:
+        """Return where the agent began that a host had at a position."""
         log = self.logs.get(host) if host else None
-        return log.ended if log else NEVER
+        return log.life_at(position).begun if log else START
+
+    def life_end(self, host: str | None, position: Position) -> Position:
+        """Return where the agent that a host had at a position ended or was told to end."""
+        log = self.logs.get(host) if host else None
+        return log.life_at(position).ended if log else NEVER
 
     def ends(self) -> Iterator[End]:
         """Yield both sides of every membership."""

@@ -89,7 +89,8 @@ def expect(
     unproved = due is None and reported and socket.closed == NEVER
     taken = taker.answered if taker and reported and _told(socket, begin, taker) else None
     owed = due is not None or taken is not None
-    lives = not case.killed(socket.host) and from_where < case.life_end(socket.host)
+    killed = case.killed(socket.host, from_where)
+    lives = not killed and from_where < case.life_end(socket.host, from_where)
     owed = owed or (unproved and lives)
     return Expectation(socket, event, code, rule, level, begin, due, owed, frames, cause, taken)
 

@@ -54,6 +54,18 @@ class Attempt:
     memberships: "list[Membership]" = field(default_factory=list)
     folded: "Membership | None" = None
     """The membership of an invitation that crossed this request and prevailed (glare)."""
+    died: Position = NEVER
+    """Where the initiator's process ended, if another has taken its place since."""
+
+    @property
+    def host(self) -> str | None:
+        """Return the host that asks."""
+        return self.initiator_host
+
+    @property
+    def begun(self) -> Position:
+        """Return where it began."""
+        return self.first.position
 
     @property
     def requests(self) -> list[Packet]:
@@ -105,7 +117,8 @@ class Attempt:
 
         That is the first terminal: ACCEPT, REJECT or VERSION_NEG arrived, CANCEL sent. Where only
         departures are known, the departure of an answer stands for its arrival. A request that was
-        folded is over when the invitation that crossed it was accepted.
+        folded is over when the invitation that crossed it was accepted, and that of a process whose
+        place another has taken, when it ended.
         """
         answers = self.shelf.arrived(Accept, Reject, VersionNeg)
         if self.first.direction is None:
@@ -113,7 +126,7 @@ class Attempt:
         ends = [*answers, *self.shelf.sent(Cancel)]
         if self.folded is not None:
             ends.append(self.folded.accept)
-        return min((packet.position for packet in ends), default=NEVER)
+        return min([self.died, *(packet.position for packet in ends)])
 
 
 @dataclass(slots=True, eq=False)
@@ -134,6 +147,13 @@ class End:
     """What `streams.inflows` has found, kept."""
     flows: "dict[int, Flow] | None" = None
     """What `streams.flows` has found, kept."""
+    died: Position = NEVER
+    """Where its process ended, if another has taken its place since."""
+
+    @property
+    def begun(self) -> Position:
+        """Return where this side had something to do with the membership first."""
+        return min(self.started(), self.membership.accept.position)
 
     @property
     def peer(self) -> "End":
@@ -222,7 +242,7 @@ class End:
         return min((packet.position for packet in packets), default=NEVER)
 
     def ended(self) -> Position:
-        """Return where this side began to end: CLOSE, ABORT or CANCEL, sent or delivered.
+        """Return where this side began to end: CLOSE, ABORT or CANCEL, sent or delivered; or died.
 
         A CLOSE of one direction ends nothing until the other direction is closed, too.
         """
@@ -230,7 +250,8 @@ class End:
         packets = [packet for packet in closes if is_full(packet)]
         packets += [*self.sent(Abort, Cancel), *self.arrived(Abort, Cancel)]
         halves = max(self.half_closed(), self.peer_closed())
-        return min((packet.position for packet in packets), default=halves)
+        over = min((packet.position for packet in packets), default=halves)
+        return min(over, self.died)
 
     def peer_closed(self) -> Position:
         """Return where the first CLOSE of any kind was delivered to this side."""

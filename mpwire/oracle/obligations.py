@@ -25,10 +25,10 @@ def owed(
     """
     if answers:
         return PASSED
-    if arrival.position > case.life_end(arrival.host):
+    if arrival.position > case.life_end(arrival.host, arrival.position):
         return None
     due = case.settled(arrival.host, arrival.position)
-    if due is None and case.killed(arrival.host):
+    if due is None and case.killed(arrival.host, arrival.position):
         return None
     name = f"{arrival.host} {arrival.destination[0]}:{arrival.destination[1]}"
     if due is None:

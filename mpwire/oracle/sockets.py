@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from mpwire.oracle.calls import AgentLog, Call
-from mpwire.oracle.trace import NEVER, Endpoint, Position, canonical
+from mpwire.oracle.trace import NEVER, START, Endpoint, Position, canonical
 from mpwire.vocabulary import NetworkEvent
 
 if TYPE_CHECKING:
@@ -76,6 +76,10 @@ class Socket:
     attempt: "Attempt | None" = None
     """For P and A, and the newest of L: the join it stands for."""
     membership: "Membership | None" = None
+    born: Position = START
+    """Where its process began."""
+    died: Position = NEVER
+    """Where its process ended, if another has taken its place since."""
 
     @property
     def name(self) -> str:
@@ -84,13 +88,13 @@ class Socket:
 
     @property
     def closed(self) -> Position:
-        """Where its close was asked, if it succeeded."""
-        return self.closing.asked if self.closing else NEVER
+        """Where its close was asked, if it succeeded, or its process gave way to another."""
+        return self.closing.asked if self.closing else self.died
 
     @property
     def gone(self) -> Position:
         """Where its close was answered: nothing may be reported on it from there on."""
-        return self.closing.answered if self.closing else NEVER
+        return self.closing.answered if self.closing else self.died
 
     def has(self, descriptor: int | None) -> bool:
         """Tell whether a descriptor is one of its own."""
@@ -159,6 +163,10 @@ class SocketTable:
                     self._create(call)
                 else:
                     self._apply(call)
+        for socket in self.all:
+            log = logs[socket.host]
+            socket.born = log.life_at(socket.created).begun
+            socket.died = log.died(socket.created)
 
     def get(self, host: str, descriptor: int) -> Socket | None:
         """Return the socket of a descriptor; descriptors are never reused."""

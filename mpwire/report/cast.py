@@ -14,7 +14,7 @@ import msgspec
 
 from mpwire.capture import RunFile
 from mpwire.capture.frames import Datagram, decode_frame
-from mpwire.capture.records import AgentLine, Decision, Step
+from mpwire.capture.records import LIFE, AgentExit, AgentLine, Decision, Step
 from mpwire.wire import is_mpw
 
 Endpoint = tuple[str, int]
@@ -47,10 +47,16 @@ class SocketNames:
         self._making: tuple[str, str] | None = None
         self._waiting: dict[tuple[str, int], str] = {}
         self._decoder = msgspec.json.Decoder(_Line)
+        self._ended: dict[str, int] = {}
 
     def step(self, text: str, state: str) -> None:
         """Learn which step is under way."""
         self._making = _made_by(text) if state == "started" else None
+
+    def exit(self, host: str) -> None:
+        """Begin to number anew the sockets of a host whose agent has ended."""
+        self._ended[host] = self._ended.get(host, 0) + 1
+        self._waiting = {key: name for key, name in self._waiting.items() if key[0] != host}
 
     def line(self, host: str, direction: Literal["to", "from"], line: bytes) -> None:
         """Follow a call to its answer."""
@@ -69,7 +75,7 @@ class SocketNames:
         name = self._waiting.pop((host, said.id), None)
         socket = (said.result or {}).get("socket")
         if name is not None and isinstance(socket, int):
-            self.known.setdefault((host, socket), name)
+            self.known.setdefault((host, socket + LIFE * self._ended.get(host, 0)), name)
 
 
 def _made_by(text: str) -> tuple[str, str] | None:
@@ -90,6 +96,12 @@ class Cast:
     """Names by host and descriptor."""
     departures: dict[int, int] = field(default_factory=dict)
     """Number of the copy that its sender sent, by that of the delivered one."""
+    exits: dict[str, list[int]] = field(default_factory=dict)
+    """When the agents of each host ended."""
+
+    def life(self, host: str, time_ns: int) -> int:
+        """Return what the numbers of an agent that spoke then are made unique by."""
+        return LIFE * sum(ended_ns < time_ns for ended_ns in self.exits.get(host, ()))
 
     def lifeline(self, endpoint: Endpoint) -> str | None:
         """Say whose an address is."""
@@ -98,7 +110,7 @@ class Cast:
 
     def socket(self, host: str, descriptor: int) -> str:
         """Name a socket as the testbed does, else by its number."""
-        return self.sockets.get((host, descriptor), f"socket {descriptor}")
+        return self.sockets.get((host, descriptor), f"socket {descriptor % LIFE}")
 
     def frame(self, number: int) -> str:
         """Name a frame; for a delivery also the copy that left, which is what a ladder shows."""
@@ -113,7 +125,7 @@ class Cast:
     def _testbed_name(self, found: re.Match[str]) -> str:
         name = self.sockets.get((found["host"], int(found["socket"])))
         return (
-            f"{found['host']} socket {found['socket']}"
+            f"{found['host']} socket {int(found['socket']) % LIFE}"
             if name is None
             else f"{found['host']} {name}"
         )
@@ -125,11 +137,15 @@ def cast_of(run: RunFile) -> Cast:
         return _strangers(run)
     hosts = run.run.hosts
     names = SocketNames()
+    exits: dict[str, list[int]] = {}
     for record in run.records:
         if isinstance(record, Step):
             names.step(record.text, record.state)
         elif isinstance(record, AgentLine):
             names.line(record.host, record.direction, bytes(record.line))
+        elif isinstance(record, AgentExit):
+            names.exit(record.host)
+            exits.setdefault(record.host, []).append(record.time_ns)
     return Cast(
         lifelines=[host.name for host in hosts],
         addresses={one.partition("/")[0]: host.name for host in hosts for one in host.addresses},
@@ -137,6 +153,7 @@ def cast_of(run: RunFile) -> Cast:
         departures={
             one.delivered: one.frame for one in run.of(Decision) if one.delivered is not None
         },
+        exits=exits,
     )
 
 

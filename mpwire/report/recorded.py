@@ -105,14 +105,17 @@ def feed(ladder: Ladder, item: Frame | AnyRecord) -> list[Row]:
         case AgentExit(expected=False):
             return ladder.ended(item.host, item.status, item.time_ns)
         case AgentLine(direction="from"):
-            said = event_of(item)
+            said = event_of(item, ladder.cast.life(item.host, item.time_ns))
             return [] if said is None else ladder.event(said)
         case _:
             return []
 
 
-def event_of(line: AgentLine) -> SocketEvent | None:
-    """Read an event line; None for a line that says something else."""
+def event_of(line: AgentLine, life: int = 0) -> SocketEvent | None:
+    """Read an event line; None for a line that says something else.
+
+    Args: life: what its numbers are made unique by.
+    """
     try:
         said = _DECODER.decode(bytes(line.line))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -121,10 +124,10 @@ def event_of(line: AgentLine) -> SocketEvent | None:
         return None
     return SocketEvent(
         host=line.host,
-        socket=said.socket,
+        socket=said.socket + life,
         event=said.event,
         code=said.code,
-        seq=said.seq,
+        seq=said.seq + life,
         time_ns=line.time_ns,
     )
 

@@ -142,6 +142,31 @@ script:
 expect:
   - L1 saw FD_CONNECT, FD_WRITE, FD_CLOSE WSAECONNABORTED
 """,
+    "an agent that restarts": """
+about: x
+hosts: [root, leaf1]
+timers: {scale: 0.1}
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT
+  - leaf1 restarts
+  - leaf1 opens M1 as c_leaf/d_leaf
+  - leaf1 joins R with M1
+  - P1 sees FD_CLOSE WSAECONNRESET
+  - root accepts leaf1 on R as Q1
+  - M1 sees FD_CONNECT
+  - leaf1 crashes
+  - leaf1 restarts
+  - leaf1 opens N1 as c_leaf/d_leaf
+expect:
+  - L1 saw FD_CONNECT, FD_WRITE
+  - M1 saw FD_CONNECT, FD_WRITE
+  - N1 saw nothing
+""",
     "side chat": """
 about: x
 hosts: [root, leaf1]

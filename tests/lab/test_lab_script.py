@@ -160,6 +160,7 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
     ),
     ("P1 sees nothing", steps.See, {"sights": ()}),
     ("leaf1 crashes", steps.Crash, {"host": "leaf1"}),
+    ("leaf1 restarts", steps.Restart, {"host": "leaf1"}),
     ("leaf1 freezes", steps.Freeze, {"host": "leaf1"}),
     ("leaf1 thaws", steps.Thaw, {"host": "leaf1"}),
     ("the network cuts off leaf1", steps.Cut, {"host": "leaf1", "peer": None, "one_way": False}),

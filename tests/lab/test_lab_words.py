@@ -31,7 +31,7 @@ WRONG = [
         (
             "6: found 'opns', expected 'opens', 'selects', 'listens', 'joins', 'invites',"
             " 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends', 'receives',"
-            " 'shuts', 'parts', 'closes', 'enumerates', 'crashes', 'freezes' or"
+            " 'shuts', 'parts', 'closes', 'enumerates', 'crashes', 'restarts', 'freezes' or"
             " 'thaws'|did you mean 'opens'?"
         ),
     ),

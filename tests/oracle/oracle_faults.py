@@ -73,6 +73,7 @@ from tests.oracle.oracle_edits import (
 from tests.oracle.oracle_groups import UNHEARD
 from tests.oracle.oracle_halves import PARTIAL
 from tests.oracle.oracle_limits import EXCESSES
+from tests.oracle.oracle_lives import REBORN
 from tests.oracle.oracle_story import Wait, after
 from tests.oracle.oracle_tales import three, tour
 
@@ -296,4 +297,4 @@ DATA = (
     Fault("DR6", tour, blind_read),
 )
 TOLD = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA)
-FAULTS = (*TOLD, *BREACHES, *AMISS, *UNHEARD, *EXCESSES, *ASTRAY, *PARTIAL)
+FAULTS = (*TOLD, *BREACHES, *AMISS, *UNHEARD, *EXCESSES, *ASTRAY, *PARTIAL, *REBORN)

@@ -300,6 +300,7 @@ class _Player:
                 self.now_ns += int(move.seconds * 1e9)
             case Exit():
                 self.gone.add(move.host)
+                self.seen.pop(move.host, None)
                 self.writer.record(
                     AgentExit(
                         time_ns=self.now_ns,
@@ -323,6 +324,7 @@ class _Player:
 
     def _line(self, move: Line) -> None:
         content = dict(move.content)
+        self.gone.discard(move.host)
         if content.get("event") and content.get("seq") == 0:
             content["seq"] = self.seen[move.host] = self.seen.get(move.host, 0) + 1
         self.writer.record(

@@ -16,11 +16,12 @@ from tests.oracle.oracle_faults import FAULTS
 from tests.oracle.oracle_groups import CASTS
 from tests.oracle.oracle_halves import HALVES
 from tests.oracle.oracle_limits import LIMITS
+from tests.oracle.oracle_lives import LIVES
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
 
-STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS, *AIMS, *HALVES)
+STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS, *AIMS, *HALVES, *LIVES)
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 
 

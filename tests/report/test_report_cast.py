@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from mpwire.capture import open_run
+from mpwire.capture.records import LIFE
 from mpwire.report.cast import SocketNames, cast_of
 from mpwire.wire.messages import Cancel
 from tests.report.report_stage import Stage
@@ -84,3 +85,28 @@ def test_an_address_with_several_ports_has_a_lifeline_per_port(stage: Begin) -> 
     cast = cast_of(run)
     assert cast.lifelines == ["10.77.0.1 9999", "10.77.0.1 61717"]
     assert cast.lifeline(("10.77.0.1", 9999)) == "10.77.0.1 9999"
+
+
+def test_an_agent_that_is_started_anew_numbers_its_sockets_anew(stage: Begin) -> None:
+    made = stage("root", "leaf1")
+    made.step(3, "leaf1 opens L1 as c_leaf/d_leaf")
+    made.call("leaf1", "socket", {"socket": 1})
+    made.ended("leaf1", -9)
+    made.now_ns += 1
+    made.step(5, "leaf1 opens M1 as c_leaf/d_leaf")
+    made.call("leaf1", "socket", {"socket": 1})
+    cast = cast_of(made.run())
+    assert cast.socket("leaf1", 1) == "L1"
+    assert cast.socket("leaf1", LIFE + 1) == "M1"
+    assert cast.socket("leaf1", LIFE + 2) == "socket 2"
+    assert cast.retold(f"leaf1:L{LIFE + 1} and leaf1:L{LIFE + 2}") == "leaf1 M1 and leaf1 socket 2"
+    assert (cast.life("leaf1", made.now_ns), cast.life("root", made.now_ns)) == (LIFE, 0)
+
+
+def test_a_call_that_its_agent_did_not_live_to_answer_names_nothing() -> None:
+    names = SocketNames()
+    names.step("leaf1 opens L1 as c_leaf/d_leaf", "started")
+    names.line("leaf1", "to", b'{"id": 1, "call": "socket"}')
+    names.exit("leaf1")
+    names.line("leaf1", "from", b'{"id": 1, "result": {"socket": 1}}')
+    assert names.known == {}

@@ -295,8 +295,7 @@ def asked_to_close(case: Case, end: End, reason: int, before: Position) -> bool:
     """Tell whether a call, or the end of the agent, explains that a membership is closed."""
     handle = case.socket_of(end)
     root = case.session_socket(end)
-    log = case.logs.get(end.host or "")
-    if log is not None and log.ended < before:
+    if case.life_end(end.host, end.begun) < before:
         return True
     for socket in {handle, root if reason == CloseReason.DISMANTLE else handle}:
         if socket is not None and _begins_to_end(socket) < before:
@@ -306,7 +305,7 @@ def asked_to_close(case: Case, end: End, reason: int, before: Position) -> bool:
 
 def _begins_to_end(socket: Socket) -> Position:
     ending = [call.asked for call in socket.shutdowns if call.text("how") in ("SEND", "BOTH")]
-    return min([socket.closed, *ending])
+    return min([socket.closing.asked if socket.closing else NEVER, *ending])
 
 
 @rule(

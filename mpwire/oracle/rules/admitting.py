@@ -8,7 +8,7 @@ from mpwire.oracle.membership import Attempt
 from mpwire.oracle.registry import Outcome, rule, verify
 from mpwire.oracle.rules.identity import descriptions
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import Packet
+from mpwire.oracle.trace import Packet, Position
 from mpwire.wire.messages import (
     Accept,
     Challenge,
@@ -39,7 +39,7 @@ STATELESS_REASONS = frozenset({RejectReason.NOT_LISTENING, RejectReason.SESSION_
     vantage="R",
 )
 def r35(case: Case) -> Iterator[Outcome]:
-    """Find the good request before the first such answer."""
+    """Find the good request before each such answer, made to and by the same process."""
     for attempt in case.history.attempts:
         for answer in attempt.shelf.sent(Pending, Accept, Reject):
             message = answer.message
@@ -47,11 +47,12 @@ def r35(case: Case) -> Iterator[Outcome]:
                 continue
             if isinstance(message, Reject) and message.reason in STATELESS_REASONS:
                 continue
+            began = case.life_begun(answer.host, answer.position)
             good = [
                 copy
                 for copy in attempt.shelf.arrived(JoinReq)
-                if copy.number < answer.number
-                and good_cookie(attempt, copy, answer.host)
+                if began < copy.position < answer.position
+                and good_cookie(attempt, copy, answer.host, began)
                 and _fresh(attempt, copy)
             ]
             yield verify(
@@ -83,17 +84,24 @@ def _fresh(attempt: Attempt, copy: Packet) -> bool:
     vantage="1",
 )
 def r36(case: Case) -> Iterator[Outcome]:
-    """Compare each with the first."""
+    """Compare each with the first; a process that takes another's place begins anew (9.7)."""
     for attempt in case.history.attempts:
-        answers = attempt.shelf.sent(Pending, Accept)
-        tags = [getattr(packet.message, "resp_tag", 0) for packet in answers]
-        for packet, tag in zip(answers, tags, strict=True):
+        firsts: dict[Position, Packet] = {}
+        for packet in attempt.shelf.sent(Pending, Accept):
+            began = case.life_begun(attempt.responder_host, packet.position)
+            first = firsts.setdefault(began, packet)
+            tag, wanted = _resp_tag(packet), _resp_tag(first)
             yield verify(
-                tag == tags[0],
-                [answers[0], packet],
-                expected=f"RespTag {tags[0]:016x}",
+                tag == wanted,
+                [first, packet],
+                expected=f"RespTag {wanted:016x}",
                 seen=f"RespTag {tag:016x}",
             )
+
+
+def _resp_tag(packet: Packet) -> int:
+    tag: int = getattr(packet.message, "resp_tag", 0)
+    return tag
 
 
 @rule(
@@ -141,18 +149,18 @@ def r37(case: Case) -> Iterator[Outcome]:
     vantage="1",
 )
 def r38(case: Case) -> Iterator[Outcome]:
-    """Compare each final answer with the first one of the attempt."""
+    """Compare each final answer with the first one of the attempt, by the same process."""
     for attempt in case.history.attempts:
-        answers = [
-            packet
-            for packet in attempt.shelf.sent(Accept, Reject)
-            if not _after_the_end(attempt, packet)
-        ]
-        for packet in answers:
+        firsts: dict[Position, Packet] = {}
+        for packet in attempt.shelf.sent(Accept, Reject):
+            if _after_the_end(attempt, packet):
+                continue
+            began = case.life_begun(attempt.responder_host, packet.position)
+            first = firsts.setdefault(began, packet)
             yield verify(
-                _final(packet) == _final(answers[0]),
-                [answers[0], packet],
-                expected=_final(answers[0]),
+                _final(packet) == _final(first),
+                [first, packet],
+                expected=_final(first),
                 seen=_final(packet),
             )
 

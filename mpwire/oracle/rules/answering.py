@@ -200,7 +200,7 @@ def r46(case: Case) -> Iterator[Outcome]:
         timers = attempt.request.timers
         limit_ns = (timers.pend_ms + timers.rto_maximum_ms) * 1_000_000
         over = attempt.resolved()
-        lasted_ns = case.trace.when(min(over, case.life_end(attempt.initiator_host)))
+        lasted_ns = case.trace.when(min(over, case.life_end(attempt.initiator_host, attempt.begun)))
         lasted_ns -= attempt.first.time_ns
         if lasted_ns <= limit_ns + SLACK_NS:
             if over != NEVER:
@@ -387,4 +387,4 @@ def r52(case: Case) -> Iterator[Outcome]:
 
 
 def _over(case: Case, end: End) -> Position:
-    return min(end.ended(), case.life_end(end.host))
+    return min(end.ended(), case.life_end(end.host, end.begun))

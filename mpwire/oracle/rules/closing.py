@@ -161,7 +161,7 @@ def r56(case: Case) -> Iterator[Outcome]:
 
 def _knows(end: End, arrival: Packet) -> bool:
     """Tell whether the membership was alive or lingered at this side as something arrived."""
-    if not end.started() < arrival.position < end.aborted():
+    if not end.started() < arrival.position < min(end.aborted(), end.died):
         return False
     if any(packet.number < arrival.number for packet in end.sent(Cancel)):
         return False

@@ -81,7 +81,7 @@ def waited(case: Case, end: End, since_ns: int) -> tuple[int, bool]:
     First copies may be spread; one that has data to pace or to relay may wait for T_DRAIN, and one
     whose side chat is not acknowledged waits for that.
     """
-    lived_ns = case.trace.when(case.life_end(end.host))
+    lived_ns = case.trace.when(case.life_end(end.host, end.begun))
     due_ns = since_ns + SPREAD_NS * scale_of(end)
     if end.sent(Data) or end.cast(Data):
         due_ns += end.timers.drain_ms * 1_000_000

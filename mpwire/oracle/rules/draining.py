@@ -57,7 +57,7 @@ def _repeated(case: Case, end: End, arrival: Packet, copies: list[Packet]) -> It
     later = [p for p in [*copies, *end.sent(Abort)] if p.number > arrival.number]
     wait_ns = JITTERED * 1e6 * wait_ms(end.timers, read(last, Close).attempt)
     due = case.overdue(end.host, last.time_ns + wait_ns)
-    if later or due < min(case.life_end(end.host), NEVER):
+    if later or due < min(case.life_end(end.host, end.begun), NEVER):
         yield verify(
             bool(later),
             [arrival] if not later else [arrival, *later[:1]],

@@ -28,7 +28,7 @@ MIRRORED = {1: 2, 2: 1, 3: 3}
 def _until_over(case: Case, attempt: Attempt) -> Position:
     """Return where an attempt was over: its terminal, its folding, or the end of its process."""
     folded = attempt.folded.accept.position if attempt.folded else NEVER
-    return min(attempt.resolved(), case.life_end(attempt.initiator_host), folded)
+    return min(attempt.resolved(), case.life_end(attempt.initiator_host, attempt.begun), folded)
 
 
 def _overlaps(case: Case, *, by_root: bool) -> Iterator[Outcome]:
@@ -62,7 +62,7 @@ def _membership_of(case: Case, attempt: Attempt) -> Membership | None:
     start = attempt.first.position
     for membership in case.history.of_leaf(attempt.initiator):
         end = membership.leaf
-        alive = end.started() < start < min(end.ended(), case.life_end(end.host))
+        alive = end.started() < start < min(end.ended(), case.life_end(end.host, end.begun))
         if end.is_initiator and alive:
             return membership
     return None

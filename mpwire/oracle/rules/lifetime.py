@@ -156,7 +156,7 @@ def _heard(end: End) -> list[Packet]:
 
 
 def _long_over(case: Case, end: End, last: Packet, copies: int) -> bool:
-    lived = case.trace.when(case.life_end(end.host))
+    lived = case.trace.when(case.life_end(end.host, end.begun))
     wait_ns = wait_ms(end.timers, copies) * 1.1e6
     return lived - last.time_ns > wait_ns + SLACK_NS
 

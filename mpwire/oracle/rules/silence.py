@@ -125,7 +125,7 @@ def r73(case: Case) -> Iterator[Outcome]:
         last = heard[-1]
         due = case.overdue(end.host, last.time_ns + end.timers.dead_ms * 1_000_000)
         told = [packet for packet in end.sent(Abort, Close) if packet.number > last.number]
-        if due < case.life_end(end.host) and due != NEVER:
+        if due < case.life_end(end.host, end.begun) and due != NEVER:
             yield verify(
                 bool(told) or end.ended() < NEVER,
                 [last, *told[:1]],
