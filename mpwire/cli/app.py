@@ -119,6 +119,18 @@ Faults = Annotated[
     ),
 ]
 
+EveryFault = Annotated[
+    Literal["drop", "drop-pair", "dup", "reorder", "kill-after"] | None,
+    typer.Option("--every", help="Run once for every message, with this fault aimed at it."),
+]
+Jobs = Annotated[
+    int | None, typer.Option("--jobs", metavar="N", min=1, help="Labs at a time under --every.")
+]
+Sample = Annotated[
+    int | None,
+    typer.Option("--sample", metavar="N", min=1, help="Draw N cases of --every with the seed."),
+]
+
 
 @app.command()
 def run(
@@ -135,6 +147,9 @@ def run(
     scale: Scale = None,
     seed: Seed = None,
     fault: Faults = None,
+    every: EveryFault = None,
+    jobs: Jobs = None,
+    sample: Sample = None,
     all_frames: AllFrames = False,
     junit: Junit = None,
     quiet: Quiet = False,
@@ -151,6 +166,7 @@ def run(
       mpwire run                                         the quick tour
       mpwire run testbeds/*.yaml --out /tmp/runs         several testbeds
       mpwire run --fault "drop 5 % of messages"          a lossy network
+      mpwire run --every drop                            each message lost in turn
       mpwire run --agent leaf1="./my-agent --verbose"    another implementation on one host
       mpwire run --json | jq .verdict                    for programs
     """
@@ -170,6 +186,9 @@ def run(
             seed=seed,
             faults=fault or [],
             junit=junit,
+            every=every,
+            jobs=jobs,
+            sample=sample,
         )
         return run_testbeds(output, options)
 

@@ -24,6 +24,7 @@ from mpwire.cli.status import Status, worst
 from mpwire.cli.watching import Watcher
 from mpwire.errors import InputError
 from mpwire.lab import testbed
+from mpwire.lab.every import Every
 from mpwire.lab.launch import LabError
 from mpwire.lab.plan import Plan
 from mpwire.lab.session import TOUR, RunOutcome, run_testbed
@@ -50,10 +51,16 @@ class RunOptions:
     """Origin of all that is random, in place of that of the testbeds."""
     faults: Sequence[str] = ()
     """Sentences that are added to those of the testbeds."""
+    every: Every | None = None
+    """Run once for every message, with this fault aimed at it."""
+    jobs: int | None = None
+    """Labs at a time; None: as many as there are processors."""
+    sample: int | None = None
+    """Draw so many of the cases; None: all."""
 
 
 @dataclass(slots=True, frozen=True)
-class _Job:
+class Job:
     """One testbed that may be run: it has no mistakes."""
 
     path: Path
@@ -66,6 +73,8 @@ def run(output: Output, options: RunOptions) -> Status:
     require_folder_of(options.junit)
     agents = parse_agents(options.agents)
     jobs = _prepare(options, agents)
+    if options.every is not None:
+        return _sweep(output, options, jobs)
     results: list[Result] = []
     for job in jobs:
         result = _run_one(output, options, job, alone=len(jobs) == 1)
@@ -82,9 +91,17 @@ def run(output: Output, options: RunOptions) -> Status:
     return worst(result.status for result in results)
 
 
-def _prepare(options: RunOptions, agents: Agents) -> list[_Job]:
+def _sweep(output: Output, options: RunOptions, jobs: Sequence[Job]) -> Status:
+    from mpwire.cli.sweeping import sweep  # noqa: PLC0415 - it needs this module
+
+    if len(jobs) > 1:
+        raise InputError(f"--every: expected one testbed, found {len(jobs)}")
+    return sweep(output, options, jobs[0])
+
+
+def _prepare(options: RunOptions, agents: Agents) -> list[Job]:
     """Check all testbeds before anything is started; tell the mistakes of all of them at once."""
-    jobs: list[_Job] = []
+    jobs: list[Job] = []
     mistakes: list[str] = []
     for path in options.testbeds or [TOUR]:
         try:
@@ -100,13 +117,13 @@ def _prepare(options: RunOptions, agents: Agents) -> list[_Job]:
         except InputError as error:
             mistakes.append(str(error))
         else:
-            jobs.append(_Job(path, plan, replaced))
+            jobs.append(Job(path, plan, replaced))
     if mistakes:
         raise InputError("\n".join(mistakes))
     return jobs
 
 
-def _run_one(output: Output, options: RunOptions, job: _Job, *, alone: bool) -> Result:
+def _run_one(output: Output, options: RunOptions, job: Job, *, alone: bool) -> Result:
     watched = output.is_terminal and not output.quiet
     watcher = (
         Watcher(output, job.plan, ladder=alone, all_frames=options.all_frames) if watched else None
@@ -155,14 +172,15 @@ class _Signals:
 
 def _judge(outcome: RunOutcome, *, in_full: bool) -> Result:
     """Judge what was recorded, and store the verdict with it."""
-    assessment = assess(open_run(outcome.run_file), _failures(outcome))
+    assessment = assess(open_run(outcome.run_file), failures_of(outcome))
     annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
     written = sorted(outcome.folder.glob("*.stderr"))
     notes = [f"{path.stem} wrote to standard error: {path}" for path in written]
     return judged(assessment, in_full=in_full, fresh=True, notes=notes)
 
 
-def _failures(outcome: RunOutcome) -> list[FailedStep]:
+def failures_of(outcome: RunOutcome) -> list[FailedStep]:
+    """Tell what stopped a script, for the assessment."""
     failure = outcome.failure
     if failure is None:
         return []

@@ -201,7 +201,7 @@ class Stage:
     async def _wait(self, view: SocketView, holds: Callable[[], bool], error: str) -> None:
         link = self.link(view)
         came = await self._bell.until(
-            lambda: holds() or self.fault() is not None, self.patience_s(error)
+            lambda: holds() or bool(link.fault or self.fault()), self.patience_s(error)
         )
         if not came:
             await self.settle()

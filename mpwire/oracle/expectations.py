@@ -15,6 +15,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.trace import NEVER, Position
+from mpwire.vocabulary import NetworkEvent
 
 
 @dataclass(slots=True, eq=False)
@@ -81,6 +82,8 @@ def expect(
     if begin >= socket.gone:
         return None
     from_where = max(begin, settled if settled is not None else opens)
+    if not _nominates(socket, event, from_where):
+        level = Level.MAY  # it was cancelled before the cause was certain to be worked off
     due = case.settled(socket.host, from_where)
     if due is not None and not reported:
         due = _enumerated(case, socket, due)
@@ -93,6 +96,12 @@ def expect(
     lives = not killed and from_where < case.life_end(socket.host, from_where)
     owed = owed or (unproved and lives)
     return Expectation(socket, event, code, rule, level, begin, due, owed, frames, cause, taken)
+
+
+def _nominates(socket: Socket, event: str, position: Position) -> bool:
+    """Tell whether the selection that stands at a position has an event."""
+    selection = socket.selection_at(position)
+    return selection is not None and bool(selection.mask & NetworkEvent[event])
 
 
 def _told(socket: Socket, since: Position, taker: Call) -> bool:

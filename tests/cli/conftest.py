@@ -12,7 +12,7 @@ from tests.oracle.oracle_story import record
 from tests.oracle.oracle_tales import tour
 
 HOME = Path(__file__).parents[2]
-TIMEOUT_S = 20
+TIMEOUT_S = 90
 Finished = subprocess.CompletedProcess[str]
 Mpwire = Callable[..., Finished]
 
