@@ -8,6 +8,9 @@ In reading order:
     records       what a run file says besides frames
     recorder      writes a run file while the run goes on
     completeness  what a capture lacks
+    batches       many packets of a long capture at once
+    framefile     frames, one at a time or read anew whenever they are wanted
+    spool         copies of what can be read only once
     runfile       opens and annotates run files and other captures
     document      writes the tables of docs/run-file.md
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from mpwire.capture.batches import Batch
 from mpwire.capture.blocks import Packet, Statistics
 from mpwire.capture.records import (
     AgentLine,
@@ -17,31 +18,61 @@ from mpwire.capture.records import (
 SHOWN_MAX = 8
 
 
+class _Places:
+    """How many packets there are of a kind, and where the first ones stand."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._first: list[int] = []
+
+    def add(self, place: int) -> None:
+        self.count += 1
+        if len(self._first) < SHOWN_MAX:
+            self._first.append(place)
+
+    def __str__(self) -> str:
+        return _some(self._first, self.count)
+
+
 class PacketTally:
     """What packets themselves say about packets that are missing, summed up while reading."""
 
     def __init__(self) -> None:
         """Start with nothing amiss."""
         self.packet_count = 0
-        self._cut: list[int] = []
-        self._timeless: list[int] = []
+        self._cut = _Places()
+        self._timeless = _Places()
         self._dropped_count = 0
 
     def add(self, packet: Packet) -> None:
         """Take one packet into account."""
         self.packet_count += 1
         if packet.original_octets > len(packet.data):
-            self._cut.append(self.packet_count)
+            self._cut.add(self.packet_count)
         if packet.time_ns is None:
-            self._timeless.append(self.packet_count)
+            self._timeless.add(self.packet_count)
         self._dropped_count += packet.dropped_count
+
+    def add_batch(self, batch: Batch) -> None:
+        """Take many packets into account; most have nothing to say but that they are whole."""
+        if batch.originals == batch.captured and not batch.packets:
+            self.packet_count += len(batch)
+            return
+        for place in range(len(batch)):
+            packet = batch.packets.get(place)
+            if packet is not None:
+                self.add(packet)
+                continue
+            self.packet_count += 1
+            if batch.originals[place] > batch.captured[place]:
+                self._cut.add(self.packet_count)
 
     def gaps(self) -> Iterator[str]:
         """Say which packets were cut, carry no stamp, or follow packets known to be lost."""
-        if self._cut:
-            yield f"packets captured only in part, by place in the file: {_some(self._cut)}"
-        if self._timeless:
-            yield f"packets without a time, by place in the file: {_some(self._timeless)}"
+        if self._cut.count:
+            yield f"packets captured only in part, by place in the file: {self._cut}"
+        if self._timeless.count:
+            yield f"packets without a time, by place in the file: {self._timeless}"
         if self._dropped_count:
             yield f"the capturing program lost {self._dropped_count} packets between those it kept"
 

@@ -46,9 +46,35 @@ class PcapReader:
     def __iter__(self) -> Iterator[Interface | Packet]:
         """Yield the one interface, then every packet in file order."""
         window = self._window
+        opened = self._opened()
+        if opened is None:
+            return
+        order, interface = opened
+        unit_ns = NANOSECONDS_PER_SECOND // interface.units_per_second
+        yield interface
+        head = struct.Struct(order + "IIII")
+        while window.has(16):
+            seconds, fraction, captured, original = head.unpack_from(window.buffer, window.at)
+            if not self._whole(captured):
+                break
+            start = window.at + 16
+            yield Packet(
+                interface=interface,
+                time_ns=seconds * NANOSECONDS_PER_SECOND + fraction * unit_ns,
+                data=window.buffer[start : start + captured],
+                original_octets=original,
+                offset_octets=window.offset_octets,
+            )
+            window.at = start + captured
+        if window.remaining_octets():
+            self._lose(16, "packet record")
+
+    def _opened(self) -> tuple[str, Interface] | None:
+        """Read the header of the file; None if it is cut."""
+        window = self._window
         if not window.has(HEADER_OCTETS):
             self._lose(HEADER_OCTETS, "file header")
-            return
+            return None
         magic = window.buffer[:4]
         if magic not in MAGICS:
             raise InputError(f"{window.name}: octet 0: no pcap magic but {magic.hex(' ')}")
@@ -62,28 +88,17 @@ class PcapReader:
             units_per_second=NANOSECONDS_PER_SECOND // unit_ns,
         )
         self.interfaces.append(interface)
-        yield interface
         window.at = HEADER_OCTETS
-        head = struct.Struct(order + "IIII")
-        while window.has(16):
-            seconds, fraction, captured, original = head.unpack_from(window.buffer, window.at)
-            if captured > BLOCK_OCTETS_MAX:
-                raise InputError(
-                    f"{window.name}: octet {window.offset_octets}: a packet of {captured} octets"
-                )
-            if not window.has(16 + captured):
-                break
-            start = window.at + 16
-            yield Packet(
-                interface=interface,
-                time_ns=seconds * NANOSECONDS_PER_SECOND + fraction * unit_ns,
-                data=window.buffer[start : start + captured],
-                original_octets=original,
-                offset_octets=window.offset_octets,
+        return order, interface
+
+    def _whole(self, captured: int) -> bool:
+        """Tell whether the packet at hand, of so many octets, is there as a whole."""
+        window = self._window
+        if captured > BLOCK_OCTETS_MAX:
+            raise InputError(
+                f"{window.name}: octet {window.offset_octets}: a packet of {captured} octets"
             )
-            window.at = start + captured
-        if window.remaining_octets():
-            self._lose(16, "packet record")
+        return window.has(16 + captured)
 
     def _lose(self, octets: int, what: str) -> None:
         window = self._window

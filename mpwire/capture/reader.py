@@ -114,21 +114,28 @@ class Reader:
             (trailer,) = self._trailer.unpack_from(window.buffer, end - 4)
             if trailer != length:
                 self._fail(f"a block of {length} octets ends in the length {trailer}")
-            decode = self._decoders.get(kind)
-            if decode is not None:
-                body = window.buffer[start + 8 : end - 4]
-                try:
-                    yield decode(kind, body)
-                except (struct.error, ValueError) as error:
-                    self._fail(f"block type {kind}: {error}", error)
+            found = self._decoded(kind, window.buffer[start + 8 : end - 4])
+            if found is not None:
+                yield found
             window.at = end
         if window.remaining_octets():
             self._lose("a block needs at least 12 octets")
+
+    def _decoded(self, kind: int, body: bytes) -> Block | None:
+        """Decode one block; None for a kind that nobody here knows."""
+        decode = self._decoders.get(kind)
+        if decode is None:
+            return None
+        try:
+            return decode(kind, body)
+        except (struct.error, ValueError) as error:
+            self._fail(f"block type {kind}: {error}", error)
 
     def _use_order(self, order: ByteOrder) -> None:
         self._order: ByteOrder = order
         self._lengths = struct.Struct(order + "II")
         self._trailer = struct.Struct(order + "I")
+        self._block_head = struct.Struct(order + "IIIIIII")
         self._packet_head = struct.Struct(order + "IIIII")
         self._usual_options = struct.Struct(order + "HHIHHQI")
 
@@ -279,7 +286,7 @@ class Reader:
             raise ValueError(f"{captured} captured octets, but {len(body) - at} are in the block")
         return Packet(
             interface=interface,
-            time_ns=_nanoseconds(interface, stamp),
+            time_ns=nanoseconds(interface, stamp),
             data=body[at : at + captured],
             original_octets=original,
             offset_octets=self._window.offset_octets,
@@ -290,7 +297,7 @@ class Reader:
         interface = self._interface_of(number)
         statistics = Statistics(
             interface=interface,
-            time_ns=_nanoseconds(interface, high << 32 | low),
+            time_ns=nanoseconds(interface, high << 32 | low),
             offset_octets=self._window.offset_octets,
         )
         comments = []
@@ -316,7 +323,7 @@ class Reader:
         )
 
 
-def _nanoseconds(interface: Interface, stamp: int) -> int:
+def nanoseconds(interface: Interface, stamp: int) -> int:
     """Convert a stamp of the interface's resolution to nanoseconds since 1970."""
     if interface.units_per_second != NANOSECONDS_PER_SECOND:
         stamp = stamp * NANOSECONDS_PER_SECOND // interface.units_per_second

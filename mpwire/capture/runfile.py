@@ -6,7 +6,7 @@ and pcapng of other programs), `annotate` adds the verdict where Wireshark shows
 
 import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
@@ -14,16 +14,15 @@ from typing import BinaryIO, Final, TypeVar
 import msgspec
 
 from mpwire.capture import completeness
-from mpwire.capture.blocks import (
-    Custom,
-    Direction,
-    Interface,
-    Packet,
-    Section,
-    Statistics,
+from mpwire.capture.blocks import Block, Custom, Interface, Packet, Section, Statistics
+from mpwire.capture.framefile import (
+    VERDICT_MARK,
+    Frame,
+    FrameFile,
+    batch_reader_of,
+    frame_of,
+    reader_of,
 )
-from mpwire.capture.pcap import MAGICS, PcapReader
-from mpwire.capture.reader import Reader
 from mpwire.capture.recorder import (
     APPLICATION,
     MAGIC,
@@ -35,40 +34,18 @@ from mpwire.capture.recorder import (
     write_lines,
 )
 from mpwire.capture.records import KINDS, AnyRecord, Record, Run, StoredVerdict, position_of
+from mpwire.capture.spool import Copy
 from mpwire.capture.writer import Writer
 from mpwire.errors import InputError
 
 __all__ = ["Frame", "RunFile", "RunWriter", "annotate", "open_run"]
 
 RUN_FILE_NAME: Final = "run.pcapng"
-PCAPNG_MAGIC: Final = bytes.fromhex("0a0d0d0a")
-VERDICT_MARK: Final = "verdict: "
-"""Opens every packet comment that `annotate` wrote, so that it can replace its own."""
+HELD_OCTETS: Final = 4 * 1024 * 1024
+"""The frames of other programs' captures are held in memory up to this size of the file."""
 COMMENT_CHARACTERS_MAX: Final = 8192
 
 AnyKind = TypeVar("AnyKind", bound=Record)
-
-
-class Frame(msgspec.Struct, kw_only=True, gc=False):
-    """One captured packet."""
-
-    number: int
-    """Place in the total order of the run (epb_packetid), or in the file of another program.
-
-    0 in a run whose packet has lost its number; the run is then incomplete.
-    """
-    vantage: str
-    """Name of the interface: the host, in a run."""
-    direction: Direction | None
-    """"out": the host sent it; "in": delivered to the host; None: not known."""
-    time_ns: int
-    """Nanoseconds since 1970; 0 where the file has no time."""
-    data: bytes
-    linktype: int
-    original_octets: int
-    """Octets on the wire; more than len(data) in a capture with a snap length."""
-    comment: str | None = None
-    """What was said about it when it was captured; verdicts are left out."""
 
 
 class RunFile(msgspec.Struct, kw_only=True):
@@ -76,8 +53,11 @@ class RunFile(msgspec.Struct, kw_only=True):
 
     path: Path
     interfaces: list[Interface]
-    frames: list[Frame]
-    """In file order, which in a run is the order in which the fabric handled them."""
+    frames: Sequence[Frame]
+    """In file order, which in a run is the order in which the fabric handled them.
+
+    Those of another program's long capture are read anew whenever somebody iterates over them.
+    """
     records: list[AnyRecord]
     """In the order in which they were recorded; empty for other programs' captures."""
     statistics: list[Statistics]
@@ -120,11 +100,16 @@ class RunFile(msgspec.Struct, kw_only=True):
             waiting = next(frames, None)
 
 
-def open_run(path: Path | str) -> RunFile:
+def open_run(path: Path | str, held_octets: int = HELD_OCTETS) -> RunFile:
     """Read a run file, the folder of a run, or any pcap or pcapng file.
 
     A run that was not finished is read from the file and the journal beside it. What is missing
-    is said in `incomplete`.
+    is said in `incomplete`. Of a long capture of another program the frames are counted, and read
+    again by whoever wants them; what comes from a pipe goes to a temporary file for that.
+
+    Args:
+        path: the file or folder.
+        held_octets: larger captures of other programs are not held in memory.
 
     Raises:
         InputError: not there, not a capture, or damaged; names file and octet offset.
@@ -132,16 +117,31 @@ def open_run(path: Path | str) -> RunFile:
     path = Path(path)
     if path.is_dir():
         path /= RUN_FILE_NAME
-    scan = _Scan(path)
     try:
-        with path.open("rb") as stream:
-            scan.read(stream)
-        journal = journal_of(path)
-        if (scan.is_run or not scan.has_header) and journal.exists():
-            with journal.open("rb") as lines:
-                scan.read_journal(journal, lines)
+        return _open(path, held_octets)
     except OSError as error:
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+
+
+def _open(path: Path, held_octets: int) -> RunFile:
+    opened: Callable[[], BufferedReader] = lambda: path.open("rb")  # noqa: E731 - or a copy's
+    octets = path.stat().st_size
+    if not path.is_file():
+        copy = Copy(path)
+        opened, octets = copy.opened, copy.octets
+    scan = _Scan(path)
+    if octets > held_octets:
+        with opened() as stream:
+            run = scan.survey(stream, opened)
+        if run is not None:
+            return run
+        scan = _Scan(path)
+    with opened() as stream:
+        scan.read(stream)
+    journal = journal_of(path)
+    if (scan.is_run or not scan.has_header) and journal.exists():
+        with journal.open("rb") as lines:
+            scan.read_journal(journal, lines)
     return scan.result()
 
 
@@ -281,12 +281,12 @@ class _Scan:
         self._lines = _Lines()
 
     def read(self, stream: BufferedReader) -> None:
-        reader = _reader_of(stream, str(self.path))
+        reader = reader_of(stream, str(self.path))
         for block in reader:
             self.has_header = True
             if type(block) is Packet:
                 self._tally.add(block)
-                self.frames.append(_frame(block))
+                self.frames.append(frame_of(block))
             elif isinstance(block, Statistics):
                 self.statistics.append(block)
             elif isinstance(block, Section):
@@ -298,6 +298,34 @@ class _Scan:
         self.interfaces = reader.interfaces
         self.lost += reader.lost
         self._lose_rest(self.path)
+
+    def survey(
+        self, stream: BufferedReader, opened: Callable[[], BufferedReader]
+    ) -> RunFile | None:
+        """Count the frames and see what is missing, without holding them; None for a run file."""
+        reader = batch_reader_of(stream, str(self.path))
+        for batch in reader.batches():
+            self._tally.add_batch(batch)
+            if self._survey(reader.others):
+                return None
+        if self._survey(reader.others):
+            return None
+        self.interfaces = reader.interfaces
+        self.lost += reader.lost
+        run = self.result()
+        run.frames = FrameFile(opened, str(self.path), self._tally.packet_count)
+        return run
+
+    def _survey(self, blocks: list[Block]) -> bool:
+        """Take what is no packet; tell whether it makes the capture a run file."""
+        self.statistics += (block for block in blocks if isinstance(block, Statistics))
+        ours = any(
+            (isinstance(block, Section) and block.application == APPLICATION)
+            or (isinstance(block, Custom) and _is_ours(block))
+            for block in blocks
+        )
+        blocks.clear()
+        return ours
 
     def read_journal(self, path: Path, journal: Iterable[bytes]) -> None:
         """Take the records from the journal: what the file has of them is a part of it."""
@@ -338,35 +366,6 @@ class _Scan:
             yield from completeness.record_gaps(self._lines.records, numbers)
         for kind, count in self._lines.unknown.items():
             yield f"{count} records of the unknown kind {kind!r}"
-
-
-def _frame(packet: Packet) -> Frame:
-    comments = packet.comments
-    if comments:
-        comments = tuple(text for text in comments if not text.startswith(VERDICT_MARK))
-    return Frame(
-        number=packet.packetid or 0,
-        vantage=packet.interface.name,
-        direction=packet.direction,
-        time_ns=packet.time_ns or 0,
-        data=packet.data,
-        linktype=packet.interface.linktype,
-        original_octets=packet.original_octets,
-        comment="\n".join(comments) if comments else None,
-    )
-
-
-def _reader_of(stream: BufferedReader, name: str) -> Reader | PcapReader:
-    magic = stream.peek(4)[:4]  # not read and seek: standard input may be a pipe
-    if magic in MAGICS:
-        return PcapReader(stream, name)
-    if magic and PCAPNG_MAGIC.startswith(magic):
-        return Reader(stream, name)
-    whole = Path(name).with_suffix(".pcapng")
-    if journal_of(whole) == Path(name) and whole.exists():
-        raise InputError(f"{name}: the journal of a run; open {whole} instead")
-    found = f"it begins with {magic.hex(' ')}" if magic else "it is empty"
-    raise InputError(f"{name}: octet 0: neither pcap nor pcapng: {found}")
 
 
 def _is_ours(block: Custom) -> bool:

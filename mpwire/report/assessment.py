@@ -14,16 +14,22 @@ from typing import Final, Literal
 import msgspec
 
 from mpwire.capture import RunFile
+from mpwire.capture.framefile import FrameFile
 from mpwire.capture.records import Sentinel, Step, Testbed
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.inferring import InferredSocket, infer
 from mpwire.report.cast import Cast, cast_of
+from mpwire.report.telling import is_ours
 from mpwire.vocabulary import Verdict
 
 Kind = Literal["failed", "unsupported", "interrupted", "unproved"]
 """Why a step did not succeed; unproved: the harness could not show that its capture works."""
 UNSUPPORTED_PREFIX: Final = "unsupported:"
 INTERRUPTED: Final = "interrupted"
+BEGINNING_FRAMES: Final = 50
+REACH_FRAMES: Final = 400
+"""Of a long capture so much around each finding is kept to be shown."""
+SHOWN_FRAMES_MAX: Final = 20_000
 INFERRED_FRAMES_MAX: Final = 50_000
 """Longer captures get no timeline of events: nobody reads it, and it takes memory per frame."""
 
@@ -42,6 +48,9 @@ class Assessment(msgspec.Struct, kw_only=True):
     """What is to be said of one run."""
 
     run: RunFile
+    """The run; of a long capture of another program the frames around what was found."""
+    datagrams: int
+    """How many messages were sent, as far as it was captured."""
     judgement: Judgement
     cast: Cast
     failed_steps: list[FailedStep]
@@ -85,14 +94,36 @@ def assess(run: RunFile, failures: Sequence[FailedStep] = ()) -> Assessment:
     """
     found = [_failed(step, run) for step in run.of(Step) if step.state == "failed"]
     known = {(step.line, step.text) for step in found}
+    judgement = judge(run)
+    shown = _around(run, judgement)
     return Assessment(
-        run=run,
-        judgement=judge(run),
-        cast=cast_of(run),
+        run=shown,
+        datagrams=_datagrams(run, judgement),
+        judgement=judgement,
+        cast=cast_of(shown),
         failed_steps=found + [one for one in failures if (one.line, one.text) not in known],
         inferred=_inferred(run),
         testbed=next((record.path for record in run.records if isinstance(record, Testbed)), None),
     )
+
+
+def _around(run: RunFile, judgement: Judgement) -> RunFile:
+    """Keep of a long capture what can be shown of it: its beginning, and what is about findings."""
+    if not isinstance(run.frames, FrameFile):
+        return run
+    wanted = set(range(1, BEGINNING_FRAMES))
+    for finding in judgement.findings:
+        if finding.verdict is Verdict.FAIL and len(wanted) < SHOWN_FRAMES_MAX:
+            for number in finding.frames:
+                wanted.update(range(number - REACH_FRAMES, number + REACH_FRAMES + 1))
+    return msgspec.structs.replace(run, frames=run.frames.some(wanted))
+
+
+def _datagrams(run: RunFile, judgement: Judgement) -> int:
+    """Count the messages, each transmission once; in a long capture by a rule that sees all."""
+    if isinstance(run.frames, FrameFile):
+        return judgement.rule("R4").count
+    return sum(1 for frame in run.frames if frame.direction != "in" and is_ours(frame))
 
 
 def _inferred(run: RunFile) -> list[InferredSocket]:

@@ -17,7 +17,7 @@ from mpwire.oracle.registry import RULES
 from mpwire.report.assessment import Assessment, FailedStep
 from mpwire.report.nearest import nearest
 from mpwire.report.recorded import excerpt, marks_of
-from mpwire.report.telling import is_ours, printable
+from mpwire.report.telling import printable
 from mpwire.vocabulary import Verdict
 
 GROUPS: Final = {
@@ -55,8 +55,10 @@ def headline(assessment: Assessment) -> Text:
     made.append(f" {verdict.value} ", f"bold reverse {STYLES[verdict]}")
     name = Path(assessment.testbed).stem if assessment.testbed else run.path.name
     made.append(f" {printable(name)}", "bold")
-    datagrams = sum(1 for frame in run.frames if frame.direction != "in" and is_ours(frame))
-    facts = [counted(datagrams, "datagram"), counted(len(assessment.judgement.events), "event")]
+    facts = [
+        counted(assessment.datagrams, "datagram"),
+        counted(len(assessment.judgement.events), "event"),
+    ]
     made.append(f"  {', '.join(facts)}", "dim")
     return made
 

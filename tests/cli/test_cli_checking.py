@@ -114,7 +114,7 @@ def test_a_run_from_which_a_frame_was_cut_is_inconclusive(
     mpwire: Mpwire, story: Path, tmp_path: Path
 ) -> None:
     run = open_run(story)
-    rewritten(run, tmp_path / "cut.pcapng", frames=run.frames[:20] + run.frames[21:])
+    rewritten(run, tmp_path / "cut.pcapng", frames=[*run.frames[:20], *run.frames[21:]])
     assert mpwire("check", tmp_path / "cut.pcapng").returncode == 3
 
 

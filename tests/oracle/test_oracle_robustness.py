@@ -47,15 +47,16 @@ def judged(run: RunFile) -> Verdict:
 def test_any_octets_are_judged(plot: Plotted, data: st.DataObject, tmp_path: Path) -> None:
     """Change octets of datagrams anywhere behind the UDP header."""
     run = play(plot(), tmp_path)
+    frames = list(run.frames)
     for _ in range(data.draw(st.integers(1, 6))):
-        place = data.draw(st.integers(0, len(run.frames) - 1))
-        frame = run.frames[place]
+        place = data.draw(st.integers(0, len(frames) - 1))
+        frame = frames[place]
         if len(frame.data) > 43:
             octet = data.draw(st.integers(42, len(frame.data) - 1))
             changed = bytearray(frame.data)
             changed[octet] = data.draw(st.integers(0, 255))
-            run.frames[place] = msgspec.structs.replace(frame, data=bytes(changed))
-    judged(rewritten(run, tmp_path / "changed.pcapng"))
+            frames[place] = msgspec.structs.replace(frame, data=bytes(changed))
+    judged(rewritten(run, tmp_path / "changed.pcapng", frames=frames))
 
 
 @SETTINGS
