@@ -16,9 +16,10 @@ import msgspec
 
 from mpwire import __version__
 from mpwire.io import calls
-from mpwire.io.driver import Driver
+from mpwire.io.driver import Driver, Loop
 from mpwire.io.handlers import REPORTED, Handlers
 from mpwire.io.lines import LineReader
+from mpwire.io.network import KernelNetwork, Network
 from mpwire.io.values import InvalidCallError, UnsupportedCallError
 from mpwire.winsock import Provider, SocketError
 
@@ -28,11 +29,28 @@ CONTRACT: Final = 1
 class Agent(Handlers):
     """Answer calls, report events."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, reader: LineReader, output: int) -> None:
-        """Serve the lines of `reader` and write to the descriptor `output`."""
+    def __init__(
+        self,
+        loop: Loop,
+        network: Network,
+        reader: LineReader,
+        write: Callable[[bytes], None],
+        on_end: Callable[[], None],
+    ) -> None:
+        """Serve lines.
+
+        Args:
+            loop: gives the time.
+            network: gives the sockets.
+            reader: gives the lines.
+            write: takes each line that is said, its end included.
+            on_end: called when there is nothing more to serve.
+        """
         super().__init__(reader)
         self.loop = loop
-        self.output = output
+        self.network = network
+        self._write = write
+        self._on_end = on_end
         self.failure: BaseException | None = None
         """What went wrong inside; the process then ends, so that no caller waits for nothing."""
         self._event_count = 0
@@ -44,7 +62,7 @@ class Agent(Handlers):
     def provider(self) -> Provider:
         """Return the provider, made when it is first needed."""
         if self.driver is None:
-            self.driver = Driver(self.loop, self.entropy, self.plan, self.report)
+            self.driver = Driver(self.loop, self.network, self.entropy, self.plan, self.report)
         return self.driver.provider
 
     @property
@@ -56,14 +74,12 @@ class Agent(Handlers):
 
     def say(self, line: object) -> None:
         """Write one line."""
-        data = memoryview(msgspec.json.encode(line) + b"\n")
-        while data:
-            data = data[os.write(self.output, data) :]
+        self._write(msgspec.json.encode(line) + b"\n")
 
-    def on_failure(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """End the loop when a handler raised."""
+    def on_failure(self, _loop: object, context: dict[str, Any]) -> None:
+        """End when a handler raised."""
         self.failure = context.get("exception") or RuntimeError(context["message"])
-        self.loop.stop()
+        self._on_end()
 
     def hello(self) -> None:
         """Say who this is."""
@@ -78,7 +94,7 @@ class Agent(Handlers):
         if self.reader.ended:
             self.ended = True
         if self.ended:
-            self.loop.stop()
+            self._on_end()
 
     def serve(self, line: bytes) -> None:
         """Serve one line."""
@@ -131,11 +147,18 @@ class Agent(Handlers):
                 self.say(calls.EventLine(name, handle, code, self._event_count))
 
 
+def _print(octets: bytes) -> None:
+    """Write to standard output, however little it takes at a time."""
+    data = memoryview(octets)
+    while data:
+        data = data[os.write(1, data) :]
+
+
 def main() -> None:
     """Serve standard input until it ends or `exit` is called."""
     # Input may be a file, which epoll refuses to watch and poll does not.
     loop = asyncio.SelectorEventLoop(selectors.PollSelector())
-    agent = Agent(loop, LineReader(0), output=1)
+    agent = Agent(loop, KernelNetwork(loop), LineReader(0), _print, loop.stop)
     agent.hello()
     loop.set_exception_handler(agent.on_failure)
     loop.add_reader(0, agent.on_input)

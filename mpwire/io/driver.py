@@ -5,18 +5,38 @@ sent, sets the one timer, and tells whoever listens. Sockets are drained before 
 an answer which has arrived in time always wins over its own time-out.
 """
 
-import asyncio
-import selectors
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from mpwire.core import Entropy, TimerPlan
 from mpwire.core.address import Address
 from mpwire.core.events import SendDatagram
 from mpwire.core.groups import is_group_host
-from mpwire.io.multicast import GroupSocket, reached_group, set_reach
-from mpwire.io.udp import UNREACHABLE, Arrival, UdpSocket
-from mpwire.winsock import Provider, SocketError
+from mpwire.io.multicast import reached_group
+from mpwire.io.network import Network, Udp
+from mpwire.io.udp import UNREACHABLE, Arrival
+from mpwire.winsock import Provider
 from mpwire.winsock.transport import WILDCARDS
+
+
+class TimerHandle(Protocol):
+    """A timer of a loop; `asyncio.TimerHandle` is one."""
+
+    def cancel(self) -> None:
+        """Forget it."""
+
+    def when(self) -> float:
+        """Tell when it is due."""
+
+
+class Loop(Protocol):
+    """The time of a driver; an asyncio loop is one."""
+
+    def time(self) -> float:
+        """Return the time in seconds since whenever."""
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> TimerHandle:
+        """Call something at a time."""
 
 
 class Driver:
@@ -24,7 +44,8 @@ class Driver:
 
     def __init__(
         self,
-        loop: asyncio.AbstractEventLoop,
+        loop: Loop,
+        network: Network,
         entropy: Entropy,
         plan: TimerPlan,
         on_progress: Callable[[], None],
@@ -32,23 +53,23 @@ class Driver:
         """Make a provider that lives on `loop`.
 
         Args:
-            loop: gives the time and says when sockets are readable.
+            loop: gives the time.
+            network: gives the sockets, and says when they are readable.
             entropy: for the provider.
             plan: timers for the provider.
             on_progress: called after datagrams or timers were handled; events may wait.
         """
         self.loop = loop
+        self.network = network
         self.on_progress = on_progress
-        self.sockets: dict[Address, UdpSocket] = {}
-        self.group_sockets: dict[tuple[Address, Address], GroupSocket] = {}
+        self.sockets: dict[Address, Udp] = {}
+        self.group_sockets: dict[tuple[Address, Address], Udp] = {}
         """What hears a group for an open address, by that address and the group."""
         self.hop_limits: dict[Address, int] = {}
         self.provider = Provider(self, entropy, plan)
         self.unsent_count = 0
         """Datagrams that the kernel refused."""
-        self._ready = selectors.DefaultSelector()
-        """Tells which of many sockets have something queued, without asking each."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: TimerHandle | None = None
 
     @property
     def now_s(self) -> float:
@@ -59,26 +80,17 @@ class Driver:
 
     def open(self, address: Address | None, family: int) -> Address:
         """Bind a UDP socket and watch it."""
-        udp = UdpSocket(address, family)
+        udp = self.network.bind(address, family)
         self.sockets[udp.local] = udp
-        self._watch(udp)
+        self.network.watch(udp, self._on_readable)
         return udp.local
-
-    def _watch(self, udp: UdpSocket) -> None:
-        self.loop.add_reader(udp.socket, self._on_readable, udp)
-        self._ready.register(udp.socket, selectors.EVENT_READ, udp)
-
-    def _close_socket(self, udp: UdpSocket) -> None:
-        self.loop.remove_reader(udp.socket)
-        self._ready.unregister(udp.socket)
-        udp.close()
 
     def release(self, address: Address) -> None:
         """Close a UDP socket, once what it has to say is out: an ABORT may be its last word."""
         self._send()
         udp = self.sockets.pop(address)
         self.hop_limits.pop(address, None)
-        self._close_socket(udp)
+        self.network.close(udp)
 
     def source_for(self, local: Address, peer: Address) -> Address:
         """Return the concrete address from which a bound socket reaches a peer."""
@@ -86,34 +98,30 @@ class Driver:
 
     def set_reach(self, local: Address, source: Address, hop_limit: int) -> None:
         """Choose interface and hop limit of what a socket sends to groups."""
-        set_reach(self.sockets[local], source[0], hop_limit)
+        self.network.set_reach(self.sockets[local], source[0], hop_limit)
         self.hop_limits[local] = hop_limit
 
     def join_group(
         self, local: Address, source: Address, group: Address, origins: Sequence[str]
     ) -> None:
         """Open a socket that hears a group, and watch it."""
-        heard = GroupSocket(group, self.sockets[local], source[0], self.hop_limits[local])
-        try:
-            heard.join(origins)
-        except SocketError:
-            heard.close()
-            raise
+        udp, hop_limit = self.sockets[local], self.hop_limits[local]
+        heard = self.network.hear(udp, group, source[0], hop_limit, origins)
         self.group_sockets[local, group] = heard
-        self._watch(heard)
+        self.network.watch(heard, self._on_readable)
 
     def leave_group(self, local: Address, group: Address) -> None:
         """Close the socket that heard a group, which ends its membership."""
-        self._close_socket(self.group_sockets.pop((local, group)))
+        self.network.close(self.group_sockets.pop((local, group)))
 
     # Running ----------------------------------------------------------------------------------
 
-    def _on_readable(self, udp: UdpSocket) -> None:
+    def _on_readable(self, udp: Udp) -> None:
         self._drain_one(udp)
         self.settle()
         self.on_progress()
 
-    def _drain_one(self, udp: UdpSocket) -> None:
+    def _drain_one(self, udp: Udp) -> None:
         for arrival in udp.receive_all():
             if isinstance(arrival, Arrival):
                 self.provider.receive_untrusted(
@@ -127,8 +135,8 @@ class Driver:
 
     def drain(self) -> None:
         """Handle every datagram that is queued at any socket right now."""
-        for key, _ in self._ready.select(0):
-            self._drain_one(key.data)
+        for udp in self.network.ready():
+            self._drain_one(udp)
         self.settle()
 
     def settle(self) -> None:
@@ -156,14 +164,14 @@ class Driver:
                     udp.local, datagram.data, datagram.destination, self.now_s, port=False
                 )
 
-    def _as_sent(self, udp: UdpSocket, datagram: SendDatagram) -> SendDatagram:
+    def _as_sent(self, udp: Udp, datagram: SendDatagram) -> SendDatagram:
         """Return a datagram with the group that it really goes to, if it goes to one."""
         if self.hop_limits.get(udp.local) != 0 or not is_group_host(datagram.destination[0]):
             return datagram
         group = reached_group(datagram.destination, udp.family, 0)
         return SendDatagram(datagram.data, datagram.source, group)
 
-    def _socket_of(self, source: Address) -> UdpSocket | None:
+    def _socket_of(self, source: Address) -> Udp | None:
         """Return the socket bound to this address, or to its port on all addresses."""
         wildcard = WILDCARDS[6 if ":" in source[0] else 4]
         return self.sockets.get(source) or self.sockets.get((wildcard, source[1]))
@@ -183,4 +191,4 @@ class Driver:
             self.leave_group(local, group)
         for address in [*self.sockets]:
             self.release(address)
-        self._ready.close()
+        self.network.shut()

@@ -14,6 +14,7 @@ from typing import Final, Protocol
 
 from mpwire.core import Entropy, TimerPlan
 from mpwire.io.driver import Driver
+from mpwire.io.network import KernelNetwork
 from mpwire.vocabulary import NetworkEvent, WsaError
 
 EVENT_OBJECT: Final = 1
@@ -49,7 +50,9 @@ class Host:
         """
         self.loop = asyncio.get_running_loop()
         entropy = Entropy(os.urandom(32) if seed is None else seed)
-        self.driver = Driver(self.loop, entropy, plan or TimerPlan(), self.progress)
+        self.driver = Driver(
+            self.loop, KernelNetwork(self.loop), entropy, plan or TimerPlan(), self.progress
+        )
         self.provider = self.driver.provider
         self.observers: dict[int, Observer] = {}
         """Whoever observes a socket, by its descriptor."""

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
-from mpwire.lab.pipes import AgentProcess, LinePipes
+from mpwire.lab.pipes import AgentProcess
 from mpwire.lab.steps import EVENTS
 
 CONTRACT: Final = 1
@@ -157,7 +157,7 @@ class AgentLink:
         self._greeted = False
         self._encode = msgspec.json.Encoder().encode
         self._decode = msgspec.json.Decoder(_Line).decode
-        self._pipes = LinePipes(process, self._take_line, self._end)
+        self._pipes = process.pipes(self._take_line, self._end)
         self._ending: asyncio.Task[None] | None = None
 
     def begin(

@@ -29,8 +29,24 @@ class RawPipe(Protocol):
         """Tell whether it is closed."""
 
 
-class AgentProcess(Protocol):
-    """What a fabric's `spawn` returns; `mpwire.lab.process.HostProcess` is one."""
+class Pipes(Protocol):
+    """Both directions between the harness and an agent; `LinePipes` is one."""
+
+    def write(self, line: bytes) -> None:
+        """Write one line, given without its end."""
+
+    def close_input(self) -> None:
+        """Let the agent read the end of its input."""
+
+    def finish(self) -> None:
+        """Take what is left in the output of an agent that has ended, and stop listening."""
+
+    def stop_listening(self) -> None:
+        """Read no more."""
+
+
+class PipedProcess(Protocol):
+    """A process with raw, non-blocking pipes."""
 
     @property
     def stdin(self) -> RawPipe:
@@ -39,6 +55,13 @@ class AgentProcess(Protocol):
     @property
     def stdout(self) -> RawPipe:
         """Lines come out here."""
+
+
+class AgentProcess(Protocol):
+    """What a fabric's `spawn` returns; `mpwire.lab.process.HostProcess` is one."""
+
+    def pipes(self, on_line: Callable[[bytes], None], on_end: Callable[[str], None]) -> Pipes:
+        """Begin to listen: take each line, and once the end, with a reason if it was not simple."""
 
     def stderr(self) -> str:
         """Tell what it said to people."""
@@ -105,7 +128,7 @@ class LinePipes:
 
     def __init__(
         self,
-        process: AgentProcess,
+        process: PipedProcess,
         on_line: Callable[[bytes], None],
         on_end: Callable[[str], None],
     ) -> None:

@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.pipes import LinePipes
 
 if TYPE_CHECKING:
     from io import FileIO
@@ -83,6 +84,10 @@ class HostProcess:
     def status(self) -> int | None:
         """Tell the exit status, negative for a signal, None while the program runs."""
         return self._child.returncode
+
+    def pipes(self, on_line: Callable[[bytes], None], on_end: Callable[[str], None]) -> LinePipes:
+        """Begin to listen to the program's lines."""
+        return LinePipes(self, on_line, on_end)
 
     def stderr(self) -> str:
         """Return the last part of what the program has written to standard error."""

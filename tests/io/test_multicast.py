@@ -8,6 +8,7 @@ import pytest
 from mpwire.core import Entropy, TimerPlan
 from mpwire.core.address import Address
 from mpwire.io.driver import Driver
+from mpwire.io.network import KernelNetwork
 from mpwire.testing.actor import C_LEAF
 from mpwire.vocabulary import JoinFlag, NetworkEvent
 from mpwire.winsock import Provider, SocketError
@@ -32,7 +33,9 @@ class Household:
     def provider(self) -> Provider:
         """Add a process."""
         entropy = Entropy(b"%d" % len(self.drivers))
-        driver = Driver(self.loop, entropy, TimerPlan(), self.progress.set)
+        driver = Driver(
+            self.loop, KernelNetwork(self.loop), entropy, TimerPlan(), self.progress.set
+        )
         self.drivers.append(driver)
         return driver.provider
 

@@ -9,6 +9,7 @@ import inner_scenarios as inner
 
 from mpwire.core import Entropy, TimerPlan
 from mpwire.io.driver import Driver
+from mpwire.io.network import KernelNetwork
 from mpwire.lab.fabric import SwitchFabric
 from mpwire.vocabulary import JoinFlag, NetworkEvent, SocketFlag
 from mpwire.winsock.protocols import Protocol
@@ -29,7 +30,13 @@ class Member:
         self.family = 6 if ":" in group else 4
         self.progress = asyncio.Event()
         self.loop = asyncio.get_running_loop()
-        self.driver = Driver(self.loop, Entropy(host.encode()), TimerPlan(), self.progress.set)
+        self.driver = Driver(
+            self.loop,
+            KernelNetwork(self.loop),
+            Entropy(host.encode()),
+            TimerPlan(),
+            self.progress.set,
+        )
         self.provider = self.driver.provider
         self.handle = self.provider.socket(LEAF, self.family, Protocol.MPW_OPEN)
 

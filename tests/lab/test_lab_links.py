@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import os
+from collections.abc import Callable
 from typing import Any, Literal
 
 import pytest
@@ -20,6 +21,7 @@ from mpwire.lab.links import (
     Report,
     Unsupported,
 )
+from mpwire.lab.pipes import LinePipes
 
 HELLO = b'{"hello": {"contract": 1, "name": "x", "version": "0", "calls": ["listen"]}}\n'
 
@@ -34,6 +36,9 @@ class Pipes:
         self.stdout = io.FileIO(from_agent, "rb")
         for descriptor in (to_agent, from_agent):
             os.set_blocking(descriptor, False)
+
+    def pipes(self, on_line: Callable[[bytes], None], on_end: Callable[[str], None]) -> LinePipes:
+        return LinePipes(self, on_line, on_end)
 
     def print(self, text: bytes) -> None:
         os.write(self.output, text)

@@ -1,0 +1,138 @@
+"""The `sim` fabric: simulated hosts, and every frame through the same switch as ever."""
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Literal
+
+from mpwire.capture.records import Counters, Sentinel
+from mpwire.lab.craft import echo_reply_nonce, echo_request
+from mpwire.lab.decide import Strike
+from mpwire.lab.hosts import HostSpec
+from mpwire.lab.switch import Decide, Recorder, Switch, deliver_all, spare
+from mpwire.sim.loop import VirtualLoop
+from mpwire.sim.process import SimProcess
+from mpwire.sim.stack import LINK_LATENCY_S, Stack
+
+
+class SimFabric:
+    """Run hosts and the wire between them in virtual time."""
+
+    name = "sim"
+    carrier = "none"
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        """Prepare to run in a loop, which is also the clock."""
+        self.clock = loop
+        self._loop = loop
+        self._stacks: dict[str, Stack] = {}
+        self._processes: list[SimProcess] = []
+        self._nonces = itertools.count(1)
+        self._replies: dict[int, int] = {}
+        self._decide: Decide = deliver_all
+        self._strike: Callable[[Strike], None] = spare
+        self._switch: Switch | None = None
+        self._alarm_s: float | None = None
+
+    def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
+        """Let faults act on frames, and through them on agents."""
+        self._decide, self._strike = decide, strike
+
+    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
+        """Make the hosts and connect them."""
+        self._recorder = recorder
+        macs = {spec.name: spec.mac_octets() for spec in hosts}
+        for spec in hosts:
+            self._stacks[spec.name] = Stack(spec, self._loop, self._sender(spec.name))
+        self._switch = Switch(recorder, self._stacks, macs, self._decide, clock=self.clock)
+        self._switch.received = self._received
+        self._switch.strike = self._strike
+        for spec in hosts:
+            for address in spec.interfaces():
+                for stack in self._stacks.values():
+                    stack.neighbours[str(address.ip)] = macs[spec.name]
+
+    def _sender(self, host: str) -> Callable[[bytes], None]:
+        def put_on_cable(frame: bytes) -> None:
+            self.switch.forward(host, frame)
+            self._set_alarm()
+
+        return put_on_cable
+
+    @property
+    def switch(self) -> Switch:
+        """Give the switch of a fabric that was started."""
+        assert self._switch is not None
+        return self._switch
+
+    def _set_alarm(self) -> None:
+        due_s = self.switch.held.next_due_s
+        if due_s is not None and (self._alarm_s is None or due_s < self._alarm_s):
+            self._alarm_s = due_s
+            self._loop.call_at(due_s, self._release)
+
+    def _release(self) -> None:
+        self._alarm_s = None
+        self.switch.release(self._loop.time())
+        self._set_alarm()
+
+    def spawn(
+        self, host: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> SimProcess:
+        """Start the reference agent on a host; who ordered the run has seen that it is no other."""
+        del argv, env
+        process = SimProcess(self._loop, self._stacks[host])
+        self._processes.append(process)
+        return process
+
+    def drain(self) -> int:
+        """Forward nothing: every frame was forwarded when it was sent."""
+        return 0
+
+    def counters(self, host: str) -> Counters:
+        """Tell what a stack has counted."""
+        stack = self._stacks[host]
+        received = self.switch.read_count[host]
+        return Counters(
+            host=host,
+            interface={"tx_packets": received, "tx_dropped": 0, "rx_dropped": 0},
+            udp={"InErrors": stack.udp_in_errors},
+            capture={"received": received, "dropped": 0},
+        )
+
+    async def sentinel(self, host: str, stage: Literal["start", "end"]) -> None:
+        """Record an echo through the host's own stack."""
+        spec = self._stacks[host].spec
+        nonce = next(self._nonces)
+        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce)
+        request = self.switch.inject(host, frame)
+        await self._pause(LINK_LATENCY_S * 2)
+        reply = self._replies.pop(nonce)
+        self._recorder.record(Sentinel(host=host, stage=stage, request=request, reply=reply))
+
+    def _received(self, _sender: str, frame: bytes, number: int) -> None:
+        nonce = echo_reply_nonce(frame)
+        if nonce is not None:
+            self._replies[nonce] = number
+
+    async def settle(self) -> None:
+        """Wait until no frame is under way any more."""
+        last_s = self.switch.held.last_due_s
+        while self._under_way(last_s):
+            await self._pause(LINK_LATENCY_S)
+
+    def _under_way(self, last_s: float) -> bool:
+        next_s = self.switch.held.next_due_s
+        held = next_s is not None and next_s <= last_s
+        return held or any(stack.in_flight for stack in self._stacks.values())
+
+    async def _pause(self, duration_s: float) -> None:
+        future = self._loop.create_future()
+        self._loop.call_later(duration_s, future.set_result, None)
+        await future
+
+    async def stop(self) -> None:
+        """End the agents; frames that are held are lost."""
+        if self._switch is not None:
+            self._switch.abandon()
+        for process in self._processes:
+            process.kill()

@@ -1,0 +1,57 @@
+"""The library of testbeds in the simulation."""
+
+from pathlib import Path
+
+import pytest
+
+from mpwire.capture import RunFile, open_run
+from mpwire.capture.records import Run
+from mpwire.errors import MachineError
+from mpwire.lab import testbed
+from mpwire.report import assess
+from mpwire.sim import run_simulated
+from mpwire.vocabulary import Verdict
+
+LIBRARY = sorted((Path(__file__).parents[2] / "testbeds").glob("*.yaml"))
+TOUR = Path(__file__).parents[2] / "testbeds" / "rooted-lan.yaml"
+
+
+def simulated(path: Path, folder: Path, seed: int | None = None) -> RunFile:
+    """Run a testbed and read what it left."""
+    run_simulated(testbed.load(path, seed=seed), folder)
+    return open_run(folder)
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.stem)
+def test_every_testbed_passes(path: Path, tmp_path: Path) -> None:
+    assessment = assess(simulated(path, tmp_path))
+    assert [(one.rule, one.reason) for one in assessment.judgement.findings] == []
+    assert assessment.judgement.incomplete == []
+    assert assessment.verdict is Verdict.PASS
+
+
+def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:
+    """Have every frame and every stamp again; another seed has others."""
+    folders = [tmp_path / name for name in "abc"]
+    for folder in folders:
+        folder.mkdir()
+    first, again, other = (
+        simulated(TOUR, folder, seed) for folder, seed in zip(folders, (7, 7, 8), strict=True)
+    )
+    assert first.frames == again.frames
+    assert [one for one in first.records if not isinstance(one, Run)] == [
+        one for one in again.records if not isinstance(one, Run)
+    ]
+    assert first.frames != other.frames
+
+
+def test_time_is_virtual(tmp_path: Path) -> None:
+    """Let the seconds of a dead peer pass in no time, yet stand in the record."""
+    run = simulated(TOUR.with_name("end-crash.yaml"), tmp_path)
+    assert run.frames[-1].time_ns - run.frames[0].time_ns > 2e9
+
+
+def test_another_program_cannot_be_simulated(tmp_path: Path) -> None:
+    plan = testbed.load(TOUR, {"leaf1": ["./my-agent"]})
+    with pytest.raises(MachineError, match="sim runs the reference agent only, and leaf1 has"):
+        run_simulated(plan, tmp_path)
