@@ -102,7 +102,7 @@ def close_expectations(case: Case) -> Iterator[Expectation | None]:
 
 def _once_joined(end: End, endings: list[Ending]) -> list[Ending]:
     """Leave out what ended a folded join before CONFIRM came: that is FD_CONNECT's matter."""
-    confirms = end.arrived(Confirm)
+    confirms = [] if end.misfit else end.arrived(Confirm)
     return [one for one in endings if confirms and one.at > confirms[0].position]
 
 

@@ -261,7 +261,9 @@ def _folded_connect(case: Case, join: Join, membership: Membership) -> Expectati
     packet = min(ends, key=lambda one: one.number)
     name, arrived = type(packet.message).__name__.upper(), packet.source != leaf.endpoint
     code, rule, opens = int(WsaError.WSAECONNREFUSED), "EV5", packet.position
-    if isinstance(packet.message, Confirm | Close):
+    if isinstance(packet.message, Confirm) and leaf.misfit:
+        name = "CONFIRM that does not fit"
+    elif isinstance(packet.message, Confirm | Close):
         code, rule = 0, "EV4"
     elif not arrived:
         code, rule = int(WsaError.WSAETIMEDOUT), "EV6"

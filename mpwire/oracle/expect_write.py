@@ -28,12 +28,12 @@ def write_expectations(case: Case) -> Iterator[Expectation | None]:
             usable = _usable(case, end)
             if socket is None or usable is None or awaits_d_root(case, end):
                 continue
-            first = socket not in served
-            served.add(socket)
+            first = socket not in served and not end.misfit
+            served |= set() if end.misfit else {socket}
             may_send = bool(membership.leaf_dir & _sending(end))
             if first and may_send:
                 yield _first_write(case, socket, usable)
-            elif may_send and end.is_root:
+            elif may_send and (end.is_root or end.misfit):
                 yield _first_write(case, socket, usable, Level.MAY)
             if membership.caps & Capability.SIDECHAT and end.is_root:
                 handle = case.socket_of(end)

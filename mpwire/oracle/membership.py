@@ -21,7 +21,7 @@ from mpwire.wire.messages import (
     Timers,
     VersionNeg,
 )
-from mpwire.wire.numbers import ROOT_MEMBER_ID, Capability, CloseFlag, Role
+from mpwire.wire.numbers import ROOT_MEMBER_ID, AbortReason, Capability, CloseFlag, Role
 
 if TYPE_CHECKING:
     from mpwire.oracle.streams import Flow, Inflow
@@ -252,6 +252,16 @@ class End:
         halves = max(self.half_closed(), self.peer_closed())
         over = min((packet.position for packet in packets), default=halves)
         return min(over, self.died)
+
+    @property
+    def misfit(self) -> bool:
+        """Tell whether an acceptor found that the CONFIRM it was sent does not fit (9.4, 9.6)."""
+        confirmed = self.arrived(Confirm)
+        return bool(confirmed) and any(
+            packet.number > confirmed[0].number
+            and read(packet, Abort).reason == AbortReason.PROTOCOL
+            for packet in self.sent(Abort)
+        )
 
     def peer_closed(self) -> Position:
         """Return where the first CLOSE of any kind was delivered to this side."""

@@ -8,11 +8,17 @@ kills owes nothing for what came after its last barrier.
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.registry import PASSED, Outcome, broken
-from mpwire.oracle.trace import Packet
+from mpwire.oracle.trace import Packet, Position
 
 
 def owed(
-    case: Case, arrival: Packet, answers: list[Packet], *, expected: str, due_to: str
+    case: Case,
+    arrival: Packet,
+    answers: list[Packet],
+    *,
+    expected: str,
+    due_to: str,
+    since: Position | None = None,
 ) -> Outcome | None:
     """Return the outcome for something that arrived and demands an answer; None: nothing owed.
 
@@ -22,12 +28,13 @@ def owed(
         answers: the answers found; any one will do.
         expected: the answer, in words.
         due_to: what arrived, in words.
+        since: from where on the answer is owed, if not from the arrival on.
     """
     if answers:
         return PASSED
     if arrival.position > case.life_end(arrival.host, arrival.position):
         return None
-    due = case.settled(arrival.host, arrival.position)
+    due = case.settled(arrival.host, since if since is not None else arrival.position)
     if due is None and case.killed(arrival.host, arrival.position):
         return None
     name = f"{arrival.host} {arrival.destination[0]}:{arrival.destination[1]}"

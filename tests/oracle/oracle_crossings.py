@@ -78,6 +78,24 @@ def called_off() -> list[Move]:
     return [*moves, *tale.moves, *barriers("leaf1", 2)]
 
 
+def unfit() -> list[Move]:
+    """Tell of a folded request whose invitation is confirmed in a way that does not fit."""
+    moves = glare()
+    place = find(moves, "CONFIRM")
+    invited = message_of(moves, "invitation 1")
+    refusal = Abort(
+        reason=int(AbortReason.PROTOCOL),
+        echo_seq=0,
+        session_id=SESSION,
+        destination_tag=getattr(invited, "init_tag", 0),
+    )
+    tale = Stream()
+    tale.event("FD_CONNECT L", "leaf1", 1, "FD_CONNECT", 10061)
+    tale.send("ABORT", "leaf1", "root", refusal)
+    tale.event("FD_CLOSE P", "root", 2, "FD_CLOSE", 10054)
+    return [*moves[: place + 1], *tale.moves, *barriers("leaf1", 2), *barriers("root", 2)]
+
+
 def overtaken() -> list[Move]:
     """Tell of a request that is queued when the invitation prevails: nobody needs to refuse it."""
     tale = Stream()
@@ -175,10 +193,13 @@ def probed(tale: Stream, old: Join, again: Join) -> None:
     tale.event("FD_ACCEPT again", "root", 1, "FD_ACCEPT")
 
 
-CROSSINGS = (overtaken, exhausted, called_off, verified)
+CROSSINGS = (overtaken, exhausted, called_off, unfit, verified)
 AMISS = (
     Fault("EV5", called_off, lacking("FD_CONNECT L")),
     Fault("EV5", called_off, fields("FD_CONNECT L", code=10060)),
+    Fault("EV5", unfit, lacking("FD_CONNECT L")),
+    Fault("EV5", unfit, fields("FD_CONNECT L", code=0)),
+    Fault("EV5", unfit, moved("FD_CONNECT L", ahead_of="CONFIRM")),
     Fault("EV6", exhausted, lacking("FD_CONNECT L")),
     Fault("EV6", exhausted, moved("FD_CONNECT L", ahead_of="ACCEPT 4")),
     Fault("EV1", verified, lacking("FD_ACCEPT again")),

@@ -76,6 +76,7 @@ from tests.oracle.oracle_limits import EXCESSES
 from tests.oracle.oracle_lives import REBORN
 from tests.oracle.oracle_story import Wait, after
 from tests.oracle.oracle_tales import three, tour
+from tests.oracle.oracle_whispers import HUSHED
 
 WIRE = (
     Fault("R1", tour, setting(2, 2, "leaf1 PENDING")),
@@ -297,4 +298,4 @@ DATA = (
     Fault("DR6", tour, blind_read),
 )
 TOLD = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA)
-FAULTS = (*TOLD, *BREACHES, *AMISS, *UNHEARD, *EXCESSES, *ASTRAY, *PARTIAL, *REBORN)
+FAULTS = (*TOLD, *BREACHES, *AMISS, *UNHEARD, *EXCESSES, *ASTRAY, *PARTIAL, *REBORN, *HUSHED)

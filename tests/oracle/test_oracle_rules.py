@@ -20,8 +20,20 @@ from tests.oracle.oracle_lives import LIVES
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
+from tests.oracle.oracle_whispers import WHISPERS
 
-STORIES = (*ASIDES, *DETAILS, *STREAMS, *CROSSINGS, *CASTS, *LIMITS, *AIMS, *HALVES, *LIVES)
+STORIES = (
+    *ASIDES,
+    *DETAILS,
+    *STREAMS,
+    *CROSSINGS,
+    *CASTS,
+    *LIMITS,
+    *AIMS,
+    *HALVES,
+    *LIVES,
+    *WHISPERS,
+)
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 
 

@@ -16,6 +16,7 @@ from mpwire.oracle.trace import NEVER, Packet
 from mpwire.wire.messages import (
     Abort,
     Accept,
+    Ack,
     Cancel,
     CancelAck,
     Challenge,
@@ -31,11 +32,12 @@ from mpwire.wire.messages import (
     ProbeAck,
     Side,
 )
-from mpwire.wire.numbers import AbortReason, CloseAckFlag, HeaderFlag
+from mpwire.wire.numbers import AbortReason, AckedType, CloseAckFlag, HeaderFlag
 
 KEEPALIVE_FLOOR_MS = 18_750
 CANCEL_COPIES = 3
 GRACE_MS = 20
+HIGHEST_ATTEMPT = 255
 REQUESTS: tuple[type[Message], ...] = (JoinReq, Accept, Cancel, Close, Probe, Member, Data, Side)
 
 
@@ -161,6 +163,8 @@ def r75(case: Case) -> Iterator[Outcome]:
             before = newest.get(key)
             expected = (before.message.attempt if before and before.message else 0) + 1
             newest[key] = packet
+            if isinstance(message, Side):
+                expected = min(expected, HIGHEST_ATTEMPT)  # copies go on (11.9)
             if isinstance(message, Data):
                 once = (packet.source, message.session_id, message.origin, message.seq)
                 if before is None and once in cast and message.attempt > 1:
@@ -241,6 +245,7 @@ def r78(case: Case) -> Iterator[Outcome]:
         (Close, CloseAck),
         (Probe, ProbeAck),
         (Cancel, CancelAck),
+        (Side, Ack),
     )
     for end in case.ends():
         for request, response in pairs:
@@ -263,7 +268,7 @@ def _unclean(answer: Packet) -> bool:
 
 @rule(
     "R79",
-    "A node has at most one PROBE outstanding per membership.",
+    "A node has at most one PROBE and one SIDE outstanding per membership.",
     source="protocol.md 17.5 R79",
     group="close",
     needs="history",
@@ -283,3 +288,13 @@ def r79(case: Case) -> Iterator[Outcome]:
                 and before.number < p.number < after.number
             ]
             yield verify(bool(heard), [before, after], expected="one PROBE at a time", seen="two")
+        private = [p for p in end.sent(Side) if read(p, Side).attempt == 1]
+        for before, after in pairwise(private):
+            told = [
+                p
+                for p in end.arrived(Ack)
+                if p.number < after.number
+                and (read(p, Ack).acked_type, read(p, Ack).seq)
+                == (AckedType.SIDE, read(before, Side).seq)
+            ]
+            yield verify(bool(told), [before, after], expected="one SIDE at a time", seen="two")

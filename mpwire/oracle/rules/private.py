@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
+from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
+from mpwire.oracle.inbox import reads
 from mpwire.oracle.membership import End
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
@@ -11,12 +13,14 @@ from mpwire.oracle.serial import serial_distance
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import originated
-from mpwire.oracle.trace import Packet
+from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.wire.messages import Abort, Ack, Data, Side
 from mpwire.wire.numbers import AckedType, Capability, SideFlag
 
 BURST = 32
 """Messages that may leave at once under MaxRate."""
+UNREAD = 16
+"""Private messages that may wait for the application before the next one does for an ACK."""
 
 
 @rule(
@@ -122,7 +126,8 @@ def r89(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "R90",
-    "SIDE counts from 1 in each direction; one that asks for it is acknowledged by ACK.",
+    "SIDE asks for an ACK and counts from 1 in each direction; the receiver acknowledges what it "
+    "hands up, and no more than 16 messages that are not read.",
     source="protocol.md 17.6 R90",
     group="data",
     needs="history",
@@ -136,20 +141,77 @@ def r90(case: Case) -> Iterator[Outcome]:
             if packet.direction == "out":
                 seq = read(packet, Side).seq
                 yield verify(seq == place, packet, expected=f"Seq {place}", seen=f"Seq {seq}")
-        for arrival in end.arrived(Side):
-            message = read(arrival, Side)
-            live = joined_at(end) < arrival.position < end.ended()
-            if not message.sflags & SideFlag.ACK_REQ or not live:
-                continue
-            answers = [
-                answer
-                for answer in end.sent(Ack)
-                if answer.number > arrival.number
-                and read(answer, Ack).acked_type == AckedType.SIDE
-                and (read(answer, Ack).seq, read(answer, Ack).attempt)
-                == (message.seq, message.attempt)
-            ]
-            answers += [p for p in end.sent(Abort) if p.number > arrival.number]
-            outcome = owed(case, arrival, answers, expected="ACK(SIDE)", due_to="SIDE")
-            if outcome is not None:
-                yield outcome
+        for packet in end.sent(Side):
+            asks = bool(read(packet, Side).sflags & SideFlag.ACK_REQ)
+            yield verify(asks, packet, expected="ACK_REQ", seen="none")
+        yield from _answers(case, end)
+        yield from _ahead_of_the_reader(case, end)
+
+
+def _answers(case: Case, end: End) -> Iterator[Outcome]:
+    """Look for the ACK of every copy that was handed up, or repeats what was."""
+    for arrival in end.arrived(Side):
+        message = read(arrival, Side)
+        live = joined_at(end) < arrival.position < end.ended()
+        since = _taken_from(case, end, arrival) if live else None
+        if since is None or not message.sflags & SideFlag.ACK_REQ:
+            continue
+        answers = [
+            answer
+            for answer in end.sent(Ack)
+            if answer.number > arrival.number
+            and read(answer, Ack).acked_type == AckedType.SIDE
+            and (read(answer, Ack).seq, read(answer, Ack).attempt) == (message.seq, message.attempt)
+        ]
+        answers += [p for p in end.sent(Abort) if p.number > arrival.number]
+        outcome = owed(case, arrival, answers, expected="ACK(SIDE)", due_to="SIDE", since=since)
+        if outcome is not None:
+            yield outcome
+
+
+def _taken_from(case: Case, end: End, arrival: Packet) -> Position | None:
+    """Return from where on an arrival is owed an ACK; None if it is not, or need not be.
+
+    With 16 messages unread the next one waits, and only its latest copy is acknowledged when one of
+    them has been read. What is further ahead is dropped.
+    """
+    seq = read(arrival, Side).seq
+    before = {read(p, Side).seq for p in end.arrived(Side) if p.number < arrival.number}
+    if any(number not in before for number in range(max(1, seq - UNREAD), seq)):
+        return None
+    if seq <= UNREAD:
+        return arrival.position
+    room = _reads(case, end)[seq - UNREAD - 1 : seq - UNREAD]
+    if not room or room[0].answered == NEVER:
+        return None
+    later = [p for p in end.arrived(Side) if read(p, Side).seq == seq and p is not arrival]
+    held = arrival.position < room[0].answered
+    if held and any(arrival.position < p.position < room[0].answered for p in later):
+        return None
+    return max(arrival.position, room[0].answered)
+
+
+def _reads(case: Case, end: End) -> list[Call]:
+    """List the receives of a side that returned a private message, in order."""
+    socket = case.socket_of(end)
+    taken = reads(socket) if socket is not None else []
+    return [call for call in taken if end.is_root or (call.result or {}).get("private")]
+
+
+def _ahead_of_the_reader(case: Case, end: End) -> Iterator[Outcome]:
+    """Look for an ACK of more than the receiver has room for."""
+    socket = case.socket_of(end)
+    deaf = socket is None or any(call.text("how") != "SEND" for call in socket.shutdowns)
+    if socket is None or deaf or end.host not in case.logs:
+        return
+    for packet in end.sent(Ack):
+        seq = read(packet, Ack).seq
+        if packet.direction != "out" or read(packet, Ack).acked_type != AckedType.SIDE:
+            continue
+        asked = sum(call.asked < packet.position for call in socket.receives)
+        yield verify(
+            seq - asked <= UNREAD,
+            packet,
+            expected=f"no ACK of what exceeds {UNREAD} unread messages",
+            seen=f"ACK of SIDE {seq} after {asked} receives",
+        )
