@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from mpwire.oracle.aims import collects
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
-from mpwire.oracle.inbox import Deliverable, own_copies, readers, reads, receivers, sent_by
+from mpwire.oracle.inbox import (
+    Deliverable,
+    own_copies,
+    payload_of,
+    readers,
+    reads,
+    receivers,
+    sent_by,
+)
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.trace import is_multicast
@@ -31,14 +39,17 @@ def read_expectations(case: Case) -> Iterator[Expectation | None]:
             if taker and before and taker.asked < before.answered:
                 taker = None  # both were open at once: nothing says which one was served first
             waiting = place < len(taken) and taken[place].asked < item.released
+            # What was read had been there: since when is uncertain, but not that it was announced.
+            shown = taker is not None and payload_of(taker) == item.payload.hex()
             yield expect(
                 case,
                 socket,
                 "FD_READ",
                 rule=_window(item),
                 opens=opens,
-                level=Level.MUST if item.certain and not waiting else Level.MAY,
+                level=Level.MUST if (item.certain or shown) and not waiting else Level.MAY,
                 frames=item.frames,
+                settled=taker.asked if taker is not None and not item.certain else None,
                 taker=taker,
                 cause=f"{item}" + (f", after {before} had read the one before" if before else ""),
             )

@@ -15,7 +15,7 @@ from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import Limits, acks_of, flows
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Accept, Confirm, Data, DataAck, Probe
+from mpwire.wire.messages import Accept, Close, Confirm, DataAck
 from mpwire.wire.numbers import Capability, LeafDirection
 
 
@@ -140,7 +140,7 @@ def _first_write(
         "FD_WRITE",
         rule="EV9",
         opens=opens,
-        level=level,
+        level=Level.MAY if isinstance(packet.message, Close) else level,  # it ended at once
         frames=(packet.number,),
         cause=f"{type(packet.message).__name__.upper()} in frame {packet.number} made it usable",
         settled=packet.position,
@@ -151,14 +151,14 @@ def _usable(case: Case, end: End) -> tuple[Position, Packet] | None:
     """Return from where a side may be reported writable, and the packet that makes it a member.
 
     An acceptor is usable when its accept call returns (W47), and certainly once its membership
-    is confirmed: by CONFIRM, and at the root by anything else that proves it (RM22).
+    is confirmed.
     """
     if end.is_initiator:
         arrived = [p for p in end.arrived(Accept) if end.sent(Confirm)]
         if not arrived and end.sent(Confirm):
             return None
         return (arrived[0].position, arrived[0]) if arrived else None
-    proofs = end.arrived(Confirm, Data, Probe) if end.is_root else end.arrived(Confirm)
+    proofs = end.proofs()
     handle = case.socket_of(end)
     if handle is None or not proofs:
         return None

@@ -13,11 +13,15 @@ from mpwire.wire.messages import (
     Challenge,
     Close,
     Confirm,
+    Data,
     JoinReq,
     Message,
     Pending,
+    Probe,
     Reject,
     SessionDesc,
+    Side,
+    Sync,
     Timers,
     VersionNeg,
 )
@@ -225,6 +229,14 @@ class End:
         """Return where the membership began for this side: CONFIRM or ACCEPT sent."""
         kind: type[Message] = Confirm if self.is_initiator else Accept
         return min((packet.position for packet in self.sent(kind)), default=NEVER)
+
+    def proofs(self) -> list[Packet]:
+        """List what showed an acceptor that its peer is a member.
+
+        That is CONFIRM; at a root anything else from a member stands for a lost one (RM22).
+        """
+        kinds = (Confirm, Data, Sync, Side, Probe, Close) if self.is_root else (Confirm,)
+        return self.arrived(*kinds)
 
     def closed(self) -> Position:
         """Return where this side sent its own CLOSE that is not HALF."""

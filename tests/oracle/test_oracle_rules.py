@@ -15,6 +15,7 @@ from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import FAULTS
 from tests.oracle.oracle_groups import CASTS
 from tests.oracle.oracle_halves import HALVES
+from tests.oracle.oracle_impaired import IMPAIRED
 from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_lives import LIVES
 from tests.oracle.oracle_story import play
@@ -33,6 +34,7 @@ STORIES = (
     *HALVES,
     *LIVES,
     *WHISPERS,
+    *IMPAIRED,
 )
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 

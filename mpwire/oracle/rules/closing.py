@@ -14,7 +14,6 @@ from mpwire.wire.messages import (
     Cancel,
     Close,
     CloseAck,
-    Confirm,
     Data,
     Member,
     Probe,
@@ -59,9 +58,7 @@ def joined_at(end: End) -> Position:
     """
     if end.is_initiator:
         return end.started()
-    proofs = end.arrived(Confirm)
-    if end.is_root:
-        proofs = end.arrived(Confirm, Data, Probe, Side, Close)
+    proofs = end.proofs()
     return proofs[0].position if proofs else NEVER
 
 

@@ -261,6 +261,8 @@ def _told(case: Case, side: End, first: Packet, members: list[End]) -> Iterator[
         return
     if socket.closed < NEVER or _held_back(case, socket):
         return
+    if case.killed(side.host, first.position) and case.settled(side.host, first.position) is None:
+        return  # a process that died before anybody could ask it owes nothing
     others = [one for one in members if one.membership is not side.membership]
     over = [packet for one in others for packet in one.arrived(CloseAck, Close, Abort)]
     proved = bool(over) and case.settled(side.host, max(p.position for p in over)) is not None

@@ -1,0 +1,71 @@
+"""Correct stories of what loss and bad timing bring about, as labs with faults have shown them."""
+
+import msgspec
+
+from mpwire.wire.messages import Ack, Side
+from mpwire.wire.numbers import CloseReason
+from tests.oracle.oracle_plots import SESSION
+from tests.oracle.oracle_story import Line, Move, after, before, find, remade, without
+from tests.oracle.oracle_streams import Stream
+
+
+def whispering() -> list[Move]:
+    """Tell of a leaf that joins, says a private word to its handle at the root, and leaves."""
+    tale = Stream()
+    tale.caps = 3
+    (join,) = tale.meet("leaf1")
+    tale.submit("leaf1", join.end, b"hush")
+    side = Side(
+        sflags=1,
+        payload=b"hush",
+        sender_id=join.member_id,
+        destination_tag=join.root_tag,
+        session_id=SESSION,
+        seq=1,
+    )
+    tale.send("SIDE", "leaf1", "root", side)
+    tale.event("FD_READ P", "root", join.handle, "FD_READ")
+    ack = Ack(
+        acked_type=0x11, sender_id=1, destination_tag=join.leaf_tag, session_id=SESSION, seq=1
+    )
+    tale.send("ACK", "root", "leaf1", ack)
+    tale.barrier()
+    tale.call("recv", "root", "recv", {"data": b"hush".hex()}, socket=join.handle)
+    close, closed = tale.closing(join, CloseReason.LEAVE)
+    tale.call("close", "leaf1", "close", {}, socket=join.end)
+    tale.send("CLOSE", "leaf1", "root", msgspec.structs.replace(close, side_final_seq=1))
+    tale.send("CLOSE_ACK", "root", "leaf1", closed)
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE")
+    tale.barrier()
+    return tale.moves
+
+
+def proved_by_side() -> list[Move]:
+    """Lose CONFIRM: what the leaf says next stands for it, and makes the root writable (RM22)."""
+    moves = remade(whispering(), "leaf1 CONFIRM", delivered=False)
+    writable = moves[find(moves, "leaf1 FD_WRITE root")]
+    return after(without(moves, "leaf1 FD_WRITE root"), "SIDE", writable)
+
+
+def asked_too_much() -> list[Move]:
+    """Refuse callee data that does not fit: the call decides nothing, and FD_ACCEPT comes again."""
+    again = {"event": "FD_ACCEPT", "socket": 1, "code": 0, "seq": 0}
+    refused = (
+        Line("first accept?", "root", "to", {"id": 900, "call": "accept", "args": {"socket": 1}}),
+        Line("FD_ACCEPT again", "root", "from", again),
+        Line("first accept!", "root", "from", {"id": 900, "error": {"code": 10022, "name": "X"}}),
+    )
+    return before(whispering(), "leaf1 accept?", *refused)
+
+
+def deselected() -> list[Move]:
+    """Cancel the selection on the root before CONFIRM has come: nobody waits for FD_WRITE."""
+    args = {"socket": 1, "events": [], "report": True}
+    cancelled = (
+        Line("deselect?", "root", "to", {"id": 900, "call": "event_select", "args": args}),
+        Line("deselect!", "root", "from", {"id": 900, "result": {}}),
+    )
+    return without(after(whispering(), "leaf1 accept!", *cancelled), "leaf1 FD_WRITE root")
+
+
+IMPAIRED = (whispering, proved_by_side, asked_too_much, deselected)
