@@ -6,14 +6,15 @@
     python -m mpwire.testing.explore --list
 
 Prints, per scenario, its bounds (losses, duplicates, early timers, keepalives), states,
-transitions, depth, seconds, states per second and verdict; below a refuted one, the shortest way
-to what should not be. Exits with 1 if anything was refuted.
+transitions, depth, steps for which the product was run, seconds of the processor, states per second
+and verdict; below a refuted one, the shortest way to what should not be; and all of it in sum.
+Exits with 1 if anything was refuted.
 """
 
 import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
-from time import perf_counter
+from time import process_time
 from typing import Final
 
 from mpwire.testing.exploration.casting import Scenario
@@ -24,7 +25,7 @@ from mpwire.testing.exploration.telling import tell
 from mpwire.testing.exploration.walk import Budget
 
 HEADLINE: Final = (
-    f"{'scenario':32}{'l d e k':>8}{'states':>10}{'transitions':>13}{'depth':>6}"
+    f"{'scenario':32}{'l d e k':>8}{'states':>10}{'transitions':>13}{'depth':>6}{'runs':>9}"
     f"{'seconds':>9}{'states/s':>10}  verdict"
 )
 
@@ -40,18 +41,22 @@ def _names() -> list[tuple[str, str]]:
     return scenarios + [(patch.name, patch.about) for patch in PATCHES.values()]
 
 
+def _figures(subject: str, tally: Tally, took_s: float) -> str:
+    return (
+        f"{subject:40}{tally.states:10,}{tally.transitions:13,}{tally.depth:6}{tally.runs:9,}"
+        f"{took_s:9.2f}{tally.states / took_s:10,.0f}"
+    )
+
+
 def explore(scenario: Scenario, budget: Budget) -> tuple[Tally, list[str]]:
     """Walk one scenario and print what came of it; return the figures and the counterexample."""
-    started_s = perf_counter()
+    started_s = process_time()
     walker = scenario.begin(budget)
     tally = search(walker)
-    took_s = perf_counter() - started_s
+    took_s = process_time() - started_s
     verdict = "proved" if tally.offence is None else "REFUTED"
     bounds = " ".join(str(bound) for bound in budget)
-    _say(
-        f"{scenario.name:32}{bounds:>8}{tally.states:10,}{tally.transitions:13,}{tally.depth:6}"
-        f"{took_s:9.2f}{tally.states / took_s:10,.0f}  {verdict}"
-    )
+    _say(_figures(f"{scenario.name:32}{bounds:>8}", tally, took_s) + f"  {verdict}")
     story = tell(walker, tally) if tally.offence is not None else []
     for line in story:
         _say(line)
@@ -75,11 +80,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     names = options.scenarios or ([PATCHES[options.patch].scenario] if options.patch else SCENARIOS)
     _say(HEADLINE)
+    total = Tally()
+    started_s = process_time()
+    refuted = False
     with patched(options.patch):
-        tallies = [
-            explore(SCENARIOS[name], getattr(SCENARIOS[name], options.profile))[0] for name in names
-        ]
-    return int(any(tally.offence is not None for tally in tallies))
+        for name in names:
+            budget = getattr(SCENARIOS[name], options.profile)
+            if budget is not None:
+                tally, _ = explore(SCENARIOS[name], budget)
+                refuted |= tally.offence is not None
+                total.states += tally.states
+                total.transitions += tally.transitions
+                total.runs += tally.runs
+                total.depth = max(total.depth, tally.depth)
+    _say(_figures("in all", total, process_time() - started_s))
+    return int(refuted)
 
 
 if __name__ == "__main__":

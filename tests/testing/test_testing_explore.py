@@ -7,10 +7,13 @@ from mpwire.testing.explore import HEADLINE, main
 
 def test_a_proved_scenario_prints_its_figures(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["joined-leave", "joined-expel"]) == 0
-    headline, leave, expel = capsys.readouterr().out.splitlines()
+    headline, leave, expel, total = capsys.readouterr().out.splitlines()
     assert headline == HEADLINE
     assert leave.split()[:5] == ["joined-leave", "1", "1", "1", "1"]
     assert leave.split()[-1] == expel.split()[-1] == "proved"
+    counts = [int(line[40:50].replace(",", "")) for line in (leave, expel, total)]
+    assert total.startswith("in all ")
+    assert counts[0] + counts[1] == counts[2]
 
 
 def test_a_refuted_scenario_prints_the_shortest_way_and_exits_with_1(
@@ -27,9 +30,9 @@ def test_the_deep_profile_walks_farther(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["glare-plain"]) == 0
     assert main(["--profile", "deep", "glare-plain"]) == 0
     counts = [
-        int(line.split()[5].replace(",", ""))
+        int(line[40:50].replace(",", ""))
         for line in capsys.readouterr().out.splitlines()
-        if line != HEADLINE
+        if line.startswith("glare-plain")
     ]
     assert counts == sorted(set(counts))
 

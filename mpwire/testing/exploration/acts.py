@@ -4,6 +4,7 @@
     invite 2        R invites the leaf of host 2
     accept, reject, defer       the listening socket decides about the request at the head
     send L hello    one message
+    whisper P1 psst one private message
     shutdown L      WSPShutdown(SD_SEND)
     close L         WSPCloseSocket, gracefully;  abort L: with linger 0
     listen          R or L begins to listen
@@ -144,16 +145,43 @@ def _send(party: Party, name: str, text: str) -> bool:
     return False
 
 
+def _whisper(party: Party, name: str, text: str) -> bool:
+    handle = _handle(party, name)
+    membership = party.provider.sockets[handle].membership
+    party.provider.send(handle, text.encode(), party.clock_s, private=True)
+    assert membership is not None
+    party.diary.whispered.append((membership.peer[0], text.encode()))
+    return False
+
+
 def _shutdown(party: Party, name: str) -> bool:
+    peers = _peers(party, name)
     party.provider.shutdown(_handle(party, name), ShutdownHow.SEND, party.clock_s)
     party.page(name).shut = True
+    _note_dismissed(party, peers)
     return False
 
 
 def _close(party: Party, name: str) -> bool:
+    peers = _peers(party, name)
     party.provider.close(_handle(party, name), party.clock_s)
     party.page(name).closed = True
+    _note_dismissed(party, peers)
     return False
+
+
+def _peers(party: Party, name: str) -> list[str]:
+    """Return the hosts of the leaves whose memberships an end of this socket ends."""
+    socket = party.provider.sockets[_handle(party, name)]
+    if socket.role is Role.ROOT:
+        return [*party.diary.admitted]
+    return [socket.membership.peer[0]] if socket.membership else []
+
+
+def _note_dismissed(party: Party, peers: list[str]) -> None:
+    for host in peers:
+        if host in party.diary.admitted:
+            party.diary.dismissed.setdefault(host, party.heard())
 
 
 def _abort(party: Party, name: str) -> bool:
@@ -192,6 +220,7 @@ ACTS: Final[dict[str, Callable[..., bool]]] = {
     "reject": _reject,
     "defer": _defer,
     "send": _send,
+    "whisper": _whisper,
     "shutdown": _shutdown,
     "close": _close,
     "abort": _abort,

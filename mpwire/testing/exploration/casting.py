@@ -11,7 +11,8 @@ from typing import Final
 
 from mpwire.testing.exploration.acts import play
 from mpwire.testing.exploration.party import Party
-from mpwire.testing.exploration.walk import Budget, Walk
+from mpwire.testing.exploration.walk import Budget, Walk, receivers_of
+from mpwire.winsock.protocols import Protocol
 
 Acts = Sequence[str]
 
@@ -33,7 +34,8 @@ class Scenario:
     name: str
     about: str
     casts: tuple[Cast, ...]
-    fast: Budget
+    fast: Budget | None
+    """None for one that is too large for the continuous integration."""
     deep: Budget
     prelude: tuple[tuple[int, str], ...] = ()
     """(host number, act) before the walk begins."""
@@ -43,26 +45,50 @@ class Scenario:
     """Whether nothing that was queued before a graceful close may be lost."""
     calm: bool = False
     """Whether no ABORT is lost, and no end may be a member alone until its keepalive says so."""
+    graceful: bool = False
+    """Whether nobody dies or aborts, T_LINGER is never early, and no end may be told an error."""
+    protocol: Protocol = Protocol.MPW_ROOTED
+
+    @property
+    def bounds(self) -> Budget:
+        """Return the fast bounds.
+
+        Raises: ValueError for a scenario that is walked in the deep profile only.
+        """
+        if self.fast is None:
+            raise ValueError(f"{self.name} is not in the fast profile")
+        return self.fast
 
     def begin(self, budget: Budget) -> Walk:
         """Open the sockets, play the prelude, and return a walk about to begin."""
         parties = [
-            Party(number, cast.opens, tuple(tuple(line.split(" | ")) for line in cast.acts))
+            Party(number, cast.opens, _alternatives(cast.acts), self.protocol)
             for number, cast in enumerate(self.casts, 1)
         ]
         for number, line in self.prelude:
             _play(parties, number, line)
-        return Walk(parties, budget, polls=self.polls, repair=self.repair, calm=self.calm)
+        return Walk(
+            parties,
+            budget,
+            polls=self.polls,
+            repair=self.repair,
+            calm=self.calm,
+            graceful=self.graceful,
+        )
+
+
+def _alternatives(acts: Acts) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(line.split(" | ")) for line in acts)
 
 
 def _play(parties: list[Party], number: int, line: str) -> None:
     """Let one application act, and everything in flight arrive."""
+    hosts = [party.host for party in parties]
     flying = play(parties[number - 1], line).datagrams
     while flying:
         datagram = flying.pop(0)
-        host = datagram.destination[0]
-        receiver = next(party for party in parties if party.host == host)
-        flying += receiver.hear(datagram).datagrams
+        for host in receivers_of(datagram, hosts):
+            flying += parties[hosts.index(host)].hear(datagram).datagrams
 
 
 NOTHING = Budget()
@@ -76,14 +102,20 @@ def scenario(
     name: str,
     about: str,
     *casts: Cast,
-    fast: Budget = ONE_EACH,
+    fast: Budget | None = ONE_EACH,
     deep: Budget | None = None,
     prelude: tuple[tuple[int, str], ...] = (),
     repair: bool = False,
     calm: bool = False,
+    graceful: bool = False,
+    protocol: Protocol = Protocol.MPW_ROOTED,
 ) -> None:
     """Add a scenario under its name."""
-    SCENARIOS[name] = Scenario(name, about, casts, fast, deep or fast, prelude, 1, repair, calm)
+    farthest = deep or fast
+    assert farthest is not None, name
+    SCENARIOS[name] = Scenario(
+        name, about, casts, fast, farthest, prelude, 1, repair, calm, graceful, protocol
+    )
 
 
 def root(*acts: str) -> Cast:

@@ -28,7 +28,7 @@ for variant, (by_root, by_leaf) in GLARES.items():
         f"A root invites the leaf that asks it; {variant.replace('-', ' ')}.",
         lonely("invite 2", *by_root),
         leaf("join", *by_leaf),
-        fast=LOSS if variant == "cancel-both" else Budget(losses=1, duplicates=1),
+        fast=LOSS if variant in {"again", "cancel-both"} else Budget(losses=1, duplicates=1),
         deep=ONE_EACH,
     )
     scenario(
@@ -53,8 +53,8 @@ scenario(
     "A root invites the leaf that asks it; three losses, but never of an ABORT.",
     lonely("invite 2"),
     leaf("join"),
-    fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1),
+    fast=Budget(losses=2, early=1),
+    deep=Budget(losses=3, duplicates=1, early=1),
     calm=True,
 )
 scenario(
@@ -62,8 +62,8 @@ scenario(
     "A leaf asks, is accepted, both close; three losses, but never of an ABORT.",
     root("accept", "close P1"),
     leaf("join", "close L"),
-    fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1),
+    fast=Budget(losses=2, early=1),
+    deep=Budget(losses=3, duplicates=1, early=1),
     calm=True,
 )
 scenario(
@@ -71,7 +71,7 @@ scenario(
     "A root invites, the leaf accepts, both close; three losses, but never of an ABORT.",
     lonely("invite 2", "close P1"),
     waiting("accept", "close A1"),
-    fast=Budget(losses=3),
-    deep=Budget(losses=3, duplicates=1),
+    fast=Budget(losses=2, early=1),
+    deep=Budget(losses=3, duplicates=1, early=1),
     calm=True,
 )

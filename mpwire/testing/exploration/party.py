@@ -5,27 +5,34 @@ step runs the product as it is; the party only says when. After each step its ap
 everything there is to read, as an eager one would, and writes down what it was told.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
 from mpwire.core import Endpoint, Entropy, Membership, TimerPlan
 from mpwire.core.address import Address
 from mpwire.core.events import SendDatagram, TimerExpired
+from mpwire.core.groups import is_group_host
 from mpwire.core.membership import LIVE
+from mpwire.core.session import JOINED
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.actor import C_LEAF, C_ROOT, PORT
 from mpwire.testing.bus import ALL_EVENTS
-from mpwire.vocabulary import WsaError
+from mpwire.vocabulary import SocketFlag, WsaError
 from mpwire.winsock import Provider, SocketError
+from mpwire.winsock.base import Message
+from mpwire.winsock.protocols import Protocol, entry_of
 from mpwire.winsock.record import FD_CLOSE, FD_CONNECT, FD_READ
 from mpwire.winsock.sockets import Role, Socket
-from mpwire.winsock.transport import UnicastOnly
 
+C_ROOT_D_LEAF: Final = SocketFlag.C_ROOT | SocketFlag.D_LEAF
 PLAN: Final = TimerPlan(retransmissions=3)
 BACKLOG: Final = 5
 SYNCS: Final = 3
 """SYNCs in a row that nobody answers."""
+SIDES: Final = 3
+"""Copies of a private message that nobody answers."""
 FAST: Final = frozenset({TimerName.ACKNOWLEDGE, TimerName.NACK, TimerName.SYNC})
 """Timers of the data plane, which are fractions of the RTO that all others are made of."""
 SILENT_S: Final = -1e6
@@ -77,11 +84,13 @@ class CountingEntropy(Entropy):
 
 
 @dataclass(slots=True)
-class Ports(UnicastOnly):
-    """The UDP ports of one host, as its provider wants them."""
+class Ports:
+    """The UDP ports of one host, as its provider wants them, and the groups they listen to."""
 
     host: str
     taken: set[int] = field(default_factory=set)
+    heard: set[tuple[Address, Address]] = field(default_factory=set)
+    """(local address, group)."""
 
     def open(self, address: Address | None, family: int) -> Address:
         """Take a port of this host."""
@@ -93,13 +102,28 @@ class Ports(UnicastOnly):
         return (self.host, port)
 
     def release(self, address: Address) -> None:
-        """Give the port back."""
+        """Give the port back, and hear nothing more there."""
         self.taken.remove(address[1])
+        self.heard = {(local, group) for local, group in self.heard if local != address}
 
     def source_for(self, local: Address, peer: Address) -> Address:
         """Return the local address itself: every host reaches every other."""
         del peer
         return local
+
+    def set_reach(self, local: Address, source: Address, hop_limit: int) -> None:
+        """Reach every host with what goes to a group, too."""
+
+    def join_group(
+        self, local: Address, source: Address, group: Address, origins: Sequence[str]
+    ) -> None:
+        """Hear what is sent to a group."""
+        del source, origins
+        self.heard.add((local, group))
+
+    def leave_group(self, local: Address, group: Address) -> None:
+        """Hear it no more."""
+        self.heard.remove((local, group))
 
 
 @dataclass(slots=True)
@@ -113,6 +137,8 @@ class Page:
     closes: list[WsaError] = field(default_factory=list)
     """Codes of FD_CLOSE, in order."""
     received: list[bytes] = field(default_factory=list)
+    late: bool = False
+    """Whether anything was received after FD_CLOSE(0)."""
     closed: bool = False
     """Whether the application gave the descriptor back, or the process died."""
     shut: bool = False
@@ -138,7 +164,13 @@ class Diary:
     entries: dict[int, int] = field(default_factory=dict)
     """InitTag of every request that was queued here, by the tag that it was given."""
     sent: list[tuple[str, bytes]] = field(default_factory=list)
-    """(host, payload) of every message, once per receiver."""
+    """(host, payload) of every message, once per receiver; of a relayed one the relayer alone."""
+    whispered: list[tuple[str, bytes]] = field(default_factory=list)
+    """(host, payload) of every private message."""
+    admitted: dict[str, int] = field(default_factory=dict)
+    """At the root, by host of each leaf, how many messages it had heard when that came in."""
+    dismissed: dict[str, int] = field(default_factory=dict)
+    """At the root, by host of each leaf, how many it had heard when it closed that membership."""
 
 
 @dataclass(slots=True)
@@ -159,6 +191,7 @@ class Party:
     """What it opens when it starts: "root", "lonely root", "leaf" or "waiting leaf"."""
     acts: tuple[tuple[str, ...], ...] = ()
     """What the application may still do, each once, in any order, or never; alternatives."""
+    protocol: Protocol = Protocol.MPW_ROOTED
     incarnation: int = 0
     clock_s: float = 0.0
     provider: Provider = field(init=False)
@@ -183,12 +216,18 @@ class Party:
         self.provider = Provider(Ports(self.host), CountingEntropy(owner), PLAN)
         suffix = "'" * self.incarnation
         is_root = self.opens.endswith("root")
-        handle = self.provider.socket(C_ROOT if is_root else C_LEAF)
+        handle = self.provider.socket(self._flags(is_root=is_root), protocol=self.protocol)
         self.names = {("R" if is_root else "L") + suffix: handle}
         self.provider.bind(handle, (self.host, PORT))
         self.provider.event_select(handle, None, ALL_EVENTS, self.clock_s)
         if self.opens in {"root", "waiting leaf"}:
             self.provider.listen(handle, BACKLOG, self.clock_s)
+
+    def _flags(self, *, is_root: bool) -> SocketFlag:
+        """Return the flags of the first socket: the root is the root of all planes there are."""
+        if is_root and entry_of(self.protocol, 4).data_rooted:
+            return C_ROOT
+        return C_ROOT_D_LEAF if is_root else C_LEAF
 
     def crash(self) -> None:
         """Lose everything; whatever is sent here from now on meets nobody."""
@@ -202,9 +241,13 @@ class Party:
     # Steps ------------------------------------------------------------------------------------
 
     def hear(self, datagram: SendDatagram) -> Step:
-        """Let a datagram arrive."""
-        to = datagram.destination
-        self.provider.receive_untrusted(to, datagram.data, datagram.source, to, self.clock_s)
+        """Let a datagram arrive, at whatever listens to its group if it was sent to one."""
+        to, source = datagram.destination, datagram.source
+        ports = self.provider.transport
+        assert isinstance(ports, Ports)
+        listening = sorted(local for local, group in ports.heard if group == to)
+        for opened in listening if is_group_host(to[0]) else [to]:
+            self.provider.receive_untrusted(opened, datagram.data, source, to, self.clock_s)
         return self.finish()
 
     def expire(self, key: TimerKey) -> Step:
@@ -224,6 +267,7 @@ class Party:
         """Let the application read what there is, and take what is to be sent."""
         self.name_new_sockets()
         self._note_requests()
+        self._note_listeners()
         notes: list[str] = []
         for name, handle in self.names.items():
             socket = self.provider.sockets.get(handle)
@@ -256,6 +300,17 @@ class Party:
                 if owner is not None and owner.role is Role.LEAF:
                     self._note_folding(owner, membership.request.init_tag)
 
+    def _note_listeners(self) -> None:
+        """Note how much the root of a relay had heard before each of its leaves came in."""
+        for endpoint, membership in self.memberships():
+            session = endpoint.session
+            if session is not None and session.relays and membership.state in JOINED:
+                self.diary.admitted.setdefault(membership.peer[0], self.heard())
+
+    def heard(self) -> int:
+        """Return how many messages the first socket has received."""
+        return sum(len(page.received) for name, page in self.diary.pages.items() if name[0] in "RL")
+
     def _note_folding(self, socket: Socket, invitation: int) -> None:
         (name,) = (name for name, handle in self.names.items() if handle == socket.handle)
         page = self.page(name)
@@ -284,10 +339,12 @@ class Party:
             if not any(event is FD_READ for event, _ in found):
                 return notes
             while socket.queue:
-                message = self.provider.recv(socket.handle, self.clock_s)
-                assert isinstance(message, bytes)
-                page.received.append(message)
-                notes.append(f"{name}: receives {message.decode()}")
+                message = self.provider.recv_message(socket.handle, self.clock_s)
+                assert isinstance(message, Message)
+                page.received.append(message.payload)
+                page.late |= WsaError.SUCCESS in page.closes
+                aside = ", in private" if message.private else ""
+                notes.append(f"{name}: receives {message.payload.decode()}{aside}")
 
     # What can happen --------------------------------------------------------------------------
 
@@ -302,9 +359,9 @@ class Party:
     def timers(self, polls: int) -> list[TimerKey]:
         """Return the timers that may expire.
 
-        Of the polls of a pending request only so many, and of the SYNCs that go unanswered: in the
-        end T_PEND is over, or a keepalive finds the peer dead. T_DRAIN is longer than a whole
-        series of NACKs (K1), so that it waits for the last of them.
+        Of the polls of a pending request only so many, and of the SYNCs and copies of SIDE that go
+        unanswered: in the end T_PEND is over, or a keepalive finds the peer dead. T_DRAIN is longer
+        than a whole series of NACKs (K1), so that it waits for the last of them.
         """
         found = []
         for endpoint in self.provider.endpoints.values():
@@ -315,6 +372,7 @@ class Party:
                 for one, name in running
                 if not (name is TimerName.RETRANSMIT and _has_polled(one, polls))
                 and not (name is TimerName.SYNC and _has_synchronised(one))
+                and not (name is TimerName.SIDE and _has_chatted(one))
                 and not (name is TimerName.LIMIT and one in asking)
             ]
         return found
@@ -331,6 +389,12 @@ class Party:
 def _has_synchronised(membership: Membership) -> bool:
     flows = [membership.outflow, *membership.relayed_out.values()]
     return all(flow.syncs >= SYNCS for flow in flows if flow.lags)
+
+
+def _has_chatted(membership: Membership) -> bool:
+    """Tell whether enough copies have left of a private message, unless their end is in sight."""
+    side = membership.side
+    return side is not None and side.copies >= SIDES and membership.pending_close is None
 
 
 def _has_polled(membership: Membership, polls: int) -> bool:

@@ -1,99 +1,22 @@
-"""Named patches: one rule of the product broken each, for proving that the walk can refute.
+"""Patches of joining and of ending: drafts that were refuted, and mutants; all are `PATCHES`."""
 
-A patch is applied for the time of one walk and taken back after it. `invariant` is what has to be
-refuted, in `scenario`, and no other is as good: a checker that fails for another reason proves
-nothing about the rule.
-"""
+from typing import Any
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
-
-from msgspec.structs import replace
-
-from mpwire.core import Endpoint, Membership, member, membership, restarting, table
+from mpwire.core import Endpoint, Membership, membership, restarting, table
 from mpwire.core.address import Address
 from mpwire.core.admission import Admission, Tombstones
 from mpwire.core.events import Admitted, Ended, Input, Joined, RequestFolded, TimerExpired
-from mpwire.core.inflow import Inflow
 from mpwire.core.kinds import Kind
 from mpwire.core.listener import Listener
-from mpwire.core.serial import plus
 from mpwire.core.table import Row, State
 from mpwire.core.timers import TimerName
+from mpwire.testing.exploration import patches_of_data
 from mpwire.testing.exploration.invariants import Invariant
+from mpwire.testing.exploration.patching import PATCHES, Swap, patch, patched
 from mpwire.vocabulary import WsaError
 from mpwire.winsock.reactions import Reactions
 from mpwire.winsock.record import FD_CLOSE, FD_CONNECT, EventRecord, Phase
-from mpwire.wire.messages import Abort, Accept, CloseAck, JoinReq, Message, Reject
-
-
-class Swap:
-    """Replace attributes and entries of the product, and put everything back."""
-
-    def __init__(self) -> None:
-        self._undo: list[Callable[[], None]] = []
-
-    def attribute(self, owner: Any, name: str, value: object) -> None:
-        """Replace an attribute of a class or a module."""
-        before = getattr(owner, name)
-        self._undo.append(lambda: setattr(owner, name, before))
-        setattr(owner, name, value)
-
-    def entry(self, owner: dict[Any, Any], key: object, value: object) -> None:
-        """Replace an entry of a table."""
-        before = owner[key]
-        self._undo.append(lambda: owner.__setitem__(key, before))
-        owner[key] = value
-
-    def undo(self) -> None:
-        """Put everything back, the last change first."""
-        while self._undo:
-            self._undo.pop()()
-
-
-Apply: TypeAlias = Callable[[Swap], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Patch:
-    """One rule of the product, broken."""
-
-    name: str
-    about: str
-    scenario: str
-    """Where it must be refuted."""
-    invariant: Invariant
-    """What must be refuted."""
-    apply: Apply
-
-
-PATCHES: Final[dict[str, Patch]] = {}
-
-
-def patch(scenario: str, invariant: Invariant) -> Callable[[Apply], Apply]:
-    """Register a patch under the name of its function; its docstring says what it breaks."""
-
-    def register(apply: Apply) -> Apply:
-        name = apply.__name__.replace("_", "-")
-        PATCHES[name] = Patch(name, apply.__doc__ or "", scenario, invariant, apply)
-        return apply
-
-    return register
-
-
-@contextmanager
-def patched(name: str | None) -> Iterator[None]:
-    """Break a rule for as long as the block lasts; nothing is broken for None."""
-    swap = Swap()
-    try:
-        if name is not None:
-            PATCHES[name].apply(swap)
-        yield
-    finally:
-        swap.undo()
-
+from mpwire.wire.messages import Abort, Accept, JoinReq, Message, Reject
 
 # Drafts that were refuted (docs/protocol.md 9.6), switched back in --------------------------------
 
@@ -153,17 +76,6 @@ def draft_late_accept_wins(swap: Swap) -> None:
 
 
 # Mutants: a rule of ours, left out ----------------------------------------------------------------
-
-
-@patch("data-up", Invariant.ONCE)
-def deliver_duplicates(swap: Swap) -> None:
-    """Hand up a message as often as it arrives."""
-    take = Inflow.take
-
-    def careless(self: Inflow, seq: int, payload: bytes) -> list[bytes]:
-        return take(self, seq, payload) or [payload]
-
-    swap.attribute(Inflow, "take", careless)
 
 
 def _forget_what_was_told(swap: Swap, event: object) -> None:
@@ -296,33 +208,4 @@ def repeat_for_ever(swap: Swap) -> None:
     swap.entry(membership.ACTIONS, "repeat_close", tireless)
 
 
-@patch("data-down", Invariant.NOTHING_LOST)
-def never_repair(swap: Swap) -> None:
-    """Leave every NACK unanswered (rule R85)."""
-
-    def deaf(_end: Membership, _event: Input, _now_s: float) -> None:
-        return
-
-    swap.entry(membership.ACTIONS, "repair_data", deaf)
-
-
-@patch("data-up", Invariant.NOTHING_LOST)
-def close_before_repair(swap: Swap) -> None:
-    """Let go of everything at the first CLOSE_ACK, though it says DATA_MISSING (correction K1)."""
-    finish = membership.ACTIONS["finish_closing"]
-
-    def hasty(end: Membership, event: Input, now_s: float) -> None:
-        assert isinstance(event, CloseAck)
-        finish(end, replace(event, ack_flags=0), now_s)
-
-    swap.entry(membership.ACTIONS, "finish_closing", hasty)
-
-
-@patch("data-up", Invariant.NO_FAILURE)
-def count_wrongly(swap: Swap) -> None:
-    """Say a FinalSeq that no sequence number can be."""
-
-    def beyond(end: Membership) -> int:
-        return plus(end.outflow.next_seq, -1) - (1 << 40)
-
-    swap.attribute(member, "_final_seq", beyond)
+__all__ = ["PATCHES", "patched", "patches_of_data"]

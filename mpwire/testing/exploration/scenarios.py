@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from mpwire.testing.exploration import crossings, crowds
+from mpwire.testing.exploration import conferences, crossings, crowds, dialogues
 from mpwire.testing.exploration.casting import (
     LEAF_INVITED,
     LEAF_JOINED,
@@ -185,6 +185,16 @@ scenario(
     root(),
     leaf("send L one", "send L two", "close L"),
     prelude=LEAF_JOINED,
+    fast=Budget(losses=1, duplicates=1),
+    deep=ONE_EACH,
+    repair=True,
+)
+scenario(
+    "data-leave",
+    "The leaf sends a message and leaves.",
+    root(),
+    leaf("send L one", "close L"),
+    prelude=LEAF_JOINED,
     repair=True,
 )
 scenario(
@@ -193,7 +203,7 @@ scenario(
     root("send R down", "close P1"),
     leaf("send L up", "close L"),
     prelude=LEAF_JOINED,
-    fast=Budget(losses=1, duplicates=1),
+    fast=LOSS,
     deep=ONE_EACH,
     repair=True,
 )
@@ -227,4 +237,4 @@ scenario(
 )
 
 
-__all__ = ["SCENARIOS", "crossings", "crowds"]
+__all__ = ["SCENARIOS", "conferences", "crossings", "crowds", "dialogues"]

@@ -1,6 +1,7 @@
 """A counterexample as people read it: who did what, what was sent, what the sockets were told."""
 
 from mpwire.core.events import SendDatagram
+from mpwire.core.groups import is_group_host
 from mpwire.testing.exploration.party import Party
 from mpwire.testing.exploration.search import Tally
 from mpwire.testing.exploration.walk import Move, Walk
@@ -87,5 +88,6 @@ def _tell_move(walker: Walk, state: int, move: Move) -> str:
 
 
 def _to(datagram: SendDatagram) -> str:
-    number = int(datagram.destination[0].rsplit(".", 1)[1])
-    return f"-> {name_of(number)}: {describe(decode_untrusted(datagram.data))}"
+    host = datagram.destination[0]
+    to = "group" if is_group_host(host) else name_of(int(host.rsplit(".", 1)[1]))
+    return f"-> {to}: {describe(decode_untrusted(datagram.data))}"

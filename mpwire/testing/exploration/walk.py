@@ -11,12 +11,13 @@ The moves:
 - a datagram in flight arrives, whichever (reordering); or it arrives and stays in flight
   (`duplicates`), or it is lost (`losses`)
 - an application acts, whenever it can
-- a timer expires, in any order: freely when nothing is in flight, and no timer of the data plane
-  runs that is so much faster, otherwise as one of `early`; a keepalive whose peer is a member as
-  well only as one of `keepalives`
+- a timer expires, in any order: freely when nothing is in flight, and none runs that is so much
+  faster (the data plane's), otherwise as one of `early`; a keepalive whose peer is a member as well
+  only as one of `keepalives`
 
-In a calm walk nobody dies and the network loses no ABORT. Then no end may ever be a member alone,
-not even until its keepalive finds out.
+In a calm walk nobody dies and the network loses no ABORT. Then, unless a timer has expired early,
+no end may ever be a member alone, not even until its keepalive finds out. In a graceful one nobody
+dies or aborts, and T_LINGER is longer than any series of copies; then no end is told an error.
 
 A datagram that changes nothing when it arrives is neither lost nor duplicated: the same state
 would come out with a smaller budget, from which only less can happen.
@@ -28,6 +29,8 @@ from typing import Final, NamedTuple, TypeAlias
 
 from mpwire.core.address import Address
 from mpwire.core.events import SendDatagram
+from mpwire.core.groups import is_group_host
+from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.exploration.acts import perform
 from mpwire.testing.exploration.invariants import (
@@ -47,7 +50,8 @@ BITS: Final = 21
 """Bits per number in a packed state: two million states of a party, or of the network."""
 MASK: Final = (1 << BITS) - 1
 
-Datagram: TypeAlias = tuple[bytes, Address, Address]
+Datagram: TypeAlias = tuple[bytes, Address, Address, str]
+"""(octets, source, destination, host that this copy goes to)."""
 Outcome: TypeAlias = tuple[int, tuple[int, ...]]
 """What a step comes to: what it adds to the parties in a state, and the datagrams it sends."""
 Input: TypeAlias = int | str | TimerKey
@@ -84,14 +88,28 @@ class Less(NamedTuple):
     keepalives: int
 
 
+class Timer(NamedTuple):
+    """A running timer, as the walk needs it."""
+
+    key: TimerKey
+    mirrored: tuple[int, int] | None
+    """Of a keepalive, the peer's view of its membership: (own tag, peer tag)."""
+    pace: int
+    """How fast it is: `QUICK`, `STEADY` or `SLOW`."""
+
+
+QUICK, STEADY, SLOW = range(3)
+"""Fractions of the RTO; multiples of it; T_LINGER, which outlasts every series of copies."""
+
+
 @dataclass(slots=True)
 class Known:
     """One state of one party, as the walk needs it."""
 
     frozen: Frozen
     facts: Facts
-    timers: tuple[tuple[TimerKey, tuple[int, int] | None], ...]
-    """Timers that may expire; with the peer's view of its membership for a keepalive."""
+    timers: tuple[Timer, ...]
+    """Timers that may expire."""
     acts: tuple[str, ...]
     steps: dict[Input, Outcome | None] = field(default_factory=dict)
     """(state, datagrams) by input, as far as it was worked out."""
@@ -105,15 +123,33 @@ class Refuted(Exception):  # noqa: N818 - a verdict, not an error
         self.offence = offence
 
 
+def receivers_of(datagram: SendDatagram, hosts: Sequence[str]) -> list[str]:
+    """Return the hosts that copies of a datagram go to: all others, if it is for a group.
+
+    A copy for a host that does not listen is on its way as well, because it may do so in time.
+    """
+    host = datagram.destination[0]
+    if not is_group_host(host):
+        return [host]
+    return [other for other in hosts if other != datagram.source[0]]
+
+
 class Walk:
     """Know all states of the parties of one scenario, of the network, and of the whole."""
 
     def __init__(
-        self, parties: Sequence[Party], budget: Budget, *, polls: int, repair: bool, calm: bool
+        self,
+        parties: Sequence[Party],
+        budget: Budget,
+        *,
+        polls: int,
+        repair: bool,
+        calm: bool,
+        graceful: bool,
     ) -> None:
         """Take the parties as they are for the first state; they are not touched again."""
-        self.polls, self.repair, self.calm = polls, repair, calm
-        self.hosts = {party.host: number for number, party in enumerate(parties)}
+        self.polls, self.repair, self.calm, self.graceful = polls, repair, calm, graceful
+        self.hosts = [party.host for party in parties]
         self.archive = Archive()
         self.known: list[list[Known]] = [[] for _ in parties]
         self.numbers: list[dict[Frozen, int]] = [{} for _ in parties]
@@ -166,16 +202,31 @@ class Walk:
     def _know(self, frozen: Frozen, party: Party) -> Known:
         """Take down what the walk needs of a state of a party; equal diaries are kept once."""
         peers = {own: (peer, own) for own, peer in party.live()}
+        lingering = {
+            one.identity.own_tag
+            for _, one in party.memberships()
+            if one.state is State.LINGERING and self.graceful
+        }
         diary = self.diaries.setdefault(self.archive.freeze(party.diary), party.diary)
         return Known(
             frozen,
             facts_of(party, diary),
             tuple(
-                (key, peers.get(key[0]) if key[1] is TimerName.KEEPALIVE else None)
+                Timer(
+                    key,
+                    peers.get(key[0]) if key[1] is TimerName.KEEPALIVE else None,
+                    self._pace(key, lingering),
+                )
                 for key in party.timers(self.polls)
             ),
             tuple(line for alternatives in party.acts for line in alternatives),
         )
+
+    @staticmethod
+    def _pace(key: TimerKey, lingering: set[int]) -> int:
+        if key[1] in FAST:
+            return QUICK
+        return SLOW if key[0] in lingering else STEADY
 
     def _budget_number(self, budget: Budget) -> int:
         number = self.budget_numbers.get(budget)
@@ -191,13 +242,13 @@ class Walk:
             )
         return number
 
-    def _datagram_number(self, datagram: SendDatagram) -> int:
-        key = (datagram.data, datagram.source, datagram.destination)
+    def _datagram_number(self, datagram: SendDatagram, host: str) -> int:
+        key = (datagram.data, datagram.source, datagram.destination, host)
         number = self.datagram_numbers.get(key)
         if number is None:
             number = self.datagram_numbers[key] = len(self.datagrams)
             self.datagrams.append(key)
-            self.receivers.append(self.hosts[datagram.destination[0]])
+            self.receivers.append(self.hosts.index(host))
             self.losable.append(not (self.calm and datagram.data[3] == MessageType.ABORT))
         return number
 
@@ -253,7 +304,11 @@ class Walk:
         step = self.feed(party, subject)
         if step is None:
             return None
-        sent = tuple(self._datagram_number(datagram) for datagram in step.datagrams)
+        sent = tuple(
+            self._datagram_number(datagram, host)
+            for datagram in step.datagrams
+            for host in receivers_of(datagram, self.hosts)
+        )
         following = self._party_number(index, party, thawed)
         return (following - number) << self.shifts[index], sent
 
@@ -266,7 +321,7 @@ class Walk:
             if isinstance(subject, str):
                 return perform(party, subject)
             if isinstance(subject, int):
-                return party.hear(SendDatagram(*self.datagrams[subject]))
+                return party.hear(SendDatagram(*self.datagrams[subject][:3]))
             return party.expire(subject)
         except Exception as error:
             what = f"{party.host}: {type(error).__name__}: {error}"
@@ -321,11 +376,15 @@ class Walk:
         found: list[Move] = []
         numbers = [whole >> shift & MASK for shift in self.shifts]
         states = [self.known[index][number] for index, number in enumerate(numbers)]
-        hurried = any(key[1] in FAST for state in states for key, _ in state.timers)
+        running = [timer for state in states for timer in state.timers]
+        hurried = any(timer.pace is QUICK for timer in running)
+        copying = hurried or any(timer.key[1] is TimerName.RETRANSMIT for timer in running)
         for index, (number, state) in enumerate(zip(numbers, states, strict=True)):
-            for key, mirrored in state.timers:
+            for key, mirrored, pace in state.timers:
                 left = budget
-                if network or (hurried and key[1] not in FAST):
+                if pace is SLOW and (network or copying):
+                    continue
+                if network or (hurried and pace is not QUICK):
                     left = self.less[left].early
                 if left >= 0 and mirrored is not None and self._is_live(states, mirrored):
                     left = self.less[left].keepalives
@@ -362,7 +421,8 @@ class Walk:
 
         Raises: Refuted.
         """
-        if self.calm:
+        hurried = self.budgets[state >> self.parties_bits + BITS].early < self.budgets[0].early
+        if self.calm and not hurried:
             offence = half_open(self._facts(state))
             if offence is not None:
                 raise Refuted(offence)
@@ -376,7 +436,7 @@ class Walk:
         if whole in self.judged_ends:
             return
         self.judged_ends.add(whole)
-        offence = offence_in_the_end(self._facts(state), repair=self.repair)
+        offence = offence_in_the_end(self._facts(state), repair=self.repair, graceful=self.graceful)
         if offence is not None:
             raise Refuted(offence)
 

@@ -78,5 +78,5 @@ def test_a_step_depends_on_nothing_but_the_state_and_the_input() -> None:
         return [(kind, subject, walker.unpack(state)) for kind, _, subject, state in moves]
 
     scenario = SCENARIOS["joined-both-close"]
-    one, other = scenario.begin(scenario.fast), scenario.begin(scenario.fast)
+    one, other = scenario.begin(scenario.bounds), scenario.begin(scenario.bounds)
     assert outcomes(one) == outcomes(other) == outcomes(one)
