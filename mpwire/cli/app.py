@@ -119,6 +119,13 @@ Faults = Annotated[
     ),
 ]
 
+Fabric = Annotated[
+    Literal["auto", "switch", "sim"],
+    typer.Option(
+        "--fabric",
+        help="switch: network namespaces; sim: virtual time in one process; auto: what works.",
+    ),
+]
 EveryFault = Annotated[
     Literal["drop", "drop-pair", "dup", "reorder", "kill-after"] | None,
     typer.Option("--every", help="Run once for every message, with this fault aimed at it."),
@@ -142,6 +149,7 @@ def run(
     out: Annotated[
         Path, typer.Option("--out", metavar="DIR", help="Folder of run folders.")
     ] = Path("mpwire-runs"),
+    fabric: Fabric = "auto",
     carrier: Carrier = None,
     agent: Agents = None,
     scale: Scale = None,
@@ -166,7 +174,7 @@ def run(
       mpwire run                                         the quick tour
       mpwire run testbeds/*.yaml --out /tmp/runs         several testbeds
       mpwire run --fault "drop 5 % of messages"          a lossy network
-      mpwire run --every drop                            each message lost in turn
+      mpwire run --every drop --fabric sim               each message lost in turn
       mpwire run --agent leaf1="./my-agent --verbose"    another implementation on one host
       mpwire run --json | jq .verdict                    for programs
     """
@@ -189,6 +197,7 @@ def run(
             every=every,
             jobs=jobs,
             sample=sample,
+            fabric=fabric,
         )
         return run_testbeds(output, options)
 

@@ -27,9 +27,10 @@ from mpwire.lab import testbed
 from mpwire.lab.every import Every
 from mpwire.lab.launch import LabError
 from mpwire.lab.plan import Plan
-from mpwire.lab.session import TOUR, RunOutcome, run_testbed
+from mpwire.lab.session import TOUR, RunOutcome
 from mpwire.report import FailedStep, assess
 from mpwire.report.document import comments_of, document_of
+from mpwire.sim import FabricName, RunRequest, run_on_fabric
 
 Carrier = Literal["tap", "veth"]
 
@@ -57,6 +58,8 @@ class RunOptions:
     """Labs at a time; None: as many as there are processors."""
     sample: int | None = None
     """Draw so many of the cases; None: all."""
+    fabric: FabricName = "auto"
+    """What hosts and the network between them are made of."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -130,21 +133,31 @@ def _run_one(output: Output, options: RunOptions, job: Job, *, alone: bool) -> R
     )
     with _Signals() as signals, watcher or nullcontext():
         try:
-            outcome = run_testbed(
-                job.path,
-                options.out,
-                carrier=options.carrier,
-                agents=job.agents,
-                scale=options.scale,
-                seed=options.seed,
-                faults=options.faults,
-                on_progress=watcher,
-            )
+            outcome = run_on_fabric(job.path, options.out, request_of(options, job), watcher)
         except LabError:
             if signals.came(signal.SIGINT):  # before the lab was ready to end in order
                 raise KeyboardInterrupt from None
             raise
     return _judge(outcome, in_full=alone)
+
+
+def request_of(
+    options: RunOptions,
+    job: Job,
+    *,
+    faults: Sequence[str] | None = None,
+    command: Sequence[str] | None = None,
+) -> RunRequest:
+    """Say what a lab is asked for; faults and command replace those of the command line."""
+    return RunRequest(
+        fabric=options.fabric,
+        carrier=options.carrier,
+        agents=job.agents,
+        scale=options.scale,
+        seed=options.seed,
+        faults=options.faults if faults is None else faults,
+        command=command,
+    )
 
 
 class _Signals:
@@ -176,6 +189,8 @@ def _judge(outcome: RunOutcome, *, in_full: bool) -> Result:
     annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
     written = sorted(outcome.folder.glob("*.stderr"))
     notes = [f"{path.stem} wrote to standard error: {path}" for path in written]
+    if outcome.instead:
+        notes.append(f"simulated, as namespaces are not to be had here: {outcome.instead}")
     return judged(assessment, in_full=in_full, fresh=True, notes=notes)
 
 

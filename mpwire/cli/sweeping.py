@@ -19,15 +19,16 @@ from rich.text import Text
 from mpwire.capture import annotate, open_run
 from mpwire.cli.output import Output
 from mpwire.cli.results import Result, judged, print_verdict, write_junit
-from mpwire.cli.running import Job, RunOptions, failures_of
+from mpwire.cli.running import Job, RunOptions, failures_of, request_of
 from mpwire.cli.status import OF_VERDICT, Status, worst
 from mpwire.lab.every import Every, cases, messages, met, sampled
-from mpwire.lab.session import RunOutcome, run_testbed
+from mpwire.lab.session import RunOutcome
 from mpwire.oracle import Judgement
 from mpwire.report import Assessment, assess
 from mpwire.report.document import comments_of, document_of
 from mpwire.report.telling import printable
 from mpwire.report.verdict import STYLES, counted, line
+from mpwire.sim import run_on_fabric
 from mpwire.vocabulary import Verdict, WsaError
 
 REPEATED = ("FD_READ", "FD_WRITE")
@@ -178,16 +179,13 @@ def lost_events(expected: Seen, seen: Seen) -> list[str]:
 
 
 def _run(options: RunOptions, job: Job, faults: tuple[str, ...]) -> tuple[Assessment, RunOutcome]:
-    outcome = run_testbed(
-        job.path,
-        options.out,
-        carrier=options.carrier,
-        agents=job.agents,
-        scale=options.scale,
-        seed=options.seed,
-        faults=[*options.faults, *faults],
+    asked = request_of(
+        options,
+        job,
+        faults=(*options.faults, *faults),
         command=_command(options, job, faults),
     )
+    outcome = run_on_fabric(job.path, options.out, asked)
     return assess(open_run(outcome.run_file), failures_of(outcome)), outcome
 
 
@@ -195,6 +193,7 @@ def _command(options: RunOptions, job: Job, faults: tuple[str, ...]) -> list[str
     """Write down what runs one case alone."""
     words = [sys.argv[0], "run", str(job.path), "--out", str(options.out)]
     for name, value in (
+        ("--fabric", options.fabric),
         ("--carrier", options.carrier),
         ("--scale", options.scale),
         ("--seed", options.seed),

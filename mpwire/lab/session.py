@@ -35,6 +35,10 @@ class RunOutcome:
     carrier: str
     failure: Failure | None
     """Why the script stopped early: line, text, reason, kind; None if it did not."""
+    fabric: str = "switch"
+    """What the hosts and the network between them were made of."""
+    instead: str = ""
+    """Why it is not the fabric that was preferred."""
 
 
 def run_testbed(
@@ -72,21 +76,31 @@ def run_testbed(
         LabError: the lab process died of something else.
     """
     plan = testbed.load(path, agents, scale=scale, seed=seed, faults=faults)
-    folder = _new_folder(out, plan.name)
-    order = Order(
-        plan=plan,
-        folder=str(folder.absolute()),
-        command=tuple(sys.argv if command is None else command),
-        carrier=carrier,
-        watched=on_progress is not None,
-    )
+    with run_folder(out, plan.name) as folder:
+        order = Order(
+            plan=plan,
+            folder=str(folder.absolute()),
+            command=tuple(sys.argv if command is None else command),
+            carrier=carrier,
+            watched=on_progress is not None,
+        )
+        return _carried_out(order, folder, on_progress)
+
+
+@contextlib.contextmanager
+def run_folder(out: Path, name: str) -> Iterator[Path]:
+    """Make the folder of a run, and lead `latest` to it when it has been filled.
+
+    Raises:
+        InputError: `out` cannot be written.
+    """
+    folder = _new_folder(out, name)
     try:
-        outcome = _carried_out(order, folder, on_progress)
+        yield folder
     except MachineError:
         _remove_if_empty(folder)
         raise
     _point_latest(out, folder)
-    return outcome
 
 
 def _carried_out(order: Order, folder: Path, on_progress: OnProgress | None) -> RunOutcome:

@@ -1,16 +1,111 @@
-"""Run a testbed in the simulation: the same plan, runner and run file as in namespaces."""
+"""Run a testbed on the fabric that was asked for: in the simulation, or in namespaces."""
 
 import signal
+import sys
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
+
+import msgspec
 
 from mpwire.capture import RunWriter
 from mpwire.errors import MachineError
+from mpwire.lab import testbed
 from mpwire.lab.plan import Plan
+from mpwire.lab.progress import Failure
 from mpwire.lab.runner import REFERENCE_AGENT, Runner, recorded
-from mpwire.lab.session import OnProgress, RunOutcome
+from mpwire.lab.session import OnProgress, RunOutcome, run_folder, run_testbed
 from mpwire.sim.fabric import SimFabric
 from mpwire.sim.loop import VirtualLoop
+
+FabricName = Literal["auto", "switch", "sim"]
+
+
+class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked for besides the testbed: see `mpwire.lab.session.run_testbed`."""
+
+    fabric: FabricName = "auto"
+    """auto: in namespaces where that is possible, else in the simulation."""
+    carrier: Literal["tap", "veth"] | None = None
+    agents: Mapping[str, Sequence[str]] | None = None
+    scale: float | None = None
+    seed: int | None = None
+    faults: Sequence[str] = ()
+    command: Sequence[str] | None = None
+
+
+def run_on_fabric(
+    path: Path, out: Path, request: RunRequest, on_progress: OnProgress | None = None
+) -> RunOutcome:
+    """Run a testbed file and leave a run file, as `mpwire.lab.session.run_testbed` does.
+
+    Raises:
+        InputError: the file has mistakes, or `out` cannot be written.
+        MachineError: this machine, or this fabric, cannot run it.
+        LabError: the lab process died of something else.
+    """
+    if request.fabric == "sim":
+        return _simulate(path, out, request, on_progress)
+    try:
+        return _in_namespaces(path, out, request, on_progress)
+    except MachineError as error:
+        if request.fabric != "auto" or request.carrier is not None:
+            raise
+        plan = _load(path, request)
+        if foreign_agent(plan) is not None:
+            raise
+        outcome = _simulate(path, out, request, on_progress)
+        return RunOutcome(
+            outcome.folder,
+            outcome.run_file,
+            outcome.carrier,
+            outcome.failure,
+            outcome.fabric,
+            str(error),
+        )
+
+
+def _in_namespaces(
+    path: Path, out: Path, request: RunRequest, on_progress: OnProgress | None
+) -> RunOutcome:
+    return run_testbed(
+        path,
+        out,
+        carrier=request.carrier,
+        agents=request.agents,
+        scale=request.scale,
+        seed=request.seed,
+        faults=request.faults,
+        on_progress=on_progress,
+        command=request.command,
+    )
+
+
+def _load(path: Path, request: RunRequest) -> Plan:
+    return testbed.load(
+        path, request.agents, scale=request.scale, seed=request.seed, faults=request.faults
+    )
+
+
+def _simulate(
+    path: Path, out: Path, request: RunRequest, on_progress: OnProgress | None
+) -> RunOutcome:
+    plan = _load(path, request)
+    command = sys.argv if request.command is None else request.command
+    foreign = foreign_agent(plan)
+    if foreign is not None:
+        raise MachineError(f"the fabric sim runs the reference agent only, and {foreign}")
+    with run_folder(out, plan.name) as folder:
+        return run_simulated(plan, folder, on_progress=on_progress, command=command)
+
+
+def foreign_agent(plan: Plan) -> str | None:
+    """Say which host has an agent that cannot be simulated; None if there is none."""
+    for host in plan.hosts:
+        if REFERENCE_AGENT not in host.agent:
+            return f"{host.name} has {host.agent[0]}"
+    return None
 
 
 def run_simulated(
@@ -22,36 +117,20 @@ def run_simulated(
 ) -> RunOutcome:
     """Run a plan in virtual time and leave a run file in a folder that exists.
 
-    Raises:
-        MachineError: the plan has an agent that is another program.
+    All its agents are taken for the reference agent.
     """
-    _require_reference({host.name: host.agent for host in plan.hosts})
     loop = VirtualLoop()
     writer = RunWriter(folder, [recorded(host) for host in plan.hosts])
+    watched = on_progress is not None
+    runner = Runner(plan, SimFabric(loop), writer, on_progress, watched=watched, command=command)
     try:
-        runner = Runner(
-            plan,
-            SimFabric(loop),
-            writer,
-            on_progress,
-            watched=on_progress is not None,
-            command=command,
-        )
-        loop.add_signal_handler(signal.SIGINT, runner.interrupt)
-        failure = loop.run_until_complete(runner.run())
+        if threading.current_thread() is threading.main_thread():
+            loop.add_signal_handler(signal.SIGINT, runner.interrupt)
+        failure: Failure | None = loop.run_until_complete(runner.run())
     finally:
         loop.close()
     path = writer.finish()
     for host, said in runner.said.items():
         if said:
             (folder / f"{host}.stderr").write_text(said, "utf-8")
-    return RunOutcome(folder, path, SimFabric.carrier, failure)
-
-
-def _require_reference(agents: Mapping[str, Sequence[str]]) -> None:
-    for host, argv in agents.items():
-        if REFERENCE_AGENT not in argv:
-            raise MachineError(
-                f"the fabric sim runs the reference agent only, and {host} has {argv[0]}; "
-                "use --fabric switch"
-            )
+    return RunOutcome(folder, path, SimFabric.carrier, failure, SimFabric.name)

@@ -192,20 +192,69 @@ def test_mistakes_are_told_and_nothing_is_started(
     assert said in document["error"]["text"]
 
 
+def _without_namespaces(
+    command: list[str], environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a command where the kernel gives no network namespace."""
+    quoted = " ".join(map(shlex.quote, command))
+    return subprocess.run(
+        [
+            "unshare",
+            "--user",
+            "--map-root-user",
+            "sh",
+            "-c",
+            f"echo 0 > /proc/sys/user/max_net_namespaces && {quoted}",
+        ],
+        capture_output=True,
+        text=True,
+        env=environment,
+        timeout=30,
+        check=False,
+    )
+
+
+@pytest.mark.lab
+def test_a_machine_without_namespaces_simulates_and_says_so(
+    short: Path, environment: dict[str, str], argv: list[str], tmp_path: Path
+) -> None:
+    arguments = ["run", str(short), "--out", str(tmp_path / "runs")]
+    done = _without_namespaces([*argv, *arguments], environment)
+    assert done.returncode == 0
+    assert "  simulated, as namespaces are not to be had here: " in done.stdout
+    assert " PASS " in done.stdout
+
+
+def test_a_run_can_be_simulated(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
+    done = mpwire("run", str(short), "--fabric", "sim", "--out", str(tmp_path))
+    assert done.returncode == 0
+    assert "as namespaces are not to be had" not in done.stdout
+    judged = mpwire("check", str(tmp_path / "latest"))
+    assert judged.returncode == 0
+
+
+def test_every_message_is_lost_in_turn_in_the_simulation(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    arguments = ["--every", "drop", "--fabric", "sim", "--out", str(tmp_path), "--json"]
+    done = mpwire("run", str(short), *arguments)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["verdict"] == "PASS"
+
+
+def test_the_simulation_takes_no_other_program(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
+    arguments = ["--fabric", "sim", "--agent", "root=/bin/cat", "--out", str(tmp_path)]
+    done = mpwire("run", str(short), *arguments)
+    assert done.returncode == 4
+    assert "the fabric sim runs the reference agent only, and root has" in done.stderr
+
+
 @pytest.mark.lab
 def test_a_machine_that_refuses_is_status_4_with_the_remedy(
     short: Path, environment: dict[str, str], argv: list[str], tmp_path: Path
 ) -> None:
-    run = " ".join([*map(shlex.quote, argv), "run", str(short), "--out", str(tmp_path / "runs")])
-    script = f"echo 0 > /proc/sys/user/max_net_namespaces && {run}"
-    done = subprocess.run(
-        ["unshare", "--user", "--map-root-user", "sh", "-c", script],
-        capture_output=True,
-        text=True,
-        env=environment,
-        timeout=20,
-        check=False,
-    )
+    arguments = ["run", str(short), "--fabric", "switch", "--out", str(tmp_path / "runs")]
+    done = _without_namespaces([*argv, *arguments], environment)
     assert done.returncode == 4
     assert done.stdout == ""
     assert "raise user.max_user_namespaces and user.max_net_namespaces" in done.stderr

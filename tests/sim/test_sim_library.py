@@ -9,7 +9,7 @@ from mpwire.capture.records import Run
 from mpwire.errors import MachineError
 from mpwire.lab import testbed
 from mpwire.report import assess
-from mpwire.sim import run_simulated
+from mpwire.sim import RunRequest, run_on_fabric, run_simulated
 from mpwire.vocabulary import Verdict
 
 LIBRARY = sorted((Path(__file__).parents[2] / "testbeds").glob("*.yaml"))
@@ -52,6 +52,7 @@ def test_time_is_virtual(tmp_path: Path) -> None:
 
 
 def test_another_program_cannot_be_simulated(tmp_path: Path) -> None:
-    plan = testbed.load(TOUR, {"leaf1": ["./my-agent"]})
+    request = RunRequest(fabric="sim", agents={"leaf1": ["./my-agent"]})
     with pytest.raises(MachineError, match="sim runs the reference agent only, and leaf1 has"):
-        run_simulated(plan, tmp_path)
+        run_on_fabric(TOUR, tmp_path, request)
+    assert list(tmp_path.iterdir()) == []
