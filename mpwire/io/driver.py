@@ -15,6 +15,7 @@ from mpwire.core.groups import is_group_host
 from mpwire.io.multicast import reached_group
 from mpwire.io.network import Network, Udp
 from mpwire.io.udp import UNREACHABLE, Arrival
+from mpwire.io.watching import AddressChanged
 from mpwire.winsock import Provider
 from mpwire.winsock.transport import WILDCARDS
 
@@ -70,6 +71,7 @@ class Driver:
         self.unsent_count = 0
         """Datagrams that the kernel refused."""
         self._timer: TimerHandle | None = None
+        network.follow(self._on_change)
 
     @property
     def now_s(self) -> float:
@@ -83,6 +85,7 @@ class Driver:
         udp = self.network.bind(address, family)
         self.sockets[udp.local] = udp
         self.network.watch(udp, self._on_readable)
+        self._follow_network()
         return udp.local
 
     def release(self, address: Address) -> None:
@@ -133,8 +136,22 @@ class Driver:
                 )
             self._send()
 
+    def _on_change(self) -> None:
+        self._follow_network()
+        self.settle()
+        self.on_progress()
+
+    def _follow_network(self) -> None:
+        """Tell the provider which addresses and routes have changed (RS18, W96)."""
+        for change in self.network.changes():
+            if isinstance(change, AddressChanged):
+                self.provider.interface_changed(change.host, self.now_s, is_up=change.is_up)
+            else:
+                self.provider.routes_changed()
+
     def drain(self) -> None:
         """Handle every datagram that is queued at any socket right now."""
+        self._follow_network()
         for udp in self.network.ready():
             self._drain_one(udp)
         self.settle()

@@ -9,6 +9,7 @@ from mpwire.core.address import Address
 from mpwire.core.events import SendDatagram
 from mpwire.io.multicast import GroupSocket, set_reach
 from mpwire.io.udp import Arrival, UdpSocket, Unreachable
+from mpwire.io.watching import AddressChanged, Change, NetworkWatch
 from mpwire.winsock import SocketError
 
 
@@ -53,6 +54,12 @@ class Network(Protocol):
     def ready(self) -> Iterable[Udp]:
         """List the watched sockets that have something queued now."""
 
+    def follow(self, on_change: Callable[[], None]) -> None:
+        """Call back when `changes` has something to tell."""
+
+    def changes(self) -> Iterable[Change]:
+        """Tell which addresses and routes have changed since this was last asked."""
+
     def shut(self) -> None:
         """Let go of everything."""
 
@@ -65,10 +72,21 @@ class KernelNetwork:
         self._loop = loop
         self._selector = selectors.DefaultSelector()
         """Tells which of many sockets have something queued, without asking each."""
+        self._count = 0
+        """Sockets that are watched."""
+        self._changes: NetworkWatch | None = None
+        """Tells of addresses and routes, while there are sockets to which they matter."""
+        self._lost: set[str] = set()
+        """Addresses that were told of as lost."""
+        self._on_change: Callable[[], None] = lambda: None
 
     def bind(self, address: Address | None, family: int) -> UdpSocket:
-        """Bind a UDP socket."""
-        return UdpSocket(address, family)
+        """Bind a UDP socket; the first one decides which network namespace is followed."""
+        udp = UdpSocket(address, family)
+        if self._changes is None and (watch := NetworkWatch.open()) is not None:
+            self._changes = watch
+            self._loop.add_reader(watch.socket, self._on_change)
+        return udp
 
     def set_reach(self, udp: Udp, host: str, hop_limit: int) -> None:
         """Set the options that choose interface and hop limit."""
@@ -93,6 +111,7 @@ class KernelNetwork:
         assert isinstance(udp, UdpSocket)
         self._loop.add_reader(udp.socket, on_readable, udp)
         self._selector.register(udp.socket, selectors.EVENT_READ, udp)
+        self._count += 1
 
     def close(self, udp: Udp) -> None:
         """Close a socket, and its membership with it."""
@@ -100,10 +119,30 @@ class KernelNetwork:
         self._loop.remove_reader(udp.socket)
         self._selector.unregister(udp.socket)
         udp.close()
+        self._count -= 1
+        if not self._count and self._changes is not None:
+            self._loop.remove_reader(self._changes.socket)
+            self._changes.close()
+            self._changes = None
 
     def ready(self) -> Iterable[Udp]:
         """Ask the kernel which sockets are readable."""
         return [key.data for key, _ in self._selector.select(0)]
+
+    def follow(self, on_change: Callable[[], None]) -> None:
+        """Take who is to be called."""
+        self._on_change = on_change
+
+    def changes(self) -> Iterable[Change]:
+        """Ask the kernel; what was lost and is there again counts, whenever that happened."""
+        if self._changes is None:
+            return []
+        found = [*self._changes.changes()]
+        back = self._lost & self._changes.hosts
+        known = {change.host for change in found if isinstance(change, AddressChanged)}
+        self._lost -= back
+        self._lost |= known - self._changes.hosts
+        return [*(AddressChanged(host, is_up=True) for host in sorted(back - known)), *found]
 
     def shut(self) -> None:
         """Close the selector."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from mpwire.core.address import Address
 from mpwire.io.multicast import reached_group
 from mpwire.io.network import Udp
+from mpwire.io.watching import Change
 from mpwire.sim.process import AgentLoop
 from mpwire.sim.stack import SimSocket, Stack
 
@@ -67,6 +68,13 @@ class SimNetwork:
     def ready(self) -> Iterable[Udp]:
         """List the sockets that have something queued."""
         return [one for one in self._watched if one.queue]
+
+    def follow(self, on_change: Callable[[], None]) -> None:
+        """Never call: a simulated host keeps its address and its routes."""
+
+    def changes(self) -> Iterable[Change]:
+        """Have nothing to tell."""
+        return ()
 
     def shut(self) -> None:
         """Have nothing to let go of."""

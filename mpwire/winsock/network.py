@@ -42,14 +42,14 @@ class Network(Reactions):
     # What the driver tells --------------------------------------------------------------------
 
     def interface_changed(self, host: str, now_s: float, *, is_up: bool) -> None:
-        """Learn that the interface of a local address was lost, or is there (again).
+        """Learn that the interface of a local address was lost, or is there (again), or is new.
 
         Args:
             host: the local address.
             now_s: the time in seconds.
             is_up: whether the address can be used.
         """
-        if is_up is (host not in self.lost):
+        if not is_up and host in self.lost:
             return
         if is_up:
             self.lost.discard(host)

@@ -205,3 +205,12 @@ def test_an_ordinary_socket_hears_of_the_network_too(bus: Bus) -> None:
     assert isinstance(waiting, Blocked)
     lose(plain)
     assert plain.outcome(waiting) == 0
+
+
+@pytest.mark.w(96)
+def test_an_address_that_is_new_is_told_to_who_asked(bus: Bus) -> None:
+    leaf = leaf_actor(bus, 1).block()
+    waiting = ioctl(leaf, ADDRESSES)
+    assert isinstance(waiting, Blocked)
+    lose(leaf, "10.3.3.3", is_up=True)
+    assert leaf.outcome(waiting) == 0
