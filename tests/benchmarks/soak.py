@@ -1,6 +1,6 @@
 """Judge many sessions of correct endpoints, drawn at random, on bad networks and a busy machine.
 
-    python -m tests.benchmarks.soak [--runs 300] [--seed 1] [--jobs 2] [--load 0] [--out DIR]
+    python -m tests.benchmarks.soak [--runs 300] [--seed 1] [--jobs 2] [--load 0] [--fabric sim]
 
 Run number N plays the testbed that `random_testbeds.testbed(N)` draws, with its losses, doubles,
 delays, disorder, cuts and frozen processes. Each busy process of `--load` spins on one core. What
@@ -20,8 +20,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mpwire.capture import open_run
+from mpwire.lab import testbed as testbeds
 from mpwire.lab.session import run_testbed
 from mpwire.oracle import judge
+from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict
 from tests.benchmarks.random_testbeds import testbed
 
@@ -41,14 +43,17 @@ class Outcome:
     """Reported events, by how strongly they were judged."""
 
 
-def play(number: int, out: Path) -> Outcome:
+def play(number: int, out: Path, fabric: str) -> Outcome:
     """Run one testbed and judge it; keep it unless it passes."""
     folder = out / str(number)
     folder.mkdir(parents=True)
     path = folder / "random.yaml"
     path.write_text(testbed(number), "utf-8")
     started_s = time.perf_counter()
-    outcome = run_testbed(path, folder)
+    if fabric == "sim":
+        outcome = run_simulated(testbeds.load(path), folder)
+    else:
+        outcome = run_testbed(path, folder)
     took_s = time.perf_counter() - started_s
     run = open_run(outcome.run_file)
     judgement = judge(run)
@@ -65,11 +70,11 @@ def play(number: int, out: Path) -> Outcome:
     return Outcome(number, verdict, took_s, len(run.frames), told, levels)
 
 
-def soak(numbers: range, jobs: int, out: Path) -> list[Outcome]:
+def soak(numbers: range, jobs: int, out: Path, fabric: str) -> list[Outcome]:
     """Play them all and say what did not pass."""
     outcomes = []
     with ProcessPoolExecutor(jobs) as pool:
-        for future in as_completed([pool.submit(play, number, out) for number in numbers]):
+        for future in as_completed([pool.submit(play, number, out, fabric) for number in numbers]):
             outcome = future.result()
             outcomes.append(outcome)
             if outcome.verdict != Verdict.PASS.value:
@@ -100,13 +105,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="number of the first run")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--load", type=int, default=0, help="busy processes")
+    parser.add_argument("--fabric", choices=("switch", "sim"), default="switch")
     parser.add_argument("--out", type=Path, help="where to keep what did not pass")
     options = parser.parse_args()
     out = options.out or Path(tempfile.mkdtemp(prefix="mpwire-soak-"))
     busy = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(options.load)]
     try:
         numbers = range(options.seed, options.seed + options.runs)
-        outcomes = soak(numbers, options.jobs, out)
+        outcomes = soak(numbers, options.jobs, out, options.fabric)
     finally:
         for process in busy:
             process.kill()

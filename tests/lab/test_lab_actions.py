@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from mpwire.capture import open_run
+from mpwire.capture.records import AgentExit
 from mpwire.lab.session import run_testbed
 
 pytestmark = pytest.mark.lab
@@ -124,6 +125,54 @@ script:
   - leaf1 closes L1
   - root closes R
 """,
+    "a network that fails, and agents that stand still": """
+about: x
+hosts: [root, leaf1, leaf2]
+timers: {scale: 0.05}
+faults:
+  - drop the first ACCEPT from root to leaf1
+  - duplicate every CONFIRM
+  - reorder the first DATA from root to leaf1
+  - hold every DATA_ACK for 5 to 10 ms
+  - corrupt octet 9 of the first CHALLENGE
+  - corrupt the first JOIN_REQ from leaf2 unnoticed
+  - freeze leaf2 after the first DATA from root to leaf2 for 30 ms
+  - send at most 2 Mbit/s from root
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - leaf2 opens L2 as c_leaf/d_leaf
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT
+  - leaf2 joins R with L2
+  - root accepts leaf2 on R as P2
+  - L2 sees FD_CONNECT
+  - leaf2 sends "here" on L2
+  - root receives "here" on R
+  - root sends "one" on R
+  - root sends "two" on R
+  - leaf1 receives "one" on L1
+  - leaf1 receives "two" on L1
+  - leaf2 receives "one" on L2
+  - leaf2 freezes
+  - everything settles
+  - root sends "three" on R
+  - leaf2 thaws
+  - leaf2 receives "two" on L2
+  - leaf2 receives "three" on L2
+  - the network cuts off leaf2 from root one way
+  - leaf2 sends "hello?" on L2
+  - the network heals
+  - root receives "hello?" on R
+  - the network cuts off leaf2
+  - P2 sees FD_CLOSE WSAECONNABORTED
+  - L2 sees FD_CLOSE WSAECONNABORTED
+  - leaf1 freezes
+expect:
+  - L1 saw FD_CONNECT, FD_WRITE, FD_READ, FD_READ, FD_READ
+""",
     "an agent that crashes": """
 about: x
 hosts: [root, leaf1, leaf2]
@@ -217,6 +266,31 @@ def test_nothing_happens_on_a_host_after_its_agent_has_crashed(tmp_path: Path, s
     assert failure is not None
     assert failure.text == step
     assert "leaf2's agent was killed by signal 9" in str(failure)
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_delivery_may_kill(tmp_path: Path) -> None:
+    fault = "kill leaf1 after the first CHALLENGE"
+    bed = BEDS["the error that a failed join leaves"]
+    bed = bed.replace("  - leaf1 joins", "  - root listens on R\n  - leaf1 joins", 1)
+    (tmp_path / "bed.yaml").write_text(bed, "utf-8")
+    outcome = run_testbed(tmp_path / "bed.yaml", tmp_path, faults=[fault])
+    assert outcome.failure is not None
+    assert outcome.failure.text == "L1 sees FD_CONNECT WSAECONNREFUSED"
+    assert "leaf1's agent was killed by signal 9" in outcome.failure.reason
+    run = open_run(outcome.folder)
+    assert run.incomplete == []
+    assert [one.expected for one in run.of(AgentExit) if one.host == "leaf1"] == [True]
+
+
+@pytest.mark.usefixtures("inside")
+def test_a_frozen_agent_is_not_called(tmp_path: Path) -> None:
+    bed = "about: x\nhosts: [leaf2]\nscript: [leaf2 opens L2 as c_leaf/d_leaf, leaf2 freezes]\n"
+    bed = bed.replace("freezes]", "freezes, leaf2 listens on L2]")
+    (tmp_path / "bed.yaml").write_text(bed, "utf-8")
+    failure = run_testbed(tmp_path / "bed.yaml", tmp_path).failure
+    assert failure is not None
+    assert failure.reason == "expected leaf2 to run, seen it frozen"
 
 
 @pytest.mark.usefixtures("inside")

@@ -18,6 +18,7 @@ from mpwire.capture.records import (
 )
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.judgement import Level
+from mpwire.oracle.trace import Trace
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_asides import deferred, glare, latecomer, reset
 from tests.oracle.oracle_cuts import event_lines, rewritten, without_record
@@ -215,3 +216,57 @@ def test_levels_are_counted(tmp_path: Path) -> None:
     assert document["verdict"] == "PASS"
     assert document["events"] == counts
     assert msgspec.json.decode(msgspec.json.encode(document)) == document
+
+
+def corrupted(run: RunFile, *octets: int, said: int | None, counted: int) -> list[AnyRecord]:
+    """Invert octets of the first delivered datagram's payload; return what the record says of it.
+
+    Args: said: octet that the decision names; counted: wrong checksums that its host counted.
+    """
+    decision = next(one for one in run.of(Decision) if one.delivered and one.receiver)
+    frame = next(one for one in run.frames if one.number == decision.delivered)
+    data = bytearray(frame.data)
+    for octet in octets:
+        data[14 + 20 + 8 + octet] ^= 0xFF
+    frame.data = bytes(data)
+    wrong = {"InErrors": counted, "InCsumErrors": counted}
+    records: list[AnyRecord] = []
+    for one in run.records:
+        if one is decision:
+            records.append(msgspec.structs.replace(decision, changed=said))
+        elif isinstance(one, Counters) and one.host == decision.receiver:
+            records.append(msgspec.structs.replace(one, udp={**one.udp, **wrong}))
+        else:
+            records.append(one)
+    return records
+
+
+@pytest.mark.parametrize(
+    ("octets", "said", "counted", "complete"),
+    [
+        ((40,), 40, 1, True),
+        ((40,), 40, 0, True),
+        ((40,), 41, 1, False),
+        ((40, 41), 40, 1, False),
+        ((40,), None, 1, False),
+        ((), 40, 0, False),
+        ((40,), 40, 2, False),
+    ],
+)
+def test_an_octet_changes_where_the_decision_says_and_nowhere_else(
+    octets: tuple[int, ...], said: int | None, counted: int, complete: bool, tmp_path: Path
+) -> None:
+    run = play(tour(), tmp_path)
+    records = corrupted(run, *octets, said=said, counted=counted)
+    judgement = judge(rewritten(run, tmp_path / "corrupted.pcapng", records=records))
+    assert (judgement.incomplete == []) is complete, judgement.incomplete
+
+
+def test_what_a_kernel_threw_away_was_not_delivered_to_anybody(tmp_path: Path) -> None:
+    """Find no fault with a checksum that the fabric made wrong, and no delivery either."""
+    run = play(tour(), tmp_path)
+    whole = len(Trace(run).packets)
+    records = corrupted(run, 40, said=40, counted=1)
+    trace = Trace(rewritten(run, tmp_path / "corrupted.pcapng", records=records))
+    assert len(trace.packets) == whole - 1
+    assert [one.arrivals for one in trace.packets if one.direction == "out"].count([]) == 1
