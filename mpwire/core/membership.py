@@ -40,6 +40,8 @@ from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS, VERSION
 from mpwire.wire.registries import AbortReason, Capability, CloseFlag, LeafDirection, RepairMode
 
 FIRST_LEAF_ID = 2
+SPENT = {"cookie": None, "caller_data": None, "qos": None, "versions": (), "extra": ()}
+"""What is of no use in a request that has led to a membership."""
 ROOT_ID = 1
 OFFERED_VERSIONS = (VERSION, 0x2A)
 """What VERSIONS says: the one version there is, and a GREASE one that nobody may mind."""
@@ -93,7 +95,10 @@ class Membership:
     entropy: Entropy
     identity: Identity
     request: JoinReq
-    """The JOIN_REQ that is asked, or was asked; never sent itself, always a copy of it."""
+    """The JOIN_REQ that is asked, or was asked; never sent itself, always a copy of it.
+
+    Once the membership exists it is kept without what only its receiver wanted to know.
+    """
     txn: int
     """Transaction number of our last request; the JOIN_REQ's for the whole join."""
     outflow: Outflow
@@ -314,6 +319,7 @@ class Membership:
         self.max_rate_pps = description.max_rate or 1 / self.plan.rto_initial_s
         self.outflow.repairs, self.outflow.pacer = self.repairs, self.new_pacer()
         self.inflow = Inflow(peer_next_seq, self.repairs)
+        self.request = replace(self.request, **SPENT)
 
     def new_pacer(self) -> Pacer:
         """Return a pacer for one origin's messages to the peer."""

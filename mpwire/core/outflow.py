@@ -100,6 +100,8 @@ class Outflow:
             self.kept.pop(self.acked_seq, None)
             self.attempts.pop(self.acked_seq, None)
             self.acked_seq = plus(self.acked_seq, 1)
+        if not self.kept:
+            self.kept.clear()  # an emptied dictionary keeps its table; a cleared one has none
         limit = plus(rcv_next, window)
         if after(limit, self.limit) > 0:
             self.limit = limit

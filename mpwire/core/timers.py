@@ -116,13 +116,14 @@ class TimerQueue(Generic[Owner]):
     """
 
     _heap: list[tuple[float, int, Owner, TimerName]] = field(default_factory=list)
-    _running: dict[tuple[Owner, TimerName], tuple[float, int]] = field(default_factory=dict)
+    _running: dict[tuple[Owner, TimerName], int] = field(default_factory=dict)
+    """The number of the entry that counts."""
     _count: int = 0
 
     def set(self, owner: Owner, name: TimerName, at_s: float) -> None:
         """Start timer `name` of `owner` to expire at `at_s`, instead of an earlier setting."""
         self._count += 1
-        self._running[owner, name] = (at_s, self._count)
+        self._running[owner, name] = self._count
         heapq.heappush(self._heap, (at_s, self._count, owner, name))
 
     def clear(self, owner: Owner, name: TimerName) -> None:
@@ -137,7 +138,7 @@ class TimerQueue(Generic[Owner]):
         """Return when the earliest timer expires, None when none runs."""
         while self._heap:
             at_s, count, owner, name = self._heap[0]
-            if self._running.get((owner, name)) == (at_s, count):
+            if self._running.get((owner, name)) == count:
                 return at_s
             heapq.heappop(self._heap)
         return None

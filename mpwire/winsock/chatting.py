@@ -92,7 +92,7 @@ class Chatting(Hearing):
         if socket is None or not socket.may_ever_receive:
             self.give_room(endpoint, received, now_s)
             return
-        socket.queue.append(received)
+        socket.put(received)
         self.occur(socket, FD_READ)
         self.wake("recv", socket, now_s)
 

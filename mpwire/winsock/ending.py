@@ -74,7 +74,7 @@ class Ending(Lingering, Duplicates):
         """Throw away what nobody will read; an FD_CLOSE that waited for it waits no more (W73)."""
         socket.receive_shut = True
         while socket.queue:
-            self.give_room(endpoint, socket.queue.popleft(), now_s)
+            self.give_room(endpoint, socket.take(), now_s)
         error = SocketError(WsaError.WSAESHUTDOWN, "the receive side was shut down")
         self.finish_all(socket, "recv", error)
         if socket.ended is not None:

@@ -105,7 +105,7 @@ class Gathering(Scope):
     def loop_back(self, socket: Socket, payload: bytes, now_s: float) -> None:
         """Give a socket its own message, if it is of the kind that hears itself (D31)."""
         if hears_itself(socket) and socket.options.loopback and socket.may_ever_receive:
-            socket.queue.append(Received(payload, None, 0))
+            socket.put(Received(payload, None, 0))
             self.occur(socket, FD_READ)
             self.wake("recv", socket, now_s)
 

@@ -205,7 +205,7 @@ class Reactions(Chatting):
         for report in reports:
             match report:
                 case DataReceived(origin, payload) if socket.may_ever_receive:
-                    socket.queue.append(Received(payload, None, origin))
+                    socket.put(Received(payload, None, origin))
                     self.occur(socket, FD_READ)
                     self.wake("recv", socket, now_s)
                 case ReceiverAppeared() if socket.may_ever_send:

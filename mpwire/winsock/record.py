@@ -12,6 +12,7 @@ Each event of a record is in one of five states (D7):
                       +--enumerated--> IDLE
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -67,6 +68,10 @@ class Phase(Enum):
 
 
 UNREAD: Final = frozenset({Phase.RECORDED, Phase.STALE})
+UNTOUCHED: Final[Mapping[NetworkEvent, Phase]] = {
+    event: Phase.REPORTED if row.asked_for else Phase.IDLE for event, row in CONTRACT.items()
+}
+"""Where the events of a new socket stand."""
 
 
 @dataclass(slots=True)
@@ -79,17 +84,18 @@ class EventRecord:
     """The event object of the selection."""
     window: Window | None = None
     """Where messages go instead, if WSPAsyncSelect selected."""
-    phases: dict[NetworkEvent, Phase] = field(
-        default_factory=lambda: {
-            event: Phase.REPORTED if row.asked_for else Phase.IDLE
-            for event, row in CONTRACT.items()
-        }
-    )
+    phases: Mapping[NetworkEvent, Phase] = field(default_factory=lambda: UNTOUCHED)
+    """Where every event stands; shared, because most handles of a root have none but FD_CLOSE."""
     codes: dict[NetworkEvent, WsaError] = field(default_factory=dict)
 
     def inherited(self) -> "EventRecord":
         """Return the record of a socket that inherits this selection (W13, W47)."""
         return EventRecord(self.mask, self.event_object, self.window)
+
+    def enter(self, event: NetworkEvent, phase: Phase) -> None:
+        """Let an event go over into another phase."""
+        if self.phases[event] is not phase:
+            self.phases = {**self.phases, event: phase}
 
     def occur(self, event: NetworkEvent, code: WsaError = WsaError.SUCCESS) -> bool:
         """Record that something new happened; return whether the event object is to be set."""
@@ -103,7 +109,7 @@ class EventRecord:
 
     def _record(self, event: NetworkEvent, code: WsaError) -> bool:
         assert code in CONTRACT[event].codes, (event, code)
-        self.phases[event] = Phase.RECORDED
+        self.enter(event, Phase.RECORDED)
         self.codes[event] = code
         return bool(self.mask & event)
 
@@ -114,13 +120,13 @@ class EventRecord:
         a later selection is told what is true then (W97).
         """
         signalled = self.phases[event] in UNREAD and self.mask & event
-        self.phases[event] = Phase.STALE if signalled else Phase.IDLE
+        self.enter(event, Phase.STALE if signalled else Phase.IDLE)
 
     def called(self, call: str) -> None:
         """Re-enable every event whose row of the contract names this call."""
         for event in REENABLED.get(call, ()):
             if CONTRACT[event].drops_unread:
-                self.phases[event] = Phase.IDLE
+                self.enter(event, Phase.IDLE)
             else:
                 self.reenable(event)
 
@@ -135,7 +141,7 @@ class EventRecord:
         self.mask, self.event_object, self.window = mask, event_object, window
         for event, phase in self.phases.items():
             if phase in {Phase.REPORTED, Phase.AWAITING} and CONTRACT[event].level:
-                self.phases[event] = Phase.IDLE if window else Phase.AWAITING
+                self.enter(event, Phase.IDLE if window else Phase.AWAITING)
         return any(mask & event for event in self.recorded())
 
     def recorded(self) -> list[NetworkEvent]:
@@ -147,5 +153,5 @@ class EventRecord:
         found = [event for event in self.recorded() if self.mask & event]
         for event in found:
             stale = self.phases[event] is Phase.STALE
-            self.phases[event] = Phase.IDLE if stale else Phase.REPORTED
+            self.enter(event, Phase.IDLE if stale else Phase.REPORTED)
         return [(event, self.codes[event]) for event in found]

@@ -88,8 +88,8 @@ class Socket:
     """Its other descriptors, the oldest first (W84)."""
     watched: tuple[Address, Address | None] | None = None
     """The destination SIO_ROUTING_INTERFACE_CHANGE watches, and which of ours reaches it now."""
-    queue: deque[Received] = field(default_factory=deque)
-    """Messages that wait for WSPRecv."""
+    queue: deque[Received] | tuple[()] = ()
+    """Messages that wait for WSPRecv; an empty deque would be 760 octets of most sockets."""
     ended: WsaError | None = None
     """FD_CLOSE code once the membership, or a dismantled session, is over."""
     wants_room: bool = False
@@ -105,6 +105,20 @@ class Socket:
     """What ioctls have chosen; A has those of its L."""
     participant: Participant | None = None
     """What an L is of a nonrooted session."""
+
+    def put(self, received: Received) -> None:
+        """Let a message wait for WSPRecv."""
+        if not isinstance(self.queue, deque):
+            self.queue = deque()
+        self.queue.append(received)
+
+    def take(self) -> Received:
+        """Take the message that has waited longest; there has to be one."""
+        assert isinstance(self.queue, deque)
+        received = self.queue.popleft()
+        if not self.queue:
+            self.queue = ()
+        return received
 
     @property
     def is_member(self) -> bool:

@@ -159,7 +159,7 @@ class Transfer(Gathering):
             if not socket.is_joined:
                 raise SocketError(WsaError.WSAENOTCONN, "the socket is not joined")
             return None
-        received = socket.queue.popleft()
+        received = socket.take()
         assert socket.endpoint is not None
         self.give_room(socket.endpoint, received, now_s)
         if socket.queue:

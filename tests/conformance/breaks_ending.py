@@ -137,7 +137,7 @@ def close_is_told_again_and_again(patch: MonkeyPatch) -> None:
         closed = self.phases[FD_CLOSE]
         found = original(self)
         if closed is Phase.RECORDED:
-            self.phases[FD_CLOSE] = closed
+            self.enter(FD_CLOSE, closed)
         return found
 
     wrap(patch, EventRecord, "enumerate", wrong)

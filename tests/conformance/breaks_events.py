@@ -121,7 +121,7 @@ def reported_events_do_not_stay_quiet(patch: MonkeyPatch) -> None:
 
     def wrong(original: Original, self: EventRecord, event: NetworkEvent, *code: object) -> object:
         if self.phases[event] is Phase.REPORTED:
-            self.phases[event] = Phase.IDLE
+            self.enter(event, Phase.IDLE)
         return original(self, event, *code)
 
     wrap(patch, EventRecord, "occur", wrong)
@@ -147,7 +147,7 @@ def rejecting_does_not_re_enable(patch: MonkeyPatch) -> None:
         try:
             return original(self, socket, *others)
         except SocketError:
-            socket.record.phases[FD_ACCEPT] = phase
+            socket.record.enter(FD_ACCEPT, phase)
             raise
 
     wrap(patch, Provider, "_accept_head", wrong)

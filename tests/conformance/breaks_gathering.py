@@ -31,7 +31,7 @@ def participants_are_admitted(patch: MonkeyPatch) -> None:
 
     def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
         handle = original(self, socket, *others)
-        socket.record.phases[FD_ACCEPT] = socket.record.phases[FD_CONNECT]
+        socket.record.enter(FD_ACCEPT, socket.record.phases[FD_CONNECT])
         socket.record.codes[FD_ACCEPT] = WsaError.SUCCESS
         return handle
 

@@ -154,7 +154,7 @@ def what_is_unread_goes_with_the_end(patch: MonkeyPatch) -> None:
     """A graceful end throws away what has arrived and was not read."""
 
     def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> None:
-        socket.queue.clear()
+        socket.queue = ()
         original(self, socket, *others)
 
     on_close_seen(patch, wrong)

@@ -56,7 +56,7 @@ def failure_at_once_is_silent(patch: MonkeyPatch) -> None:
 
     def wrong(original: Original, self: Provider, socket: Socket, *others: object) -> object:
         handle = original(self, socket, *others)
-        socket.record.phases[FD_CONNECT] = Phase.IDLE
+        socket.record.enter(FD_CONNECT, Phase.IDLE)
         return handle
 
     wrap(patch, Provider, "_fail_at_once", wrong)
@@ -131,7 +131,7 @@ def connect_is_told_again_and_again(patch: MonkeyPatch) -> None:
         phase = self.phases[FD_CONNECT]
         found = original(self)
         if phase is Phase.RECORDED:
-            self.phases[FD_CONNECT] = phase
+            self.enter(FD_CONNECT, phase)
         return found
 
     wrap(patch, EventRecord, "enumerate", wrong)

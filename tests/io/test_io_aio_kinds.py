@@ -1,7 +1,6 @@
 """The asyncio facade over real loopback sockets: options, other protocols, crowds."""
 
 import asyncio
-from collections import deque
 
 import pytest
 
@@ -119,7 +118,7 @@ def test_sending_waits_for_a_leaf_that_does_not_read() -> None:
             _, leaf = await meet(root)
             await seen(root, "FD_ACCEPT", "FD_WRITE")
             pouring = asyncio.create_task(pour())
-            while root.host.provider.sockets[leaf.handle].queue == deque():
+            while root.host.provider.sockets[leaf.handle].queue == ():
                 await root.host.change()
             assert not pouring.done()
             messages = [message async for message in leaf]

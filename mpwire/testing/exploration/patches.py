@@ -86,7 +86,7 @@ def _forget_what_was_told(swap: Swap, event: object) -> None:
         found = enumerate_(self)
         for told, _ in found:
             if told is event:
-                self.phases[told] = Phase.IDLE
+                self.enter(told, Phase.IDLE)
         return found
 
     swap.attribute(EventRecord, "enumerate", forgetful)
