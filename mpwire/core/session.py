@@ -1,5 +1,6 @@
 """The root's session: one outstanding invitation, its members, and its end (protocol.md 16.2)."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, NamedTuple
@@ -129,21 +130,21 @@ class Session:
             if member is not source and (source.is_d_root or self._is_for(member))
         ]
 
-    def _listening(self) -> list[Membership]:
-        """Return the ends that are given what is sent from now on.
+    def _listening(self) -> Iterator[Membership]:
+        """Yield the ends that are given what is sent from now on.
 
         One whose handle was closed is not, though its CLOSE may have to wait for what is on its way
         already: otherwise new data would put it off again and again. What goes to an IP group
         reaches it nevertheless, and its CLOSE counts that.
         """
         cast = bool(self.facts.description.planes & Planes.MULTICAST)
-        return [
+        return (
             member
             for member in self.members.values()
             if member.may_send
             and member.state in ADMITTED
             and (cast or member.pending_close is None)
-        ]
+        )
 
     def _is_for(self, member: Membership) -> bool:
         """Tell whether data of those who are no d_root is for this member."""
