@@ -4,7 +4,7 @@ import msgspec
 
 from mpwire.wire.messages import Ack, Side
 from mpwire.wire.numbers import CloseReason
-from tests.oracle.oracle_plots import SESSION
+from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
 from tests.oracle.oracle_story import Line, Move, after, before, find, remade, without
 from tests.oracle.oracle_streams import Stream
 
@@ -68,4 +68,23 @@ def deselected() -> list[Move]:
     return without(after(whispering(), "leaf1 accept!", *cancelled), "leaf1 FD_WRITE root")
 
 
-IMPAIRED = (whispering, proved_by_side, asked_too_much, deselected)
+def thrown_away() -> list[Move]:
+    """Lose the first CLOSE of a leaf: what the root says then is acknowledged and not kept."""
+    tale = Stream()
+    (join,) = tale.meet("leaf1")
+    close, closed = tale.closing(join, CloseReason.LEAVE)
+    tale.call("close", "leaf1", "close", {}, socket=join.end)
+    tale.send("CLOSE", "leaf1", "root", close, delivered=False)
+    tale.submit("root", 1, b"late")
+    tale.carry(join, b"late", BEFORE_DATA)
+    tale.pause("T_ACK", 0.05)
+    tale.ack("DATA_ACK", join, BEFORE_DATA + 1, 256)
+    tale.pause("RTO", 1)
+    tale.send("CLOSE 2", "leaf1", "root", msgspec.structs.replace(close, attempt=2))
+    tale.send("CLOSE_ACK", "root", "leaf1", msgspec.structs.replace(closed, attempt=2))
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE")
+    tale.barrier()
+    return tale.moves
+
+
+IMPAIRED = (whispering, proved_by_side, asked_too_much, deselected, thrown_away)

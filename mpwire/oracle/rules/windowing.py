@@ -11,7 +11,7 @@ from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.serial import serial_before, serial_distance
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import BUFFER_MESSAGES, Inflow, Limits, acks_of, flows, inflows
-from mpwire.oracle.trace import Packet, is_multicast
+from mpwire.oracle.trace import Packet, Position, is_multicast
 from mpwire.wire.messages import Abort, Data, DataAck, Nack, Sync
 
 ACK_EVERY = 8
@@ -89,9 +89,21 @@ def r110(case: Case) -> Iterator[Outcome]:
             )
 
 
+def _deaf(case: Case, end: End, position: Position) -> bool:
+    """Tell whether the application had closed the socket, or its direction of receiving."""
+    socket = case.session_socket(end)
+    if socket is None:
+        return False
+    deaf = [call.asked for call in socket.shutdowns if call.text("how") != "SEND"]
+    return any(at < position for at in (socket.closed, *deaf))
+
+
 def _unread(case: Case, end: End, inflow: Inflow, packet: Packet) -> int:
-    """Return how much of what a DATA_ACK acknowledges its sender cannot have read yet."""
-    if inflow.start is None:
+    """Return how much of what a DATA_ACK acknowledges its sender cannot have read yet.
+
+    For an application that receives nothing more nothing is kept (W79).
+    """
+    if inflow.start is None or _deaf(case, end, packet.position):
         return 0
     taken = serial_distance(inflow.start, read(packet, DataAck).rcv_next)
     return max(0, taken - read_at_most(case, end, packet.position))
