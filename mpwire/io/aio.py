@@ -19,14 +19,11 @@ from mpwire.core import Membership
 from mpwire.core.address import Address
 from mpwire.io.errors import DisconnectedError, error_of
 from mpwire.io.host import ALL_EVENTS, EVENT_OBJECT, Host, current_host
-from mpwire.io.observed import ObservedSocket
+from mpwire.io.observed import ObservedSocket, Record
 from mpwire.vocabulary import Condition, JoinFlag, NetworkEvent, ShutdownHow, SocketFlag, WsaError
-from mpwire.winsock import Blocked, ConditionArguments, ConditionFunction, SocketError
-from mpwire.winsock.control import Answer as Output
-from mpwire.winsock.control import Ioctl, Option, Setting
+from mpwire.winsock import Blocked, ConditionArguments, ConditionFunction, Message, SocketError
 from mpwire.winsock.protocols import Protocol
-from mpwire.winsock.scope import MultipointIoctl
-from mpwire.winsock.sockets import Socket
+from mpwire.winsock.sockets import Role, Socket
 from mpwire.wire.messages import Qos
 
 Answer: TypeAlias = Condition | tuple[Condition, bytes | None]
@@ -40,9 +37,15 @@ C_LEAF: Final = SocketFlag.C_LEAF | SocketFlag.D_LEAF
 class MultipointSocket(ObservedSocket):
     """One multipoint socket: R or L, which are created, P or A, which calls on those return."""
 
-    def __init__(self, host: Host, handle: int, parent: "MultipointSocket | None" = None) -> None:
+    def __init__(
+        self,
+        host: Host,
+        handle: int,
+        parent: "MultipointSocket | None" = None,
+        record: Record | None = None,
+    ) -> None:
         """Stand for a descriptor of `host`; programs create a `Root` or a `Leaf`."""
-        super().__init__(host, handle)
+        super().__init__(host, handle, record)
         self.parent = parent
         self.leaves: dict[int, MultipointSocket] = {}
         """The open sockets that calls on this one returned."""
@@ -99,7 +102,7 @@ class MultipointSocket(ObservedSocket):
                 sqos=sqos,
             )
             assert not isinstance(joined, Blocked), "selecting events made it nonblocking"
-            self._join = outcome
+            self._record.join = outcome
             self.unread.pop(NetworkEvent.FD_CONNECT, None)  # that of an older join (D6)
             return self if joined == self.handle else MultipointSocket(self.host, joined, self)
 
@@ -146,9 +149,15 @@ class MultipointSocket(ObservedSocket):
 
     # Data -------------------------------------------------------------------------------------
 
-    async def send(self, data: bytes) -> int:
-        """Send one message to every leaf (R) or along the session (L, A); wait for room."""
-        return await self._try(lambda: self.host.provider.send(self.handle, data, self.now))
+    async def send(self, data: bytes, *, private: bool = False) -> int:
+        """Send one message to every leaf (R) or along the session (L, A); wait for room.
+
+        What a P sends is for its leaf alone; what a leaf sends in `private` is for its P (W61).
+        Both need a protocol with side chat: MPW_DIALOGUE.
+        """
+        return await self._try(
+            lambda: self.host.provider.send(self.handle, data, self.now, private=private)
+        )
 
     async def recv(self) -> bytes:
         """Receive one message.
@@ -156,7 +165,11 @@ class MultipointSocket(ObservedSocket):
         Raises:
             MultipointError: as WSPRecv; DisconnectedError after a graceful end.
         """
-        return await self._try(lambda: self.host.provider.recv(self.handle, self.now))
+        return (await self.recv_message()).payload
+
+    async def recv_message(self) -> Message:
+        """Receive one message, with its origin and whether it is private; else as `recv`."""
+        return await self._try(lambda: self.host.provider.recv_message(self.handle, self.now))
 
     def __aiter__(self) -> Self:
         """Iterate over messages until the membership has ended gracefully."""
@@ -176,36 +189,16 @@ class MultipointSocket(ObservedSocket):
             self.close()
             raise
 
-    # Names and options ------------------------------------------------------------------------
+    def duplicate(self) -> "MultipointSocket":
+        """Return another descriptor of this socket, which ends with the last of them (W84).
 
-    def getsockname(self) -> Address:
-        """Return the local address."""
-        return self._call(self.host.provider.getsockname, self.handle)
+        They share everything: members, messages, options and network events.
 
-    def getpeername(self) -> Address:
-        """Return the address of the other end."""
-        return self._call(self.host.provider.getpeername, self.handle)
-
-    def getsockopt(self, option: Option) -> Setting:
-        """Return an option: SO_ERROR, SO_LINGER, ..."""
-        return self._call(self.host.provider.getsockopt, self.handle, option)
-
-    def setsockopt(self, option: Option, value: float | None) -> None:
-        """Set an option."""
-        self._call(self.host.provider.setsockopt, self.handle, option, value)
-
-    def ioctl(self, code: Ioctl | MultipointIoctl, value: object = None) -> Output:
-        """Serve a control code; what would wait tells by a network event instead."""
-        answer = self._call(self.host.provider.ioctl, self.handle, code, value, self.now)
-        assert not isinstance(answer, Blocked), "selecting events made it nonblocking"
-        return answer
-
-    def set_linger(self, seconds: float | None) -> None:
-        """Choose how `close` ends: None gracefully in the background, 0 abortively.
-
-        With a time, gracefully as well, and abortively if that has not ended by then.
+        Raises:
+            MultipointError: as WSPDuplicateSocket.
         """
-        self._call(self.host.provider.set_linger, self.handle, seconds)
+        handle = self._call(self.host.provider.duplicate, self.handle)
+        return MultipointSocket(self.host, handle, self.parent, self._record)
 
     # Ending -----------------------------------------------------------------------------------
 
@@ -228,12 +221,13 @@ class MultipointSocket(ObservedSocket):
     def _after_shutdown(self) -> None:
         if self.host.provider.find(self.handle).pending is None:
             self._interrupt(WsaError.WSAEINTR, "the session was dismantled")
-        self._wake()
+        self._record.wake()
 
     def _interrupt(self, code: WsaError, reason: str) -> None:
         """Fail the join that waits: no FD_CONNECT will come (D28)."""
-        if self._join is not None and not self._join.done():
-            self._join.set_exception(error_of(code, reason))
+        join = self._record.join
+        if join is not None and not join.done():
+            join.set_exception(error_of(code, reason))
 
     def close(self) -> None:
         """Give the socket back: a leaf leaves, P expels its leaf, R dismantles its session.
@@ -245,19 +239,17 @@ class MultipointSocket(ObservedSocket):
             return
         provider = self.host.provider
         socket = provider.find(self.handle)
-        session = socket.endpoint.session if socket.endpoint is not None else None
-        if isinstance(self, Root) and session is not None:
-            ending = [*session.members.values()]
-        else:
-            ending = [socket.membership] if socket.membership is not None else []
+        is_last = not socket.duplicates
+        ending = _members_of(socket) if is_last else []
         self._call(self._begin_close, socket)
         self.closed = True
         self._ending = ending
         del self.host.observers[self.handle]
         if self.parent is not None:
             self.parent.leaves.pop(self.handle, None)
-        self._interrupt(WsaError.WSA_OPERATION_ABORTED, "the socket was closed")
-        self._wake()
+        if is_last:
+            self._interrupt(WsaError.WSA_OPERATION_ABORTED, "the socket was closed")
+        self._record.wake()
 
     def _begin_close(self, socket: Socket) -> None:
         """Close; nobody waits in the call, but only a blocking socket can linger for a time."""
@@ -283,6 +275,8 @@ class MultipointSocket(ObservedSocket):
     async def __aexit__(self, kind: object, *_: object) -> None:
         """Close the socket, with R also its P; unless leaving by an error, wait for the end."""
         leaves = [*self.leaves.values()] if isinstance(self, Root) else []
+        if leaves and not self.closed and self.host.provider.find(self.handle).duplicates:
+            leaves = []  # the session lives on
         self.close()
         for leaf in leaves:
             leaf.close()
@@ -346,6 +340,14 @@ class Leaf(MultipointSocket):
         super().__init__(host, _open(host, flags, family, protocol))
         if address is not None:
             self._bind(address)
+
+
+def _members_of(socket: Socket) -> list[Membership]:
+    """Return the memberships that a socket's close ends."""
+    session = socket.endpoint.session if socket.endpoint is not None else None
+    if socket.role is Role.ROOT and session is not None:
+        return [*session.members.values()]
+    return [socket.membership] if socket.membership is not None else []
 
 
 def _family(address: Address) -> int:

@@ -23,6 +23,7 @@ from mpwire.io.errors import DisconnectedError
 from mpwire.io.host import Host
 from mpwire.io.observed import Event
 from mpwire.vocabulary import JoinFlag, ShutdownHow, SocketFlag
+from mpwire.winsock import Message
 from mpwire.winsock.control import Answer as Output
 from mpwire.winsock.control import Ioctl, Option, Setting
 from mpwire.winsock.protocols import Protocol
@@ -136,9 +137,13 @@ class MultipointSocket:
 
     # Data -------------------------------------------------------------------------------------
 
-    def send(self, data: bytes) -> int:
-        """Send one message to every leaf (R) or along the session (L, A); wait for room."""
-        return background().run(self.inner.send(data), self.timeout_s)
+    def send(self, data: bytes, *, private: bool = False) -> int:
+        """Send one message to every leaf (R) or along the session (L, A); wait for room.
+
+        With a protocol that has side chat, what a P sends is for its leaf alone, and what a leaf
+        sends in `private` for its P (W61).
+        """
+        return background().run(self.inner.send(data, private=private), self.timeout_s)
 
     def recv(self) -> bytes:
         """Receive one message.
@@ -147,6 +152,10 @@ class MultipointSocket:
             MultipointError: as WSPRecv; DisconnectedError after a graceful end.
         """
         return background().run(self.inner.recv(), self.timeout_s)
+
+    def recv_message(self) -> Message:
+        """Receive one message, with its origin and whether it is private; else as `recv`."""
+        return background().run(self.inner.recv_message(), self.timeout_s)
 
     def __iter__(self) -> Iterator[bytes]:
         """Iterate over messages until the membership has ended gracefully."""
@@ -195,6 +204,10 @@ class MultipointSocket:
         With a time, `close` waits that long for the graceful end, and aborts then.
         """
         _do(self.inner.set_linger, seconds)
+
+    def duplicate(self) -> "MultipointSocket":
+        """Return another descriptor of this socket, which ends with the last of them (W84)."""
+        return MultipointSocket(_do(self.inner.duplicate), self.timeout_s)
 
     # Ending -----------------------------------------------------------------------------------
 

@@ -40,7 +40,7 @@ class Arguments(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Configure(Arguments):
-    """Choose entropy and timers, before the first socket."""
+    """Choose entropy, timers and the usual protocol, before the first socket."""
 
     seed: int | None = None
     timers: dict[str, float] = {}
@@ -52,7 +52,8 @@ class CreateSocket(Arguments):
 
     flags: list[FlagName]
     family: FamilyName = "inet"
-    protocol: ProtocolName = "MPW_ROOTED"
+    protocol: ProtocolName | msgspec.UnsetType = msgspec.UNSET
+    """Unless said, the usual one: MPW_DIALOGUE with side chat, else MPW_ROOTED."""
 
 
 class OnSocket(Arguments):

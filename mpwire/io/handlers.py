@@ -16,7 +16,7 @@ from mpwire.core import Entropy, TimerPlan
 from mpwire.io import calls, values
 from mpwire.io.driver import Driver
 from mpwire.io.lines import LineReader
-from mpwire.io.values import FAMILIES, InvalidCallError, Result, UnsupportedCallError
+from mpwire.io.values import FAMILIES, InvalidCallError, Result
 from mpwire.vocabulary import Condition, JoinFlag, ShutdownHow, SocketFlag
 from mpwire.winsock import (
     Blocked,
@@ -42,6 +42,8 @@ class Handlers(ABC):
         self.driver: Driver | None = None
         self.entropy = Entropy(os.urandom(32))
         self.plan = TimerPlan()
+        self.usual = Protocol.MPW_ROOTED
+        """The protocol of sockets that name none."""
         self.waiting: dict[int, tuple[int, Callable[[Any], Result]]] = {}
         """Call id and the shape of its result, by token of a blocking call."""
         self.ended = False
@@ -97,20 +99,19 @@ class Handlers(ABC):
     # Sockets ----------------------------------------------------------------------------------
 
     def call_configure(self, _call_id: int, arguments: calls.Configure) -> Result:
-        """Take entropy and timers."""
+        """Take entropy, timers, and whether sockets have side chat unless they say otherwise."""
         if self.driver is not None:
             raise InvalidCallError("configure comes before the first socket")
         unknown = arguments.timers.keys() - calls.TIMER_NAMES
         if unknown:
             raise InvalidCallError(f"no timer is named {', '.join(sorted(unknown))}")
-        if arguments.side_chat:
-            raise UnsupportedCallError("configure: side_chat")
         if arguments.seed is not None:
             self.entropy = Entropy(str(arguments.seed).encode())
         timers: Result = dict(arguments.timers)
         if "retransmissions" in timers:
             timers["retransmissions"] = int(timers["retransmissions"])
         self.plan = TimerPlan(**timers)
+        self.usual = Protocol.MPW_DIALOGUE if arguments.side_chat else Protocol.MPW_ROOTED
         return {}
 
     def call_socket(self, _call_id: int, arguments: calls.CreateSocket) -> Result:
@@ -118,8 +119,9 @@ class Handlers(ABC):
         flags = SocketFlag(0)
         for name in arguments.flags:
             flags |= SocketFlag[name]
-        family, protocol = FAMILIES[arguments.family], Protocol[arguments.protocol]
-        return {"socket": self.provider.socket(flags, family, protocol)}
+        named = arguments.protocol
+        protocol = self.usual if named is msgspec.UNSET else Protocol[named]
+        return {"socket": self.provider.socket(flags, FAMILIES[arguments.family], protocol)}
 
     def call_enum_protocols(self, _call_id: int, _arguments: calls.NoArguments) -> Result:
         """WSPEnumProtocols."""

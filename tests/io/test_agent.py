@@ -194,7 +194,6 @@ def test_unreported_events_wait_to_be_enumerated(root: AgentProcess, leaf: Agent
         ),
         ('{"id": 1, "call": "socket", "args": {"flags": ["X"]}}', "invalid", "socket: "),
         ('{"id": 1, "call": "configure", "args": {"timers": {"x_s": 1}}}', "invalid", "x_s"),
-        ('{"id": 1, "call": "configure", "args": {"side_chat": true}}', "unsupported", "side_chat"),
         ('{"id": 1, "call": "send", "args": {"socket": 1, "data": "0"}}', "invalid", "'0'"),
         ('{"id": 1, "call": "close", "args": {"socket": 9}}', "error", "WSAENOTSOCK"),
         ("[" * 100_000, "invalid", ""),
@@ -289,6 +288,18 @@ def test_side_chat_is_marked(root: AgentProcess, leaf: AgentProcess) -> None:
     assert root.call("recv", socket=p) == {"data": "0203", "private": True}
     error = root.call("send", socket=r, data="04", private=True)["error"]
     assert error["name"] == "WSAEOPNOTSUPP"
+
+
+@pytest.mark.parametrize("side_chat", [True, False])
+def test_side_chat_can_be_the_rule(root: AgentProcess, *, side_chat: bool) -> None:
+    root.call("configure", side_chat=side_chat)
+    usual = root.call("socket", flags=["C_ROOT", "D_ROOT"])["socket"]
+    named = root.call("socket", flags=["C_ROOT", "D_ROOT"], protocol="MPW_ROOTED")["socket"]
+    protocols = [
+        root.call("getsockopt", socket=one, option="SO_PROTOCOL_INFO")["value"]
+        for one in (usual, named)
+    ]
+    assert protocols == ["MPW_DIALOGUE" if side_chat else "MPW_ROOTED", "MPW_ROOTED"]
 
 
 def test_starts_without_scapy() -> None:

@@ -162,3 +162,76 @@ def test_one_way_is_from_the_root() -> None:
             leaf.close()
 
     run(scene)
+
+
+@pytest.mark.w(61)
+def test_the_root_and_one_leaf_talk_in_private() -> None:
+    async def scene() -> None:
+        protocol = Protocol.MPW_DIALOGUE
+        async with Root(LOCAL, protocol=protocol) as root:
+            root.listen()
+            accepting = asyncio.create_task(root.accept())
+            async with await join(root.getsockname(), protocol=protocol) as leaf:
+                handle = await accepting
+                await handle.send(b"only you")
+                message = await leaf.recv_message()
+                assert (message.payload, message.private, message.origin) == (b"only you", True, 1)
+                await leaf.send(b"me too", private=True)
+                assert await handle.recv() == b"me too"
+                await leaf.send(b"to all")
+                assert not (await root.recv_message()).private
+        async with Root(LOCAL) as root:
+            with pytest.raises(MultipointError) as refused:
+                await root.send(b"psst", private=True)
+            assert refused.value.code is WsaError.WSAEOPNOTSUPP
+
+    run(scene)
+
+
+@pytest.mark.w(84)
+def test_a_socket_ends_with_the_last_of_its_descriptors() -> None:
+    async def scene() -> None:
+        async with Root(LOCAL) as root:
+            root.listen()
+            accepting = asyncio.create_task(root.accept())
+            leaf = await join(root.getsockname())
+            handle = await accepting
+            twin = leaf.duplicate()
+            assert twin.getsockname() == leaf.getsockname()
+            reading = asyncio.create_task(twin.recv())
+            await root.send(b"one")
+            assert await reading == b"one"
+            reading = asyncio.create_task(twin.recv())
+            leaf.close()
+            await leaf.wait_closed()
+            await root.send(b"two")
+            assert await reading == b"two"
+            with pytest.raises(MultipointError):
+                await leaf.recv()
+            async with twin:
+                await twin.send(b"three")
+                assert await root.recv() == b"three"
+            assert [event.name async for event, _ in handle.events()][-1] == "FD_CLOSE"
+
+    run(scene)
+
+
+@pytest.mark.w(84)
+def test_a_session_outlives_the_first_descriptor_of_its_root() -> None:
+    async def scene() -> None:
+        async with Root(LOCAL) as root:
+            root.listen()
+            accepting = asyncio.create_task(root.accept())
+            leaf = await join(root.getsockname())
+            handle = await accepting
+            other = root.duplicate()
+        assert not handle.closed
+        await other.send(b"still here")
+        assert await leaf.recv() == b"still here"
+        other.close()
+        await other.wait_closed()
+        assert [message async for message in leaf] == []
+        leaf.close()
+        handle.close()
+
+    run(scene)

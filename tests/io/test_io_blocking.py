@@ -24,6 +24,7 @@ from mpwire.io.errors import (
 from mpwire.vocabulary import Condition, NetworkEvent, ShutdownHow, WsaError
 from mpwire.winsock import ConditionArguments
 from mpwire.winsock.control import Ioctl, Option
+from mpwire.winsock.protocols import Protocol
 from mpwire.wire.messages import Qos
 from tests.io.loopback import FAMILIES, LOCAL, SOON
 
@@ -278,3 +279,21 @@ def test_a_full_session_would_block(pool: ThreadPoolExecutor) -> None:
         assert root.send(b"y") == 1
         assert leaf.recv() == b"y"
         leaf.close()
+
+
+@pytest.mark.w(61, 84)
+def test_private_messages_and_duplicates(pool: ThreadPoolExecutor) -> None:
+    protocol = Protocol.MPW_DIALOGUE
+    with Root(LOCAL, protocol=protocol, timeout_s=30) as root:
+        root.listen()
+        joining = pool.submit(join, root.getsockname(), protocol=protocol)
+        handle = root.accept()
+        with joining.result() as leaf:
+            handle.send(b"only you")
+            assert leaf.recv_message().private
+            with leaf.duplicate() as twin:
+                leaf.close()
+                twin.send(b"me too", private=True)
+                assert handle.recv() == b"me too"
+                twin.send(b"to all")
+                assert not root.recv_message().private
