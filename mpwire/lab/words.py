@@ -13,11 +13,20 @@ from mpwire.vocabulary import WsaError
 
 ROLES: Final = ("c_root/d_root", "c_root/d_leaf", "c_leaf/d_root", "c_leaf/d_leaf")
 ERRORS: Final = tuple(str(error.name) for error in WsaError if error)
-PROTOCOLS: Final = (
-    "MPW_ROOTED", "MPW_CONFERENCE", "MPW_ROOTED_ASM", "MPW_ROOTED_SSM", "MPW_CONFERENCE_ASM",
-    "MPW_OPEN", "MPW_COLLECT", "MPW_ATM", "MPW_DIALOGUE",
-)  # fmt: skip
-"""Protocol entries of the agent contract, version 1."""
+_OF_A_CONFERENCE: Final = ("c_root/d_leaf", "c_leaf/d_leaf")
+LEGAL_ROLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "MPW_ROOTED": ROLES,
+    "MPW_CONFERENCE": _OF_A_CONFERENCE,
+    "MPW_ROOTED_ASM": ROLES,
+    "MPW_ROOTED_SSM": ROLES,
+    "MPW_CONFERENCE_ASM": _OF_A_CONFERENCE,
+    "MPW_OPEN": ("c_leaf/d_leaf",),
+    "MPW_COLLECT": ("c_leaf/d_root", "c_leaf/d_leaf"),
+    "MPW_ATM": ("c_root/d_root", "c_leaf/d_leaf"),
+    "MPW_DIALOGUE": ROLES,
+}
+"""Roles in a session of each protocol entry of the agent contract, version 1."""
+PROTOCOLS: Final = (*LEGAL_ROLES,)
 NAME: Final = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 _ORDINALS: Final = (
@@ -195,10 +204,15 @@ def _roles(tokens: Sequence[Token], *_: object) -> str:
     return tokens[0].text
 
 
-def _protocol(tokens: Sequence[Token], *_: object) -> str:
-    if tokens[0].text not in PROTOCOLS:
+def _protocol(tokens: Sequence[Token], values: Mapping[str, object], _: Names) -> str:
+    name, roles = tokens[0].text, values["roles"]
+    if name not in PROTOCOLS:
         raise WrongWord(tokens[0], f"a protocol ({listed(PROTOCOLS)})", among=PROTOCOLS)
-    return tokens[0].text
+    if roles not in LEGAL_ROLES[name]:
+        fitting = [other for other, legal in LEGAL_ROLES.items() if roles in legal]
+        error = WrongWord(tokens[0], f"a protocol with a {roles} ({listed(fitting)})")
+        raise error.but_it_is(f"whose sockets are {listed(LEGAL_ROLES[name])}")
+    return name
 
 
 def _group(tokens: Sequence[Token], *_: object) -> str:

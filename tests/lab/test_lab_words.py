@@ -1,11 +1,15 @@
 """A wrong word of a sentence is pointed at, with what was expected in its place."""
 
+from pathlib import Path
+
 import pytest
 
 from mpwire.lab.grammar import FORMS
 from mpwire.lab.script import Line, read_line
-from mpwire.lab.words import PROTOCOLS, Names
-from mpwire.winsock.protocols import Protocol
+from mpwire.lab.words import LEGAL_ROLES, PROTOCOLS, ROLES, Names
+from mpwire.vocabulary import SocketFlag
+from mpwire.winsock import SocketError
+from mpwire.winsock.protocols import ENTRIES, Protocol, ProtocolEntry
 
 HOSTS = ("root", "leaf1", "leaf2", "leaf3")
 
@@ -42,6 +46,22 @@ WRONG = [
             "43: found 'MPW_ROTED', expected a protocol (MPW_ROOTED, MPW_CONFERENCE,"
             " MPW_ROOTED_ASM, MPW_ROOTED_SSM, MPW_CONFERENCE_ASM, MPW_OPEN, MPW_COLLECT, MPW_ATM"
             " or MPW_DIALOGUE)|did you mean 'MPW_ROOTED'?"
+        ),
+    ),
+    (
+        "root opens X as c_root/d_root of protocol MPW_CONFERENCE",
+        (
+            "43: found 'MPW_CONFERENCE', whose sockets are c_root/d_leaf or c_leaf/d_leaf, expected"
+            " a protocol with a c_root/d_root (MPW_ROOTED, MPW_ROOTED_ASM, MPW_ROOTED_SSM, MPW_ATM"
+            " or MPW_DIALOGUE)|"
+        ),
+    ),
+    (
+        "root opens X as c_root/d_leaf of protocol MPW_OPEN",
+        (
+            "43: found 'MPW_OPEN', whose sockets are c_leaf/d_leaf, expected a protocol with a"
+            " c_root/d_leaf (MPW_ROOTED, MPW_CONFERENCE, MPW_ROOTED_ASM, MPW_ROOTED_SSM,"
+            " MPW_CONFERENCE_ASM or MPW_DIALOGUE)|"
         ),
     ),
     ("leaf1 joins group R with L1", "19: found 'R', expected an IP multicast address|"),
@@ -260,3 +280,25 @@ def test_the_socket_of_a_wrong_line_is_known_afterwards(text: str) -> None:
 
 def test_the_protocols_are_those_of_the_provider() -> None:
     assert [protocol.name for protocol in Protocol] == list(PROTOCOLS)
+
+
+def test_the_roles_of_each_protocol_are_those_of_the_provider() -> None:
+    def is_legal(entry: ProtocolEntry, roles: str) -> bool:
+        flags = SocketFlag(0)
+        for name in roles.upper().split("/"):
+            flags |= SocketFlag[name]
+        try:
+            entry.check_flags(flags)
+        except SocketError:
+            return False
+        return not entry.one_way or roles in {"c_root/d_root", "c_leaf/d_leaf"}
+
+    for entry in ENTRIES.values():
+        assert LEGAL_ROLES[entry.name] == tuple(one for one in ROLES if is_legal(entry, one))
+
+
+def test_the_roles_of_each_protocol_are_documented() -> None:
+    document = (Path(__file__).parents[2] / "docs" / "testbeds.md").read_text()
+    for name, legal in LEGAL_ROLES.items():
+        listed = ", ".join(f"`{roles}`" for roles in legal)
+        assert f"| `{name}` | {listed} |" in document, name
