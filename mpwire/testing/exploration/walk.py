@@ -12,8 +12,8 @@ The moves:
   (`duplicates`), or it is lost (`losses`)
 - an application acts, whenever it can
 - a timer expires, in any order: freely when nothing is in flight, and none runs that is so much
-  faster (the data plane's), otherwise as one of `early`; a keepalive whose peer is a member as well
-  only as one of `keepalives`
+  faster (the data plane's before all others, the first NACK of a series before a SYNC), otherwise
+  as one of `early`; a keepalive whose peer is a member as well only as one of `keepalives`
 
 In a calm walk nobody dies and the network loses no ABORT. Then, unless a timer has expired early,
 no end may ever be a member alone, not even until its keepalive finds out. In a graceful one nobody
@@ -27,6 +27,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, TypeAlias
 
+from mpwire.core import Membership
 from mpwire.core.address import Address
 from mpwire.core.events import SendDatagram
 from mpwire.core.groups import is_group_host
@@ -95,11 +96,13 @@ class Timer(NamedTuple):
     mirrored: tuple[int, int] | None
     """Of a keepalive, the peer's view of its membership: (own tag, peer tag)."""
     pace: int
-    """How fast it is: `QUICK`, `STEADY` or `SLOW`."""
+    """How fast it is, of what is told apart."""
 
 
-QUICK, STEADY, SLOW = range(3)
-"""Fractions of the RTO; multiples of it; T_LINGER, which outlasts every series of copies."""
+INSTANT, QUICK, SYNC, STEADY, SLOW = range(5)
+"""The first NACK of a series; other fractions of the RTO; T_SYNC, which is twelve times that NACK;
+multiples of the RTO; and T_LINGER, which outlasts every series of copies.
+"""
 
 
 @dataclass(slots=True)
@@ -202,11 +205,7 @@ class Walk:
     def _know(self, frozen: Frozen, party: Party) -> Known:
         """Take down what the walk needs of a state of a party; equal diaries are kept once."""
         peers = {own: (peer, own) for own, peer in party.live()}
-        lingering = {
-            one.identity.own_tag
-            for _, one in party.memberships()
-            if one.state is State.LINGERING and self.graceful
-        }
+        members = {one.identity.own_tag: one for _, one in party.memberships()}
         diary = self.diaries.setdefault(self.archive.freeze(party.diary), party.diary)
         return Known(
             frozen,
@@ -215,18 +214,19 @@ class Walk:
                 Timer(
                     key,
                     peers.get(key[0]) if key[1] is TimerName.KEEPALIVE else None,
-                    self._pace(key, lingering),
+                    self._pace(key[1], members[key[0]]),
                 )
                 for key in party.timers(self.polls)
             ),
             tuple(line for alternatives in party.acts for line in alternatives),
         )
 
-    @staticmethod
-    def _pace(key: TimerKey, lingering: set[int]) -> int:
-        if key[1] in FAST:
-            return QUICK
-        return SLOW if key[0] in lingering else STEADY
+    def _pace(self, name: TimerName, owner: Membership) -> int:
+        if name is TimerName.SYNC:
+            return SYNC
+        if name in FAST:
+            return INSTANT if name is TimerName.NACK and not owner.nacks else QUICK
+        return SLOW if self.graceful and owner.state is State.LINGERING else STEADY
 
     def _budget_number(self, budget: Budget) -> int:
         number = self.budget_numbers.get(budget)
@@ -377,14 +377,16 @@ class Walk:
         numbers = [whole >> shift & MASK for shift in self.shifts]
         states = [self.known[index][number] for index, number in enumerate(numbers)]
         running = [timer for state in states for timer in state.timers]
-        hurried = any(timer.pace is QUICK for timer in running)
+        quickest = min((timer.pace for timer in running), default=SLOW)
+        hurried = quickest < STEADY
         copying = hurried or any(timer.key[1] is TimerName.RETRANSMIT for timer in running)
         for index, (number, state) in enumerate(zip(numbers, states, strict=True)):
             for key, mirrored, pace in state.timers:
                 left = budget
-                if pace is SLOW and (network or copying):
+                if pace == SLOW and (network or copying):
                     continue
-                if network or (hurried and pace is not QUICK):
+                waits = quickest == INSTANT if pace == SYNC else hurried and pace >= STEADY
+                if network or waits:
                     left = self.less[left].early
                 if left >= 0 and mirrored is not None and self._is_live(states, mirrored):
                     left = self.less[left].keepalives
