@@ -103,6 +103,17 @@ class _Hit:
     strikes: list[Strike] = field(default_factory=list)
 
 
+def delay_s(faults: Sequence[AnyFault]) -> float:
+    """Say by how much faults can put off one message at most."""
+    total_s = 0.0
+    for fault in faults:
+        if isinstance(fault, Hold | Freeze):
+            total_s += fault.duration.most_s
+        elif isinstance(fault, Limit):
+            total_s += QUEUE_S
+    return total_s
+
+
 class Decider:
     """Decide about frames in the order in which they are sent."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from mpwire.lab import timers
-from mpwire.lab.decide import Decider, Strike
+from mpwire.lab.decide import Decider, Strike, delay_s
 from mpwire.lab.journal import Journal
 from mpwire.lab.links import AgentFault, AgentLink, Bell, Decide, Report
 from mpwire.lab.plan import HostPlan, Plan
@@ -23,6 +23,8 @@ from mpwire.vocabulary import WsaError
 
 ANSWER_PATIENCE_S: Final = 30.0
 """An agent that takes longer for a call that cannot block hangs; nothing else is measured by it."""
+DELAYED_FLIGHTS: Final = 8
+"""Messages one after the other that an event may wait for, each as late as the faults make it."""
 SETTLE_ROUNDS: Final = 100
 """Hosts that still talk after so many barriers are not going to stop."""
 
@@ -120,7 +122,8 @@ class Stage:
 
     def patience_s(self, error: str = "SUCCESS") -> float:
         """Say how long the timers of this run may keep an event back."""
-        return timers.patience_s(self.plan.timers, error)
+        held_s = DELAYED_FLIGHTS * delay_s(self.plan.faults)
+        return timers.patience_s(self.plan.timers, error) + held_s
 
     async def call(
         self,

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mpwire.lab.decide import UNHARMED, Change, Copy, Decider, Fate, Sighting, Strike
+from mpwire.lab.decide import UNHARMED, Change, Copy, Decider, Fate, Sighting, Strike, delay_s
 from mpwire.lab.faults import FLAGS, FORMS, TYPES, AnyFault
 from mpwire.lab.script import Line, read_line
 from mpwire.lab.words import Names
@@ -159,6 +159,13 @@ def test_cuts_stop_everything_until_they_are_healed() -> None:
     who.heal()
     assert [who.active] == [False]
     assert fates(who, ARP) == [UNHARMED]
+
+
+def test_how_late_a_message_can_be_adds_up() -> None:
+    texts = ["drop every ACK", "hold every ACK for 20 to 60 ms", "send at most 1 Mbit/s"]
+    texts += ["freeze root after every ACK for 2 s", "reorder every ACK"]
+    assert delay_s([fault(text) for text in texts]) == pytest.approx(3.06)
+    assert delay_s([]) == 0.0
 
 
 WRONG = [
