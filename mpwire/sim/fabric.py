@@ -95,7 +95,7 @@ class SimFabric:
         return Counters(
             host=host,
             interface={"tx_packets": received, "tx_dropped": 0, "rx_dropped": 0},
-            udp={"InErrors": stack.udp_in_errors},
+            udp={"InErrors": stack.udp_in_errors, "InCsumErrors": stack.udp_in_errors},
             capture={"received": received, "dropped": 0},
         )
 

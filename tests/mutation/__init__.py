@@ -1,0 +1,1 @@
+"""Mutation testing of core and winsock, judged by simulated labs and the oracle."""
