@@ -20,6 +20,8 @@ from mpwire.lab.steps import EVENTS
 CONTRACT: Final = 1
 UNASKED_OCTETS_MAX: Final = 1 << 20
 """What an agent may add to the record between two answers: some thousand events, and no flood."""
+LAST_PATIENCE_S: Final = 1.0
+"""How long a barrier may take that is to tell whether a silent agent still lives."""
 RECORD_OCTETS: Final = 100
 """What every line costs in the record, however short it is."""
 
@@ -195,8 +197,18 @@ class AgentLink:
             return await self.answered(answer, name, patience_s)
         except AgentFault as fault:
             if not answer.done() and not blocks:
+                await self._ask_once_more(name)
                 self.give_up(str(fault))
             raise
+
+    async def _ask_once_more(self, unanswered: str) -> None:
+        """Let a barrier tell whether an agent lives that owes an answer.
+
+        If it answers this one, the other was forgotten, which the judge holds against it (CR19);
+        if not, it hangs, and nobody knows whether it would have answered.
+        """
+        if unanswered != "barrier":
+            await asyncio.wait([self.begin("barrier", {})], timeout=LAST_PATIENCE_S)
 
     async def answered(
         self, answer: asyncio.Future[dict[str, Any]], name: str, patience_s: float

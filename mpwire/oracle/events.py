@@ -28,7 +28,7 @@ from mpwire.oracle.registry import PASSED, Outcome
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.trace import NEVER
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Cancel, Close
+from mpwire.wire.messages import Cancel, Close, Data
 from mpwire.wire.numbers import CancelReason, CloseReason
 
 COALESCING = frozenset({"FD_ACCEPT", "FD_READ", "FD_WRITE"})
@@ -190,6 +190,8 @@ class EventJudge:
         if report.position > socket.gone:
             rule_id = {"FD_CLOSE": "EV20"}.get(report.event, _GENERAL[report.event])
             return rule_id, "the application had closed the socket (W76)"
+        if report.event == "FD_READ" and _heard_after_its_end(socket, report):
+            return "EV26", "what came by the group came after the end of the membership"
         if expected and all(one.report is not None for one in expected):
             used = f"{report.event} was due here {len(expected)} times and reported as often before"
             return _AGAIN.get(report.event, _GENERAL[report.event]), used
@@ -275,6 +277,14 @@ def _explanation(report: Report, opened: list[Expectation], socket: Socket) -> E
         return first
     untaken = (one for one in same if one.taken is None or report.position <= one.taken)
     return next((one for one in untaken if one.level is Level.MUST), first)
+
+
+def _heard_after_its_end(socket: Socket, report: Report) -> bool:
+    """Tell whether a leaf's host was given data of its group after its membership."""
+    if socket.membership is None or socket.kind is Kind.HANDLE:
+        return False
+    end = socket.membership.leaf
+    return any(end.ended() < packet.position < report.position for packet in end.caught(Data))
 
 
 def _told_itself(socket: Socket) -> bool:

@@ -1,86 +1,137 @@
-"""Datagrams that no conformant peer sends, made from ones that were sent.
+"""Run every broken endpoint in a lab and see which rule kills it.
 
-Some are broken octets, which the codec must refuse. The others are harder: they decode, carry the
-right tags and come from the right address, and yet say what their sender would never say.
+    python -m mpwire.testing.mutants                        all of them, then the score
+    python -m mpwire.testing.mutants --only R56 --only tag-of-zero
+    python -m mpwire.testing.mutants --reference            the correct endpoint in their scenes
+    python -m mpwire.testing.mutants --write docs/mutants.md
+
+One line each: mutant, the rule that must catch it, verdict, how long after the first datagram that
+rule had its evidence, how long it all took, and which other rules fired. Exits with 1 if a mutant
+survived or was killed by others only, or if the correct endpoint did not pass.
 """
 
-from collections.abc import Sequence
-from random import Random
-from typing import Any, Final
+import json
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+from time import perf_counter
+from typing import Final
 
-from msgspec.structs import replace
+from mpwire.testing.broken import PATCHES, Patch
+from mpwire.testing.broken.page import document_of, rendered
+from mpwire.testing.broken.trial import Trial, try_patch, try_reference
 
-from mpwire.core.events import SendDatagram
-from mpwire.errors import LocalProtocolError
-from mpwire.testing.bus import Transit
-from mpwire.wire.codec import decode_untrusted, encode
-from mpwire.wire.errors import DecodeError
-from mpwire.wire.messages import Message
+HEADLINE: Final = (
+    f"  {'mutant':34}{'rule':6}{'verdict':13}{'to kill':>8}{'in all':>8}  what else fired"
+)
+REFERENCE_HEADLINE: Final = f"  {'scene':40}{'verdict':21}{'in all':>8}"
 
-NUMBERS: Final = (0, 1, 2, 3, 7, 40, 255, 256, 65535, 2**31 - 1, 2**31, 2**32 - 1, 2**64 - 1)
-TRIES: Final = 10
-"""Changes that are tried before a datagram is let go as it is."""
-HEADER: Final = ("session_id", "destination_tag", "seq", "sender_id", "attempt")
-
-
-def mutant(random: Random, transits: Sequence[Transit]) -> SendDatagram:
-    """Return a datagram like one of those that were sent, but wrong in one or two ways."""
-    one, other = random.choice(transits), random.choice(transits)
-    data = one.data
-    for _ in range(TRIES):
-        change = random.choice((_break_octets, _change_field, _cross, _change_field, _cross))
-        data = change(random, data, other.data)
-        if data != one.data and random.random() < 0.7:
-            break
-    route = random.choice((one, one, one, one, other))
-    return SendDatagram(data, route.source, route.destination)
+Say = Callable[[str], None]
 
 
-def _break_octets(random: Random, data: bytes, _other: bytes) -> bytes:
-    """Flip, cut, repeat or overwrite octets."""
-    if not data:
-        return data
-    at = random.randrange(len(data))
-    match random.randrange(4):
-        case 0:
-            return data[:at] + bytes((data[at] ^ 1 << random.randrange(8),)) + data[at + 1 :]
-        case 1:
-            return data[:at]
-        case 2:
-            return data + data[at:]
-        case _:
-            return data[:at] + random.randbytes(4) + data[at + 4 :]
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
-def _change_field(random: Random, data: bytes, other: bytes) -> bytes:
-    """Give one field another value, of the other message or a suspicious one."""
-    message, donor = _decoded(data), _decoded(other)
-    if message is None:
-        return data
-    name = random.choice(message.__struct_fields__)
-    value: Any = getattr(donor, name, None)
-    if value is None or random.random() < 0.5:
-        value = random.choice((*NUMBERS, None, random.getrandbits(32)))
-    return _encoded(message, data, {name: value})
+def chosen(only: Sequence[str]) -> list[Patch]:
+    """Return the patches that are named, or meant for a rule or a scene that is; all for none."""
+    return [
+        patch
+        for patch in PATCHES.values()
+        if not only or {patch.name, patch.rule, patch.scene} & {*only}
+    ]
 
 
-def _cross(_random: Random, data: bytes, other: bytes) -> bytes:
-    """Put the body of one message under the names and numbers of another."""
-    message, donor = _decoded(data), _decoded(other)
-    if message is None or donor is None:
-        return data
-    return _encoded(donor, data, {name: getattr(message, name) for name in HEADER})
+def row(trial: Trial) -> str:
+    """Return one line of the matrix."""
+    mark = "✓" if trial.is_good else "✗"
+    if not trial.patch:
+        said = f"{mark} {trial.scene:40}{trial.verdict.value:21}{trial.wall_s:>6.1f} s"
+        return f"{said}  {' '.join((*trial.fired, *trial.incomplete))}".rstrip()
+    patch = PATCHES[trial.patch]
+    kill = "-" if trial.kill_s is None else f"{trial.kill_s:.2f} s"
+    said = " ".join(one for one in trial.fired if one != patch.rule)
+    if not trial.is_good:
+        said = " ".join((trial.outcome.upper(), said, *trial.incomplete))
+    return (
+        f"{mark} {patch.name:34}{patch.rule:6}{trial.verdict.value:13}{kill:>8}"
+        f"{trial.wall_s:>6.1f} s  {said}".rstrip()
+    )
 
 
-def _decoded(data: bytes) -> Message | None:
-    try:
-        return decode_untrusted(data)
-    except DecodeError:
-        return None
+def run(tries: Iterable[Callable[[], Trial]], jobs: int, say: Say = _say) -> list[Trial]:
+    """Run trials, some at a time, and say what came of each, in their order."""
+    trials = []
+    with ProcessPoolExecutor(jobs) as pool:
+        for future in [pool.submit(one) for one in tries]:
+            trials.append(future.result())
+            say(row(trials[-1]))
+    return trials
 
 
-def _encoded(message: Message, fallback: bytes, changes: dict[str, Any]) -> bytes:
-    try:
-        return encode(replace(message, **changes))
-    except (LocalProtocolError, TypeError, AttributeError):
-        return fallback
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return 1 if an endpoint was not judged as it should be."""
+    options = _options(arguments)
+    patches = chosen(options.only)
+    if not patches:
+        sys.stderr.write(f"no mutant, rule or scene is called {', '.join(options.only)}\n")
+        return 2
+    if options.list:
+        for patch in patches:
+            _say(f"{patch.name:34}{patch.rule:6}{patch.scene:24}{patch.host:12}{patch.about}")
+        return 0
+    started_s = perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        trials = _carry_out(options, patches, options.out or Path(scratch))
+    good = sum(trial.is_good for trial in trials)
+    if options.json:
+        sys.stdout.write(json.dumps(document_of(trials), indent=2) + "\n")
+    else:
+        verb = "passed" if options.reference else "killed by the rule that was meant to"
+        _say(f"\n{good} of {len(trials)} {verb}, in {perf_counter() - started_s:.0f} s")
+    if options.write is not None:
+        page = options.write.read_text("utf-8")
+        options.write.write_text(rendered(page, trials), "utf-8")
+    return int(good != len(trials))
+
+
+def _carry_out(options: Namespace, patches: list[Patch], out: Path) -> list[Trial]:
+    say: Say = (lambda _line: None) if options.json else _say
+    if options.reference:
+        say(REFERENCE_HEADLINE)
+        scenes = [*dict.fromkeys(patch.scene for patch in patches)] * options.times
+        return run([partial(try_reference, scene, out) for scene in scenes], options.jobs, say)
+    say(HEADLINE)
+    return run([partial(try_patch, patch, out) for patch in patches], options.jobs, say)
+
+
+def _options(arguments: Sequence[str] | None) -> Namespace:
+    parser = ArgumentParser(
+        prog="python -m mpwire.testing.mutants",
+        description="Run every broken endpoint in a lab and see which rule kills it.",
+    )
+    parser.add_argument(
+        "--only", action="append", default=[], metavar="NAME", help="a mutant, a rule, or a scene"
+    )
+    parser.add_argument("--jobs", type=int, default=2, help="labs at a time (2)")
+    parser.add_argument("--out", type=Path, help="keep the run files in this folder")
+    parser.add_argument("--list", action="store_true", help="name them, and run nothing")
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument(
+        "--reference", action="store_true", help="the correct endpoint in the same scenes"
+    )
+    parser.add_argument("--times", type=int, default=1, help="how often, with --reference (1)")
+    parser.add_argument("--write", type=Path, help="put the results into this document")
+    options = parser.parse_args(arguments)
+    if options.write is not None and options.only:
+        parser.error("--write is for all of them, not for some")
+    return options
+
+
+if __name__ == "__main__":
+    sys.exit(main())

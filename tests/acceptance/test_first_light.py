@@ -16,7 +16,6 @@ from mpwire.capture.records import AgentLine, AnyRecord, End
 from mpwire.capture.runfile import Frame
 from mpwire.lab.session import TOUR, run_testbed
 from mpwire.oracle import Judgement, judge
-from mpwire.testing.broken import PATCHES
 from mpwire.vocabulary import Verdict
 
 HERE = Path(__file__).parent
@@ -142,34 +141,6 @@ def _without(octets: bytes, record: bytes) -> bytes:
         else:
             kept.append(block)
     return b"".join(kept)
-
-
-BROKEN_HOST = {
-    "connect-never-reported": "leaf1",
-    "close-reported-twice": "leaf3",
-    "second-request-outstanding": "leaf1",
-    "close-not-acknowledged": "leaf2",
-    "accept-without-cookie": "root",
-    "member-forgotten-in-dismantle": "root",
-    "connect-on-new-socket": "root",
-    "accept-and-reject": "root",
-}
-BROKEN_TESTBED = {"member-forgotten-in-dismantle": "rooted-dismantle.yaml"}
-
-
-@pytest.mark.parametrize("name", PATCHES)
-def test_every_broken_endpoint_is_caught_by_its_rule(name: str, tmp_path: Path) -> None:
-    text = (TESTBEDS / BROKEN_TESTBED.get(name, "rooted-lan.yaml")).read_text()
-    hasty = tmp_path / "hasty.yaml"
-    hasty.write_text(text.replace("timers: {scale: 0.1}", "timers: {scale: 0.05}"))
-    broken = [sys.executable, "-m", "mpwire.testing.broken", name]
-    outcome = run_testbed(hasty, tmp_path, agents={BROKEN_HOST[name]: broken})
-    judgement = judge(open_run(outcome.run_file))
-    assert judgement.verdict is Verdict.FAIL
-    assert PATCHES[name].rule in failed(judgement)
-    (rule,) = (rule for rule in judgement.rules if rule.id == PATCHES[name].rule)
-    assert any(finding.frames for finding in rule.findings)
-    assert judgement.incomplete == []
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import Any, Literal
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -165,6 +166,42 @@ def test_a_call_that_cannot_block_and_is_not_answered_is_a_fault() -> None:
         with pytest.raises(AgentFault, match="did not answer listen"):
             await one.link.call("close", {}, 10)
         assert all(b"close" not in line for _, line in one.log.lines)
+        one.pipes.close()
+
+    run(scene())
+
+
+def test_whoever_owes_an_answer_is_asked_whether_it_lives() -> None:
+    """The answer to a barrier proves that the call before it was forgotten; silence nothing."""
+
+    async def scene() -> None:
+        one = Scene()
+        await one.link.greet(10)
+        calling = asyncio.create_task(one.link.call("listen", {}, 0.01))
+        asked = b""
+        while b"barrier" not in asked:
+            asked += await asyncio.to_thread(os.read, one.pipes.calls, 65536)
+        one.pipes.print(b'{"id": 2, "result": {}}\n')
+        with pytest.raises(AgentFault, match="did not answer listen"):
+            await calling
+        last = [(way, msgspec.json.decode(line)) for way, line in one.log.lines[-2:]]
+        assert last == [
+            ("to", {"id": 2, "call": "barrier", "args": {}}),
+            ("from", {"id": 2, "result": {}}),
+        ]
+        assert one.link.fault is not None
+        one.pipes.close()
+
+    run(scene())
+
+
+def test_a_barrier_that_is_not_answered_is_not_asked_again() -> None:
+    async def scene() -> None:
+        one = Scene()
+        await one.link.greet(10)
+        with pytest.raises(AgentFault, match="did not answer barrier"):
+            await one.link.call("barrier", {}, 0.01)
+        assert [b"barrier" in line for _, line in one.log.lines].count(True) == 1
         one.pipes.close()
 
     run(scene())

@@ -235,7 +235,7 @@ ASTRAY = (
     Fault("R82", led, broadcast),
     Fault("R83", conferred, fields("DATA relayed", payload=b"other")),
     Fault("R114", conferred, lacking("SYNC")),
-    Fault("EV12", dismissed, saying("DATA b'to leaf1'", event("leaf2", 1, "FD_READ"))),
+    Fault("EV26", dismissed, saying("DATA b'to leaf1'", event("leaf2", 1, "FD_READ"))),
     Fault("DR4", led, lacking("DATA b'by me' leaf2")),
     Fault("EV9", led, lacking("leaf2 FD_WRITE root")),
     Fault("EV9", led, moved("leaf2 FD_WRITE root", ahead_of="leaf2 JOIN_REQ 1")),

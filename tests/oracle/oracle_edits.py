@@ -324,7 +324,7 @@ def reflecting(moves: list[Move]) -> list[Move]:
 
 def gave_up_silently(moves: list[Move]) -> list[Move]:
     """Let an acceptor give up and say nothing."""
-    return [*without(moves, "ABORT"), Wait("long", 60)]
+    return [*without(moves, "ABORT"), Wait("long", 60), *barriers("root", 2)]
 
 
 def probing_after_abort(moves: list[Move]) -> list[Move]:

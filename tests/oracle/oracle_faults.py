@@ -74,6 +74,7 @@ from tests.oracle.oracle_groups import UNHEARD
 from tests.oracle.oracle_halves import PARTIAL
 from tests.oracle.oracle_limits import EXCESSES
 from tests.oracle.oracle_lives import REBORN
+from tests.oracle.oracle_mutants import UNCOVERED
 from tests.oracle.oracle_story import Wait, after
 from tests.oracle.oracle_tales import three, tour
 from tests.oracle.oracle_whispers import HUSHED
@@ -298,4 +299,15 @@ DATA = (
     Fault("DR6", tour, blind_read),
 )
 TOLD = (*WIRE, *LATER, *EVENTS, *CALLS, *DATA)
-FAULTS = (*TOLD, *BREACHES, *AMISS, *UNHEARD, *EXCESSES, *ASTRAY, *PARTIAL, *REBORN, *HUSHED)
+FAULTS = (
+    *TOLD,
+    *BREACHES,
+    *AMISS,
+    *UNHEARD,
+    *EXCESSES,
+    *ASTRAY,
+    *PARTIAL,
+    *REBORN,
+    *HUSHED,
+    *UNCOVERED,
+)

@@ -18,6 +18,7 @@ from tests.oracle.oracle_halves import HALVES
 from tests.oracle.oracle_impaired import IMPAIRED
 from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_lives import LIVES
+from tests.oracle.oracle_mutants import QUEUES
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
@@ -35,6 +36,7 @@ STORIES = (
     *LIVES,
     *WHISPERS,
     *IMPAIRED,
+    *QUEUES,
 )
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 

@@ -9,7 +9,7 @@ import pytest
 from mpwire.core import TimerPlan
 from mpwire.testing.actor import admit, drain_events, invite, leaf_actor, root_actor, waiting_leaf
 from mpwire.testing.bus import Bus
-from mpwire.testing.mutants import mutant
+from mpwire.testing.mangling import mutant
 from mpwire.testing.world import World
 
 NETWORKS = {

@@ -161,8 +161,9 @@ def _surely_waits(entry: Entry, one: Acceptance) -> bool:
     vantage="E",
 )
 def cr15(case: Case) -> Iterator[Outcome]:
-    """Compare the result with the queue and with the JOIN_REQ."""
+    """Compare the result with the queue and with the JOIN_REQ, and so what was asked about."""
     for one in case.bindings.acceptances:
+        yield from _asked_in_turn(case, one)
         if not one.call.ok or one.attempt is None or one.call.result is None:
             continue
         skipped = [
@@ -189,6 +190,36 @@ def cr15(case: Case) -> Iterator[Outcome]:
             one.listener,
             expected=f"caller data {wanted}",
             seen=f"caller data {given}",
+        )
+
+
+def _asked_in_turn(case: Case, one: Acceptance) -> Iterator[Outcome]:
+    """Compare what the condition function was asked about with the head of the queue."""
+    queue = case.bindings.queues.get(one.listener, [])
+    for decided in case.logs[one.call.host].decided.values():
+        if decided.call != one.call.id:
+            continue
+        address = decided.condition.get("address")
+        initiator = endpoint_of(address)
+        meant = [
+            entry.arrival.number
+            for entry in queue
+            if entry.attempt.initiator == initiator and entry.arrival.position < decided.asked
+        ]
+        skipped = [
+            entry
+            for entry in queue
+            if entry.attempt.initiator != initiator
+            and entry.arrival.number < max(meant, default=0)
+            and _surely_waits(entry, one)
+        ]
+        yield said(
+            not skipped,
+            one.call,
+            one.listener,
+            expected="to be asked about the oldest request",
+            seen=f"asked about {address}",
+            frames=tuple(entry.arrival.number for entry in skipped),
         )
 
 
@@ -325,14 +356,15 @@ def cr18(case: Case) -> Iterator[Outcome]:
             continue
         asked = min(_begins_to_end(handle), _begins_to_end(root))
         gone_before = [p.position for p in [*end.arrived(Close, Abort, Cancel), *end.sent(Abort)]]
-        usable = end.started() < asked < min(gone_before, default=NEVER)
+        over = min(gone_before, default=NEVER)
+        usable = end.started() < asked < over
         if asked == NEVER or not usable:
             continue
         told = end.sent(Close, Abort, Cancel)
         begun = case.settled(end.host, asked)
         if told:
             yield PASSED
-        elif begun and not gone_before and waited(case, end, case.trace.when(begun))[1]:
+        elif begun and waited(case, end, case.trace.when(begun), over)[1]:
             yield Outcome(
                 "fail",
                 (end.membership.accept.number,),

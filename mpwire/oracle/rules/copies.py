@@ -12,7 +12,7 @@ from mpwire.oracle.rules.framing import ANSWERED
 from mpwire.oracle.rules.lifetime import PROBE_COPIES
 from mpwire.oracle.rules.timing import same_request
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet
+from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.wire.messages import (
     Abort,
     Accept,
@@ -50,14 +50,15 @@ REQUESTS: tuple[type[Message], ...] = (JoinReq, Accept, Cancel, Close, Probe, Me
     vantage="1",
 )
 def r69(case: Case) -> Iterator[Outcome]:
-    """Compare the nonces of a membership, and each answer with what had arrived."""
+    """Compare the nonces of a node's process, and each answer with what had arrived."""
+    owners: dict[tuple[object, ...], Packet] = {}
     for end in case.ends():
-        owners: dict[int, Packet] = {}
+        life = case.life_end(end.host, end.begun)
         for packet in end.sent(Probe):
             probe = read(packet, Probe)
-            first = owners.setdefault(probe.nonce, packet)
+            first = owners.setdefault((end.endpoint, life, probe.nonce), packet)
             yield verify(
-                read(first, Probe).seq == probe.seq,
+                packet.destination == first.destination and same_request(first, packet),
                 [first, packet],
                 expected="a fresh nonce",
                 seen=f"nonce {probe.nonce:016x} again",
@@ -244,7 +245,6 @@ def r78(case: Case) -> Iterator[Outcome]:
         (Accept, Confirm),
         (Close, CloseAck),
         (Probe, ProbeAck),
-        (Cancel, CancelAck),
         (Side, Ack),
     )
     for end in case.ends():
@@ -253,12 +253,17 @@ def r78(case: Case) -> Iterator[Outcome]:
                 if _unclean(answer):
                     continue
                 known = case.silent_from(end.host, answer.position)
-                late = [
-                    copy
-                    for copy in end.sent(request)
-                    if copy.position > known and same_request(copy, answer)
-                ]
-                yield verify(not late, [answer, *late], expected="no copy after it", seen="a copy")
+                yield _over(answer, known, end.sent(request))
+    for attempt in case.history.attempts:
+        for answer in attempt.shelf.arrived(CancelAck):
+            known = case.silent_from(attempt.initiator_host, answer.position)
+            yield _over(answer, known, attempt.shelf.sent(Cancel))
+
+
+def _over(answer: Packet, known: Position, copies: list[Packet]) -> Outcome:
+    """Judge the copies of a request from where its answer was provably known."""
+    late = [copy for copy in copies if copy.position > known and same_request(copy, answer)]
+    return verify(not late, [answer, *late], expected="no copy after it", seen="a copy")
 
 
 def _unclean(answer: Packet) -> bool:

@@ -6,7 +6,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.membership import DEFAULT_TIMERS, End, is_full
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet
+from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.wire.messages import (
     Abort,
     Accept,
@@ -75,7 +75,7 @@ def _only_half(case: Case, session: int) -> bool:
     return halves > 0
 
 
-def waited(case: Case, end: End, since_ns: int) -> tuple[int, bool]:
+def waited(case: Case, end: End, since_ns: int, until: Position = NEVER) -> tuple[int, bool]:
     """Return how long a side had time to send CLOSE, and if it provably let that time pass.
 
     First copies may be spread; one that has data to pace or to relay may wait for T_DRAIN, and one
@@ -87,7 +87,7 @@ def waited(case: Case, end: End, since_ns: int) -> tuple[int, bool]:
         due_ns += end.timers.drain_ms * 1_000_000
     told = {read(packet, Ack).seq for packet in end.arrived(Ack)}
     chatting = any(read(packet, Side).seq not in told for packet in end.sent(Side))
-    enough = not chatting and case.overdue(end.host, due_ns) < NEVER
+    enough = not chatting and case.overdue(end.host, due_ns) < until
     return lived_ns - since_ns, enough
 
 

@@ -42,7 +42,6 @@ OF_A_MEMBER: tuple[type[Message], ...] = (
 )
 """What only a member sends; what drains late data is not among it."""
 PROBE_COPIES = 4
-SLACK_NS = 5_000_000_000
 
 
 def waits_ms(timers: Timers, copies: int) -> list[float]:
@@ -118,7 +117,8 @@ def r63(case: Case) -> Iterator[Outcome]:
         message = packet.message
         if isinstance(message, Abort) and message.flags & HeaderFlag.R:
             causes = triggers(case, packet)
-            if causes and all(isinstance(cause.message, Abort) for cause in causes):
+            named = [one for one in causes if one.message and one.message.seq == message.echo_seq]
+            if causes and all(isinstance(cause.message, Abort) for cause in named or causes):
                 yield broken([causes[-1], packet], expected="no answer to ABORT", seen="ABORT")
 
 
@@ -156,9 +156,9 @@ def _heard(end: End) -> list[Packet]:
 
 
 def _long_over(case: Case, end: End, last: Packet, copies: int) -> bool:
-    lived = case.trace.when(case.life_end(end.host, end.begun))
-    wait_ns = wait_ms(end.timers, copies) * 1.1e6
-    return lived - last.time_ns > wait_ns + SLACK_NS
+    """Tell whether a side has provably let the wait after its last copy pass."""
+    due_ns = last.time_ns + wait_ms(end.timers, copies) * 1.1e6
+    return case.overdue(end.host, due_ns) < min(case.life_end(end.host, end.begun), NEVER)
 
 
 @rule(
@@ -224,7 +224,7 @@ def r68(case: Case) -> Iterator[Outcome]:
         message = packet.message
         if message is None:
             continue
-        key = (packet.source, message.session_id)
+        key = (packet.source[0], message.session_id)
         if isinstance(message, Close) and message.reason == 3:
             begun.setdefault(key, packet)
             yield PASSED
