@@ -22,8 +22,10 @@ MARKED: Final = re.compile(r"(<!-- generated: core states -->\n).*?(<!-- end -->
 BEGINNING: Final = """\
 One machine serves both ends. It begins with `api: join` at the end that asks and with
 `JOIN_REQ verified` at the end that is asked. Steps that keep the state are in the table only. In
-the last column R is a rule of section 17; RM, LF and LI number the steps of the root's end, the
-leaf's end and the queue; W and D are requirements and decisions of the socket semantics."""
+the last column R is a rule of section 17, a plain number a section, W and D a requirement and a
+decision of the socket semantics (section 1). RM, LF, LI, RS and K name the steps of the drafts
+that this table was made of, at the root, at the leaf, in the queue and in the session, and
+corrections to them: they tell of its history, and nobody has to look them up to use it."""
 REST: Final = """\
 Every other pair of state and input cannot happen: it would be a mistake of the endpoint itself. In
 SUSPECT, whatever the peer sends, but for PROBE_ACK, first makes the state JOINED."""
