@@ -61,6 +61,12 @@ class Batch:
             offset_octets=0,
         )
 
+    def time_ns(self, place: int) -> int:
+        """Return the time of the packet at a place, 0 if it has none."""
+        if self.starts[place] == ELSEWHERE:
+            return self.packets[place].time_ns or 0
+        return nanoseconds(self.described[self.interfaces[place]], self.stamps[place])
+
     def add(self, packet: Packet) -> None:
         """Append a packet that was decoded."""
         self.packets[len(self.starts)] = packet

@@ -25,6 +25,7 @@ def leading_leaves(case: Case, session_id: int) -> set[int]:
             for membership in case.history.of_session(session_id)
             if membership.leaf_dir & LeafDirection.D_ROOT
         }
+        known |= case.remains.leading.get(session_id, set())
     return known
 
 

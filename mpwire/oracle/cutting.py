@@ -10,16 +10,25 @@ in a session that uses a group, the whole session. Where frames say in which dir
 captured, rules look at whole hosts, so that there all exchanges of one address belong together.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import islice
+from typing import TYPE_CHECKING, Final
 
 from mpwire.capture import RunFile
-from mpwire.capture.runfile import Frame
+from mpwire.capture.batches import Batch
+from mpwire.capture.framefile import Frame, FrameFile, frame_in
 from mpwire.oracle.case import Case
 from mpwire.oracle.digest import REPEATED, digested
 from mpwire.oracle.dossier import JOIN_REQ, NO_TYPE, Dossier, Glance, Key, glance
 from mpwire.oracle.remains import Remains
 from mpwire.oracle.tally import Tally
+
+if TYPE_CHECKING:
+    from mpwire.oracle.columns import Columns
+    from mpwire.oracle.folding import Folder
+    from mpwire.oracle.learning import Learner
+
+LEARNED_AT_A_TIME: Final = 256
 
 
 @dataclass(slots=True)
@@ -34,10 +43,16 @@ class Limits:
     """So many frames of exchanges that are over may wait for stragglers."""
     repeated: int = 50_000
     """So many frames of what memberships send again and again may wait for their end."""
+    most: int = 30_000
+    """A dossier of so many frames is judged as far as it has come."""
     quiet_ns: int = 40_000_000_000
     """After so long no straggler comes to exchanges that are over: T_LINGER."""
     idle_ns: int = 600_000_000_000
     """After so long nothing comes any more to exchanges that are not over."""
+    patience: int = 8
+    """With so many repeated frames of a dossier it is learned what its members repeat."""
+    stride: int = 2_000
+    """After so many frames that is learned."""
     tidy: int = 256
     """After so many frames it is looked for what is over, or too much."""
     odd: int = 2_000
@@ -47,17 +62,17 @@ class Limits:
 def tally_of(run: RunFile, limits: Limits) -> Tally:
     """Judge the capture of another program."""
     tally = Tally()
-    frames = iter(run.frames)
-    first = list(islice(frames, limits.whole + 1))
-    if len(first) <= limits.whole:
-        tally.take(Case(part(run, first)), complete=False)
+    frames = run.frames
+    if len(frames) <= limits.whole:
+        tally.take(Case(part(run, list(frames))), complete=False)
         return tally
     clerk = Clerk(run, limits, tally)
-    for frame in first:
-        clerk.take(frame)
-    first.clear()
-    for frame in frames:
-        clerk.take(frame)
+    if isinstance(frames, FrameFile):
+        for batch in frames.batches():
+            clerk.take_batch(batch)
+    else:
+        for frame in frames:
+            clerk.take(frame)
     clerk.finish()
     return tally
 
@@ -98,6 +113,40 @@ class Clerk:
         self._ways: dict[tuple[str, int, str | None], int] = {}
         self._samples: list[Frame] = []
         self._odd: dict[bytes, list[Frame]] = {}
+        self._usual: Callable[[Batch], Columns | None] = lambda _: None
+        self._folder: Folder | None = None
+        self._learner: Learner | None = None
+        self._prepare()
+        self._eager: dict[Dossier, None] = {}
+        """Dossiers of which it may be learned what they repeat."""
+
+    def _prepare(self) -> None:
+        """Make what counts many frames at a time, for which numpy is needed."""
+        try:
+            from mpwire.oracle.folding import (  # noqa: PLC0415 - only where captures are long
+                Folder,
+                usual_of,
+            )
+            from mpwire.oracle.learning import Learner  # noqa: PLC0415
+        except ModuleNotFoundError:
+            return
+        self._usual = usual_of
+        self._folder = Folder(self._tally)
+        self._learner = Learner(self._folder, self._tally, self._case)
+
+    def take_batch(self, batch: Batch) -> None:
+        """Put the packets of a batch where they belong, but for those that are only counted."""
+        usual = self._usual(batch)
+        stride = self._limits.stride
+        for first in range(0, len(batch), stride):
+            last = min(first + stride, len(batch))
+            counted: set[int] = set()
+            if usual is not None and self._folder is not None:
+                counted = self._folder.fold(usual, first, last, batch.time_ns(last - 1))
+            for place in range(first, last):
+                if place not in counted:
+                    self.take(frame_in(batch, place))
+            self._learn()
 
     def take(self, frame: Frame) -> None:
         """Put a frame where it belongs."""
@@ -120,8 +169,14 @@ class Clerk:
                 dossier.keys.append(key)
                 self._claim(dossier, key)
         dossier.note(seen, new=new)
+        if dossier.closing:
+            self._unlearn(dossier)
+        if seen.leading and self._remains.lead(seen.session_id, seen.leading) and self._folder:
+            self._folder.drop_session(seen.session_id)
         self._put(dossier, frame, repeated=seen.kind in REPEATED)
         self._attach(dossier)
+        if dossier.frames >= self._limits.most:
+            self._dismiss(dossier)
         self._taken += 1
         if not self._taken % self._limits.tidy:
             self._tidy()
@@ -140,8 +195,12 @@ class Clerk:
             self._samples.append(frame)
         dossier.put(frame, place)
         dossier.directed |= frame.direction is not None
-        dossier.repeated += repeated
-        self._held["repeated"] += repeated
+        if repeated:
+            dossier.repeated += 1
+            self._held["repeated"] += 1
+            eager = dossier.repeated >= dossier.patience
+            if eager and not dossier.directed and not dossier.closing:
+                self._eager[dossier] = None
 
     def _dossier(self, keys: list[Key], seen: Glance, *, new: bool) -> Dossier:
         """Find the dossier of a datagram; make one of several that it ties together.
@@ -155,9 +214,11 @@ class Clerk:
             if dossier is not None and not (request and dossier.begun and not dossier.open):
                 found[dossier] = None
         if not found:
-            return Dossier()
+            return Dossier(patience=self._limits.patience)
         chosen, *others = found
         for other in others:
+            self._unlearn(chosen)
+            self._unlearn(other)
             self._detach(other)
             self._detach(chosen)
             chosen.take_over(other)
@@ -186,20 +247,26 @@ class Clerk:
         while self._over:
             oldest = next(iter(self._over))
             quiet = self._now_ns - oldest.newest_ns > limits.quiet_ns
-            if not quiet and self._held["over"] <= limits.over:
+            if not quiet and (self._held["over"] <= limits.over or len(self._over) == 1):
                 break
             self._dismiss(oldest)
         while self._live:
             oldest = next(iter(self._live))
             if self._now_ns - oldest.newest_ns <= limits.idle_ns:
                 break
-            self._dismiss(oldest)
+            heard_ns = self._folder.heard(oldest.lined) if self._folder is not None else 0
+            if heard_ns > oldest.newest_ns:
+                oldest.newest_ns = heard_ns
+                self._live[oldest] = self._live.pop(oldest)
+            else:
+                self._dismiss(oldest)
         if self._held["repeated"] > limits.repeated:
             self._digest()
 
     def _dismiss(self, dossier: Dossier) -> None:
         """Have a dossier judged, and forget by what it was found."""
         self._detach(dossier)
+        self._unlearn(dossier)
         self._held["repeated"] -= dossier.repeated
         for key in dossier.keys:
             if self._found.get(key) is dossier:
@@ -258,17 +325,38 @@ class Clerk:
             rest = digested(frames)
             everything += frames
             kept += rest
-            dossier.octets.clear()
-            dossier.frames = dossier.repeated = 0
-            newest_ns = dossier.newest_ns
+            dossier.emptied()
             for frame in rest:
                 self._put(dossier, frame)
-            dossier.newest_ns = newest_ns
             self._attach(dossier)
         whole, less = Tally(), Tally()
         whole.take(self._case(everything), complete=False)
         less.take(self._case(kept), complete=False)
         self._tally.add(whole.less(less))
+
+    def _learn(self) -> None:
+        """Learn what dossiers repeat, and keep of their frames only what is not that."""
+        eager, self._eager = list(self._eager), {}
+        if self._learner is None:
+            return
+        for first in range(0, len(eager), LEARNED_AT_A_TIME):
+            some = [one for one in eager[first:][:LEARNED_AT_A_TIME] if one.repeated]
+            for dossier, kept in self._learner.learn(some, self._samples).items():
+                self._detach(dossier)
+                self._held["repeated"] -= dossier.repeated
+                dossier.emptied()
+                for frame in kept:
+                    seen = glance(frame)
+                    self._put(dossier, frame, repeated=seen is not None and seen.kind in REPEATED)
+                dossier.patience = max(self._limits.patience, 2 * dossier.repeated)
+                self._eager.pop(dossier, None)
+                self._attach(dossier)
+
+    def _unlearn(self, dossier: Dossier) -> None:
+        self._eager.pop(dossier, None)
+        if self._folder is not None and dossier.lined:
+            self._folder.drop(dossier.lined)
+            dossier.lined = ()
 
     def _take_odd(self, frame: Frame, seen: Glance) -> None:
         """Keep a datagram that is no message, for it may be between endpoints that speak MPW."""

@@ -15,7 +15,7 @@ from socket import AF_INET, AF_INET6, inet_pton
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.runfile import Frame
 from mpwire.wire.codec import is_mpw
-from mpwire.wire.numbers import CloseFlag, MessageType, TlvType
+from mpwire.wire.numbers import CloseFlag, LeafDirection, MessageType, TlvType
 
 HEAD = struct.Struct("<QQIII")
 ETHERNET = 1
@@ -23,7 +23,7 @@ ETHERNET_IPV4 = b"\x08\x00\x45"
 UDP = b"\x11"
 MESSAGE_AT = 14 + 20 + 8
 """Where a message begins over Ethernet and IPv4 without options."""
-LEAST_OCTETS = 40
+LEAST_OCTETS = 45
 """As much of a message as a glance needs; shorter ones are filled up with zeros."""
 JOIN_REQ, ACCEPT, CLOSE = int(MessageType.JOIN_REQ), int(MessageType.ACCEPT), int(MessageType.CLOSE)
 CLOSE_ACK, ABORT = int(MessageType.CLOSE_ACK), int(MessageType.ABORT)
@@ -57,6 +57,8 @@ class Glance:
     to_group: bool
     grouped: bool
     """It goes to a group, or describes a session that has one."""
+    leading: int
+    """Member ID that the root gives to a leaf that is the d_root; else 0."""
 
     @property
     def between(self) -> bytes:
@@ -97,7 +99,9 @@ def _packed(endpoint: tuple[str, int]) -> bytes:
 def _read(source: bytes, destination: bytes, payload: bytes) -> Glance:
     """Layout: magic 2 | version 1 | type 1 | 4 | Session ID 8 | tag 8 | 8 | the body."""
     if not is_mpw(payload):
-        return Glance(source, destination, NO_TYPE, 0, 0, 0, 0, to_group=False, grouped=False)
+        return Glance(
+            source, destination, NO_TYPE, 0, 0, 0, 0, to_group=False, grouped=False, leading=0
+        )
     start = payload if len(payload) >= LEAST_OCTETS else payload + bytes(LEAST_OCTETS)
     kind = start[3]
     first = destination[0]
@@ -112,6 +116,7 @@ def _read(source: bytes, destination: bytes, payload: bytes) -> Glance:
         start[32] << 8 | start[33],
         to_group=to_group,
         grouped=to_group or (kind in DESCRIBING and _describes_group(kind, payload)),
+        leading=_leads(kind, start) if kind in DESCRIBING else 0,
     )
 
 
@@ -127,6 +132,17 @@ def _describes_group(kind: int, payload: bytes) -> bool:
             return payload[at + 5] != 0
         at += 4 + length + (-length & 3)
     return False
+
+
+def _leads(kind: int, start: bytes) -> int:
+    """Return the Member ID that half of a handshake gives to a d_root among the leaves.
+
+    Layout: in ACCEPT RespTag 8 first; AssignedID 4 | in CONFIRM NextDataSeq 4 | LeafDir 1
+    """
+    assigned, direction = (40, 44) if kind == ACCEPT else (32, 40)
+    if not start[direction] & LeafDirection.D_ROOT:
+        return 0
+    return int.from_bytes(start[assigned : assigned + 4], "big")
 
 
 @dataclass(slots=True, eq=False)
@@ -147,8 +163,14 @@ class Dossier:
     """InitTag and RespTag of the acceptances that are not over."""
     begun: bool = False
     """There was such an attempt."""
+    closing: bool = False
+    """A CLOSE was sent: from there on rules look at what is repeated, too."""
     halved: bool = False
     """A direction was closed alone, so that what acknowledges a CLOSE may end nothing."""
+    lined: tuple[int, ...] = ()
+    """Tags to which what is repeated goes without being put here."""
+    patience: int = 0
+    """With so many repeated frames it is tried to learn what is repeated."""
     directed: bool = False
     """Frames say in which direction they were captured."""
 
@@ -167,12 +189,14 @@ class Dossier:
                 self.open += (seen.named,)
                 self.begun = True
         elif seen.kind == ACCEPT:
-            if new and seen.tag in self.open:
-                self.pairs += ((seen.tag, seen.named),)
+            pair = (seen.tag, seen.named)
+            if seen.tag in self.open and pair not in self.pairs:
+                self.pairs += (pair,)
         elif seen.kind in REFUSING:
             self._end(seen.tag)
-        elif seen.halves:
-            self.halved = True
+        elif seen.kind == CLOSE:
+            self.closing = True
+            self.halved |= seen.halves
         elif seen.ends and not (self.halved and seen.kind == CLOSE_ACK):
             for pair in self.pairs:
                 if seen.tag in pair:
@@ -192,8 +216,14 @@ class Dossier:
         self.open += other.open
         self.pairs += other.pairs
         self.begun |= other.begun
+        self.closing |= other.closing
         self.halved |= other.halved
         self.directed |= other.directed
+
+    def emptied(self) -> None:
+        """Forget the frames, but not what is known of them."""
+        self.octets.clear()
+        self.frames = self.repeated = 0
 
     def unpacked(self, ways: Sequence[Frame]) -> Iterator[Frame]:
         """Yield the frames; `ways` holds a sample frame of each way."""

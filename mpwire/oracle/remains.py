@@ -50,3 +50,13 @@ class Remains:
     """Session ID and Member ID, by the leaf's tag."""
     dismantled: Names = field(default_factory=Names)
     """Root address and Session ID of sessions that were dismantled."""
+    leading: dict[int, set[int]] = field(default_factory=dict)
+    """Member IDs of the leaves that are a session's d_root, by Session ID."""
+
+    def lead(self, session_id: int, member_id: int) -> bool:
+        """Note that a leaf is the d_root; tell whether that is news of its session."""
+        news = session_id not in self.leading
+        if news and len(self.leading) >= NAMES_KEPT:
+            del self.leading[next(iter(self.leading))]
+        self.leading.setdefault(session_id, set()).add(member_id)
+        return news
