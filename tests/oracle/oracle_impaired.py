@@ -4,9 +4,10 @@ import msgspec
 
 from mpwire.wire.messages import Ack, Side
 from mpwire.wire.numbers import CloseReason
-from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
+from tests.oracle.oracle_groups import GROUP, Group
+from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, SESSION
 from tests.oracle.oracle_story import Line, Move, after, before, find, remade, without
-from tests.oracle.oracle_streams import Stream
+from tests.oracle.oracle_streams import GROUP_TAG, Stream
 
 
 def whispering() -> list[Move]:
@@ -87,4 +88,37 @@ def thrown_away() -> list[Move]:
     return tale.moves
 
 
-IMPAIRED = (whispering, proved_by_side, asked_too_much, deselected, thrown_away)
+def departed() -> list[Move]:
+    """Lose the CLOSE_ACK of a leaf, which hears the group meanwhile and asks for what it missed."""
+    tale = Group()
+    tale.description = msgspec.structs.replace(
+        DESCRIPTION, planes=7, family=4, data_port=61717, hop_limit=64, group=bytes((239, 1, 2, 3))
+    )
+    one, two = tale.meet("leaf1", "leaf2")
+    tale.report("report leaf1", "leaf1")
+    tale.report("report leaf2", "leaf2")
+    close, closed = tale.closing(two, CloseReason.LEAVE)
+    tale.call("close", "leaf2", "close", {}, socket=two.end)
+    tale.send("CLOSE", "leaf2", "root", close)
+    tale.event("FD_CLOSE P", "root", two.handle, "FD_CLOSE")
+    tale.send("CLOSE_ACK", "root", "leaf2", closed, delivered=False)
+    for place, text in enumerate((b"first", b"second")):
+        tale.submit("root", 1, text)
+        data = tale.data(text, 1, BEFORE_DATA + place, GROUP_TAG)
+        data = msgspec.structs.replace(data, flags=0x20)
+        more = ("leaf2",) if place else ()
+        tale.send(f"DATA {text!r}", "root", "leaf1", data, target_address=GROUP, more_targets=more)
+        tale.take("leaf1", 1, text)
+    tale.nack("NACK", two, BEFORE_DATA)
+    tale.barrier()
+    tale.pause("RTO", 1)
+    tale.send("CLOSE 2", "leaf2", "root", msgspec.structs.replace(close, attempt=2))
+    tale.send("CLOSE_ACK 2", "root", "leaf2", msgspec.structs.replace(closed, attempt=2))
+    tale.barrier()
+    one.last["root"] = BEFORE_DATA + 1
+    tale.ack("DATA_ACK", one, BEFORE_DATA + 2)
+    tale.dismantle([one])
+    return tale.moves
+
+
+IMPAIRED = (whispering, proved_by_side, asked_too_much, deselected, thrown_away, departed)

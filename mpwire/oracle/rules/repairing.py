@@ -12,7 +12,7 @@ from mpwire.oracle.rules.timing import spaced
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import Flow, announced, asked_for, flows
-from mpwire.oracle.trace import NEVER, Packet
+from mpwire.oracle.trace import NEVER, Packet, is_multicast
 from mpwire.wire.messages import Abort, Data, DataAck, Nack, Sync
 from mpwire.wire.numbers import AbortReason, DataFlag, SyncFlag
 
@@ -216,6 +216,7 @@ def r115(case: Case) -> Iterator[Outcome]:
                 packet
                 for packet in flow.copies
                 if packet.number < arrival.number
+                and not _for_others(end, packet)
                 and asked_for(arrival, flow.origin, read(packet, Data).seq)
             ]
             if not wanted or _lingered_out(end, arrival):
@@ -232,6 +233,11 @@ def r115(case: Case) -> Iterator[Outcome]:
             )
             if outcome is not None:
                 yield outcome
+
+
+def _for_others(end: End, packet: Packet) -> bool:
+    """Tell whether a message went to the group when its sender knew that this peer had left."""
+    return is_multicast(packet.destination[0]) and end.peer_closed() < packet.position
 
 
 def _given_up(end: End, origin: int, seq: int, arrival: Packet) -> bool:
