@@ -32,6 +32,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             stage.freeze(step.host)
         case steps.Thaw():
             stage.thaw(step.host)
+        case steps.Lose() | steps.Regain():
+            stage.set_interface(step.host, step.text, is_up=isinstance(step, steps.Regain))
         case steps.Cut():
             stage.cut(step.host, step.peer, step.text, one_way=step.one_way)
         case steps.Heal():

@@ -145,6 +145,10 @@ class Decider:
         """Let nothing pass from one host to another any more."""
         self._cuts[sender, receiver] = cause
 
+    def restore(self, host: str) -> None:
+        """Undo the cuts that concern a host."""
+        self._cuts = {pair: cause for pair, cause in self._cuts.items() if host not in pair}
+
     def heal(self) -> None:
         """Undo all cuts."""
         self._cuts.clear()

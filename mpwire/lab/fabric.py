@@ -20,9 +20,9 @@ from typing import Literal
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.clock import KERNEL_CLOCK
-from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request
+from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
-from mpwire.lab.hosts import Host, HostSpec, silence_switch_side
+from mpwire.lab.hosts import Host, HostSpec, check_hosts, silence_switch_side
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
@@ -88,6 +88,13 @@ class SwitchFabric:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = 0.0
         self._released = asyncio.Event()
+        self._peers: tuple[HostSpec, ...] = ()
+        self._down: set[str] = set()
+
+    def set_interface(self, host: str, *, is_up: bool) -> None:
+        """Set a host's interface down, or up again with all it had."""
+        self._down = self._down - {host} if is_up else self._down | {host}
+        self._hosts[host].set_interface(self._peers, self._deadline_s, is_up=is_up)
 
     def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Let faults act from the start on.
@@ -103,14 +110,15 @@ class SwitchFabric:
         Raises: LocalProtocolError for specifications that contradict each other; MachineError
             for what the kernel refused.
         """
-        _check(hosts)
+        check_hosts(hosts)
         self._recorder = recorder
         _allow_descriptors(64 + 16 * len(hosts))
         try:
             self._make(hosts)
             answering = len(hosts) > MESH_HOST_COUNT
+            self._peers = () if answering else tuple(hosts)
             for host in self._hosts.values():
-                host.bring_up(() if answering else hosts)
+                host.bring_up(self._peers)
             for host in self._hosts.values():
                 host.wait_until_usable(self._deadline_s)
         except OSError as error:
@@ -261,7 +269,8 @@ class SwitchFabric:
         while loop.time() < deadline_s:
             self.drain()
             handled_count = self.switch.handled_count
-            await self._answers([self._ask(host, None) for host in self._hosts])
+            reached = [host for host in self._hosts if host not in self._down]
+            await self._answers([self._ask(host, None) for host in reached])
             self.drain()
             quiet = self.switch.handled_count == handled_count and not len(self.switch.held)
             if quiet and not self._missing():
@@ -355,22 +364,6 @@ class _Echo:
     nonce: int
     request: int
     answer: asyncio.Future[int]
-
-
-def _check(hosts: Sequence[HostSpec]) -> None:
-    if not hosts:
-        raise LocalProtocolError("a fabric needs at least one host")
-    macs = [spec.mac_octets() for spec in hosts]
-    for spec, mac in zip(hosts, macs, strict=True):
-        if len(mac) != 6 or mac[0] & 1 or mac == SWITCH_MAC or macs.count(mac) > 1:
-            raise LocalProtocolError(f"{spec.name}: {spec.mac} cannot be its link address")
-        if not spec.addresses:
-            raise LocalProtocolError(f"{spec.name} has no address")
-    names = [spec.name for spec in hosts]
-    addresses = [address.ip for spec in hosts for address in spec.interfaces()]
-    for what, given in (("name", names), ("address", addresses)):
-        if len(set(given)) < len(given):
-            raise LocalProtocolError(f"two hosts have the same {what}")
 
 
 def _packed_neighbours(hosts: Sequence[HostSpec]) -> dict[bytes, bytes]:

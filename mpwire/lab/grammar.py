@@ -258,6 +258,19 @@ FORMS: Final = (
         "leaf1 thaws",
     ),
     Form(
+        "HOST loses its interface",
+        steps.Lose,
+        "Set the host's network interface down, as if its card had been taken: nothing leaves or"
+        " reaches it, and its agent may be told.",
+        "leaf1 loses its interface",
+    ),
+    Form(
+        "HOST regains its interface",
+        steps.Regain,
+        "Set the interface up again, with everything it had. When the script ends, all are.",
+        "leaf1 regains its interface",
+    ),
+    Form(
         "the network cuts off HOST [from PEER] [one way]",
         steps.Cut,
         "From here on nothing passes between the host and the other one, or anybody. `one way`:"

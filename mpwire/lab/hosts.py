@@ -10,14 +10,14 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from pathlib import Path
 
 import msgspec
 
 from mpwire.capture.records import Counters
-from mpwire.errors import MachineError
+from mpwire.errors import LocalProtocolError, MachineError
 from mpwire.lab.counters import InterfaceFile, read_udp
 from mpwire.lab.craft import SWITCH_IPV4, SWITCH_IPV6, SWITCH_MAC
 from mpwire.lab.namespaces import NetworkNamespace
@@ -27,6 +27,7 @@ from mpwire.lab.netlink import (
     address_add,
     link_set,
     neighbour_add,
+    replacing,
     route_add,
 )
 from mpwire.lab.ports import INTERFACE, TAP_QUEUE_COUNT, TapPort, VethPort
@@ -59,6 +60,23 @@ class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
     def mac_octets(self) -> bytes:
         """Give the link address as octets."""
         return bytes.fromhex(self.mac.replace(":", ""))
+
+
+def check_hosts(hosts: Sequence[HostSpec]) -> None:
+    """Raise LocalProtocolError for specifications that contradict each other."""
+    if not hosts:
+        raise LocalProtocolError("a fabric needs at least one host")
+    macs = [spec.mac_octets() for spec in hosts]
+    for spec, mac in zip(hosts, macs, strict=True):
+        if len(mac) != 6 or mac[0] & 1 or mac == SWITCH_MAC or macs.count(mac) > 1:
+            raise LocalProtocolError(f"{spec.name}: {spec.mac} cannot be its link address")
+        if not spec.addresses:
+            raise LocalProtocolError(f"{spec.name} has no address")
+    names = [spec.name for spec in hosts]
+    addresses = [address.ip for spec in hosts for address in spec.interfaces()]
+    for what, given in (("name", names), ("address", addresses)):
+        if len(set(given)) < len(given):
+            raise LocalProtocolError(f"two hosts have the same {what}")
 
 
 def own_addresses(text: str) -> set[str]:
@@ -141,6 +159,21 @@ class Host:
             self._counters = InterfaceFile(INTERFACE)
             with RouteSocket() as route:
                 route.apply(self._requests(index, peers))
+
+    def set_interface(self, peers: Iterable[HostSpec], deadline_s: float, *, is_up: bool) -> None:
+        """Set the interface down, which forgets routes and neighbours, or up with all it had.
+
+        Raises: MachineError naming what the kernel refused.
+        """
+        with self.namespace.entered():
+            index = socket.if_nametoindex(INTERFACE)
+            requests = [link_set(index, is_up=False)]
+            if is_up:
+                requests = [replacing(one) for one in self._requests(index, peers)]
+            with RouteSocket() as route:
+                route.apply(requests)
+        if is_up:
+            self.wait_until_usable(deadline_s)
 
     def _requests(self, index: int, peers: Iterable[HostSpec]) -> list[Request]:
         requests = [

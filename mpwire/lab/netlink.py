@@ -25,7 +25,7 @@ from mpwire.errors import MachineError
 
 RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 20, 24, 28
 NLM_F_REQUEST, NLM_F_ACK = 0x1, 0x4
-NLM_F_EXCL, NLM_F_CREATE = 0x200, 0x400
+NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 NLMSG_ERROR = 2
 NUD_PERMANENT = 0x80
 IFA_F_NODAD, IFA_F_PERMANENT = 0x02, 0x80
@@ -54,12 +54,18 @@ def _encode(what: str, message: object, kind: int, flags: int = 0) -> Request:
 
 @cache
 def link_set(
-    index: int, *, mac: str | None = None, mtu: int | None = None, queue_count: int | None = None
+    index: int,
+    *,
+    mac: str | None = None,
+    mtu: int | None = None,
+    queue_count: int | None = None,
+    is_up: bool = True,
 ) -> Request:
-    """Set up the interface, with the given link address, MTU and transmit queue length."""
+    """Set the interface up or down, with the given link address, MTU and queue length."""
     message = ifinfmsg()
     message["index"] = index
-    message["flags"] = message["change"] = IFF_UP
+    message["flags"] = IFF_UP if is_up else 0
+    message["change"] = IFF_UP
     wanted = [("IFLA_ADDRESS", mac), ("IFLA_MTU", mtu), ("IFLA_TXQLEN", queue_count)]
     message["attrs"] = [(name, value) for name, value in wanted if value is not None]
     return _encode(f"set up interface {index}", message, RTM_NEWLINK)
@@ -116,6 +122,14 @@ def neighbour_add(index: int, address: str, mac: str) -> Request:
     message["state"] = NUD_PERMANENT
     message["attrs"] = [("NDA_DST", address), ("NDA_LLADDR", mac)]
     return _encode(f"neighbour {address}", message, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL)
+
+
+def replacing(request: Request) -> Request:
+    """Let a request also change what is there already."""
+    flags = struct.unpack_from("=H", request.octets, 6)[0]
+    flags = flags & ~NLM_F_EXCL | (NLM_F_REPLACE if flags & NLM_F_CREATE else 0)
+    octets = request.octets[:6] + struct.pack("=H", flags) + request.octets[8:]
+    return Request(request.what, octets)
 
 
 class RouteSocket:

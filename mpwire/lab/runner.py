@@ -65,6 +65,9 @@ class Fabric(Protocol):
     ) -> AgentProcess:
         """Start a program on a host."""
 
+    def set_interface(self, host: str, *, is_up: bool) -> None:
+        """Set a host's interface down, or up again."""
+
     def drain(self) -> int:
         """Forward everything that hosts have sent by now."""
 
@@ -270,6 +273,8 @@ class Runner:
         wrong: list[str] = []
         for frozen in sorted(self._stage.frozen):
             self._stage.thaw(frozen)
+        for down in sorted(self._stage.down):
+            self._stage.set_interface(down, "", is_up=True)
         try:
             await self._hurried(self._stage.settle)
         except Unsupported:

@@ -59,6 +59,9 @@ class NetworkQuiet(Protocol):
     async def settle(self) -> None:
         """Wait until no frame is under way."""
 
+    def set_interface(self, host: str, *, is_up: bool) -> None:
+        """Set a host's interface down, or up again."""
+
 
 class Stage:
     """Hold the agents and sockets of a running script."""
@@ -88,6 +91,8 @@ class Stage:
         self._journal = journal
         self._bell = bell
         self.network = network or Decider(plan.faults, plan.seed)
+        self.down: set[str] = set()
+        """Hosts that have lost their interface."""
         self.frozen: set[str] = set()
         """Hosts whose agents have been stopped."""
         self._frozen_until_s: dict[str, float] = {}
@@ -263,6 +268,17 @@ class Stage:
             self.network.cut(host, other, cause)
             if not one_way:
                 self.network.cut(other, host, cause)
+
+    def set_interface(self, host: str, cause: str, *, is_up: bool) -> None:
+        """Take a host's interface, and what is under way to it, or give it back."""
+        if is_up:
+            self.down.discard(host)
+            self._fabric.set_interface(host, is_up=True)
+            self.network.restore(host)
+        else:
+            self.down.add(host)
+            self.cut(host, None, cause, one_way=False)
+            self._fabric.set_interface(host, is_up=False)
 
     def freeze(self, host: str) -> None:
         """Stop an agent's process; it keeps its sockets, and its kernel goes on.

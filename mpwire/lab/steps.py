@@ -264,6 +264,18 @@ class Thaw(Step, frozen=True, kw_only=True, tag="thaw"):
     host: str
 
 
+class Lose(Step, frozen=True, kw_only=True, tag="lose"):
+    """Set a host's network interface down."""
+
+    host: str
+
+
+class Regain(Step, frozen=True, kw_only=True, tag="regain"):
+    """Set a host's network interface up again."""
+
+    host: str
+
+
 class Cut(Step, frozen=True, kw_only=True, tag="cut"):
     """Let nothing pass between a host and another, or all others."""
 
@@ -313,6 +325,8 @@ AnyStep = (
     | Crash
     | Freeze
     | Thaw
+    | Lose
+    | Regain
     | Cut
     | Heal
     | Restart

@@ -46,7 +46,9 @@ class Case:
         everything: list[Attempt | End] = [*self.history.attempts, *self.ends()]
         for one in everything:
             log = self.logs.get(one.host or "")
-            one.died = log.died(one.begun) if log else NEVER
+            lost = [loss.begun for loss in self.trace.losses if loss.host == one.host]
+            lost = [position for position in lost if position > one.begun]
+            one.died = min([log.died(one.begun) if log else NEVER, *lost])
         self.bindings: Bindings = bind(self.sockets, self.history.attempts)
         self.openings = openings(self.trace, self.history, self.sockets, self.logs)
 

@@ -168,6 +168,23 @@ def _endings(case: Case, end: End, socket: Socket) -> Iterator[Ending]:
     yield from _by_acknowledgement(case, end)
     yield from _by_reset(end, socket)
     yield from _by_giving_up(case, end, socket)
+    yield from _by_loss(case, end)
+
+
+def _by_loss(case: Case, end: End) -> Iterator[Ending]:
+    """This side's host lost its interface, which its agent learns from the kernel (EV28)."""
+    for loss in case.trace.losses:
+        if loss.host == end.host and loss.begun > end.begun:
+            yield Ending(
+                loss.begun,
+                loss.begun,
+                int(WsaError.WSAENETDOWN),
+                "EV28",
+                end.membership.accept,
+                f"{loss.host} lost its interface",
+                done=loss.done,
+            )
+            return
 
 
 def _by_close(case: Case, end: End) -> Iterator[Ending]:

@@ -59,7 +59,7 @@ class Attempt:
     folded: "Membership | None" = None
     """The membership of an invitation that crossed this request and prevailed (glare)."""
     died: Position = NEVER
-    """Where the initiator's process ended, if another has taken its place since."""
+    """Where the initiator's process ended, if another took its place, or its interface was lost."""
 
     @property
     def host(self) -> str | None:
@@ -152,7 +152,7 @@ class End:
     flows: "dict[int, Flow] | None" = None
     """What `streams.flows` has found, kept."""
     died: Position = NEVER
-    """Where its process ended, if another has taken its place since."""
+    """Where its process ended, if another took its place, or its interface was lost."""
 
     @property
     def begun(self) -> Position:

@@ -5,6 +5,7 @@ follow that frame); it compares like the run happened. An agent's line at a posi
 delivery of frame k cannot have been caused by frame k.
 """
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ Position = tuple[int, int]
 Endpoint = tuple[str, int]
 """Textual address and UDP port."""
 
+LOSS = re.compile(r"(?P<host>\S+) loses its interface")
+"""The sentence of a script by which a host loses its interface."""
 START: Position = (0, 0)
 NEVER: Position = (1 << 62, 0)
 
@@ -88,6 +91,16 @@ class Report:
 
 
 @dataclass(slots=True)
+class Loss:
+    """An interface that the lab takes a host."""
+
+    host: str
+    begun: Position
+    done: Position
+    """From where on the kernel has told everybody who listens."""
+
+
+@dataclass(slots=True)
 class AgentRecord:
     """A line to or from an agent, or the end of its process, at its position."""
 
@@ -118,6 +131,8 @@ class Trace:
         for host in run.run.hosts if run.run else ():
             for address in host.addresses:
                 self.host_of[canonical(address.split("/")[0])] = host.name
+        self.losses: list[Loss] = []
+        """Where hosts lost their interfaces, in order."""
         self.reports: list[Report] = []
         """Reports about groups that left their hosts, in order."""
         self._changed = {
@@ -144,8 +159,19 @@ class Trace:
                 self.agent_records.append(
                     AgentRecord((position, place), item.time_ns, item.host, item)
                 )
-            elif isinstance(item, Step) and self._of_script(item):
-                self.script_ended = (position, places.get(position, 0))
+            elif isinstance(item, Step):
+                here = (position, places.get(position, 0))
+                self._lost(item, here)
+                if self._of_script(item):
+                    self.script_ended = here
+
+    def _lost(self, step: Step, here: Position) -> None:
+        """Note where the lab takes a host its interface."""
+        said = LOSS.fullmatch(step.text)
+        if said is not None and step.state == "started":
+            self.losses.append(Loss(said["host"], here, NEVER))
+        elif said is not None and step.state == "done":
+            self.losses[-1].done = here
 
     def _of_script(self, step: Step) -> bool:
         """Tell whether a step that is over belongs to the script.

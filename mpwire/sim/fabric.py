@@ -84,6 +84,12 @@ class SimFabric:
         self._processes.append(process)
         return process
 
+    def set_interface(self, host: str, *, is_up: bool) -> None:
+        """Tell the host's agent that its addresses can be used or not."""
+        stack = self._stacks[host]
+        for address in stack.spec.interfaces():
+            stack.on_interface(str(address.ip), is_up)
+
     def drain(self) -> int:
         """Forward nothing: every frame was forwarded when it was sent."""
         return 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from mpwire.core.address import Address
 from mpwire.io.multicast import reached_group
 from mpwire.io.network import Udp
-from mpwire.io.watching import Change
+from mpwire.io.watching import AddressChanged, Change
 from mpwire.sim.process import AgentLoop
 from mpwire.sim.stack import SimSocket, Stack
 
@@ -20,6 +20,7 @@ class SimNetwork:
         self._watched: dict[SimSocket, Callable[[Udp], None]] = {}
         self._called: set[SimSocket] = set()
         """Sockets whose reader will be called."""
+        self._changes: list[Change] = []
 
     def bind(self, address: Address | None, family: int) -> SimSocket:
         """Bind a socket."""
@@ -70,11 +71,18 @@ class SimNetwork:
         return [one for one in self._watched if one.queue]
 
     def follow(self, on_change: Callable[[], None]) -> None:
-        """Never call: a simulated host keeps its address and its routes."""
+        """Call back when the stack loses its interface, or has it again."""
+
+        def note(host: str, is_up: bool) -> None:
+            self._changes.append(AddressChanged(host, is_up=is_up))
+            self._loop.call_soon(on_change)
+
+        self._stack.on_interface = note
 
     def changes(self) -> Iterable[Change]:
-        """Have nothing to tell."""
-        return ()
+        """Tell what has changed since."""
+        changes, self._changes = self._changes, []
+        return changes
 
     def shut(self) -> None:
         """Have nothing to let go of."""

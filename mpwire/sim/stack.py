@@ -118,6 +118,8 @@ class Stack:
         self.in_flight = 0
         """Frames and datagrams that have not reached their sockets yet."""
         self.udp_in_errors = 0
+        self.on_interface: Callable[[str, bool], None] = lambda _address, _is_up: None
+        """Told of addresses that can be used no more, or can again."""
         self._loop = loop
         self._put_on_cable = put_on_cable
         self._interfaces = spec.interfaces()

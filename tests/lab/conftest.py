@@ -13,6 +13,7 @@ import pytest
 
 from mpwire.capture import RunFile, RunWriter, open_run
 from mpwire.capture.records import Counters
+from mpwire.errors import MachineError
 from mpwire.lab import testbed
 from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.decide import Strike
@@ -60,6 +61,10 @@ class ProcessFabric:
         process = HostProcess(namespace, argv, env, os.sched_getaffinity(0))
         self.processes[host] = process
         return process
+
+    def set_interface(self, host: str, *, is_up: bool) -> None:
+        """Have no interfaces."""
+        raise MachineError(f"{host} has no interface to be set {'up' if is_up else 'down'}")
 
     def drain(self) -> int:
         """Find no frames."""

@@ -201,13 +201,13 @@ script:
   - root listens on R
   - leaf1 joins R with L1
   - root accepts leaf1 on R as P1
-  - L1 sees FD_CONNECT
+  - L1 sees FD_CONNECT, FD_WRITE
   - leaf1 restarts
   - leaf1 opens M1 as c_leaf/d_leaf
   - leaf1 joins R with M1
   - P1 sees FD_CLOSE WSAECONNRESET
   - root accepts leaf1 on R as Q1
-  - M1 sees FD_CONNECT
+  - M1 sees FD_CONNECT, FD_WRITE
   - leaf1 crashes
   - leaf1 restarts
   - leaf1 opens N1 as c_leaf/d_leaf
@@ -215,6 +215,38 @@ expect:
   - L1 saw FD_CONNECT, FD_WRITE
   - M1 saw FD_CONNECT, FD_WRITE
   - N1 saw nothing
+""",
+    "an interface that is lost": """
+about: x
+hosts: [root, leaf1]
+networks:
+  lan: {family: both}
+timers: {scale: 0.02}
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - root opens S as c_root/d_root over inet6
+  - leaf1 opens M1 as c_leaf/d_leaf over inet6
+  - root listens on R
+  - root listens on S
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT
+  - leaf1 joins S with M1
+  - root accepts leaf1 on S as Q1
+  - M1 sees FD_CONNECT
+  - everything settles
+  - leaf1 loses its interface
+  - L1 sees FD_CLOSE WSAENETDOWN
+  - M1 sees FD_CLOSE WSAENETDOWN
+  - P1 sees FD_CLOSE WSAECONNABORTED
+  - leaf1 regains its interface
+  - leaf1 opens N1 as c_leaf/d_leaf on port 4000 over inet6
+  - leaf1 joins S with N1
+  - root accepts leaf1 on S as T1
+  - N1 sees FD_CONNECT
+  - root loses its interface
+  - T1 sees FD_CLOSE WSAENETDOWN
 """,
     "side chat": """
 about: x

@@ -74,6 +74,7 @@ from tests.oracle.oracle_groups import UNHEARD
 from tests.oracle.oracle_halves import PARTIAL
 from tests.oracle.oracle_limits import EXCESSES
 from tests.oracle.oracle_lives import REBORN
+from tests.oracle.oracle_losses import CUT_OFF
 from tests.oracle.oracle_mutants import UNCOVERED
 from tests.oracle.oracle_story import Wait, after
 from tests.oracle.oracle_tales import three, tour
@@ -310,4 +311,5 @@ FAULTS = (
     *REBORN,
     *HUSHED,
     *UNCOVERED,
+    *CUT_OFF,
 )

@@ -22,6 +22,7 @@ from mpwire.capture.records import (
     Host,
     Run,
     Sentinel,
+    Step,
     verbatim,
 )
 from mpwire.wire.codec import encode
@@ -94,7 +95,16 @@ class Exit:
     expected: bool = True
 
 
-Move = Send | Frame | Line | Wait | Exit
+@dataclass
+class Told:
+    """A step of the script that begins or is over."""
+
+    label: str
+    text: str
+    state: Literal["started", "done"]
+
+
+Move = Send | Frame | Line | Wait | Exit | Told
 
 
 @dataclass
@@ -296,6 +306,9 @@ class _Player:
                 self.writer.record(decision)
             case Line():
                 self._line(move)
+            case Told():
+                step = Step(time_ns=self.now_ns, line=1, text=move.text, state=move.state)
+                self.writer.record(step)
             case Wait():
                 self.now_ns += int(move.seconds * 1e9)
             case Exit():

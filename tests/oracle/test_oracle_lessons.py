@@ -21,7 +21,7 @@ def test_each_rule_has_a_reason_and_an_example(rule_id: str) -> None:
 
 
 def test_no_reason_is_left_of_a_rule_that_is_gone() -> None:
-    """Have reasons for rules only; EV28 waits for its rule."""
+    """Have reasons for rules only."""
     with pytest.raises(KeyError):
         reason("R9999")
 

@@ -18,6 +18,7 @@ from tests.oracle.oracle_halves import HALVES
 from tests.oracle.oracle_impaired import IMPAIRED
 from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_lives import LIVES
+from tests.oracle.oracle_losses import LOSSES, unexplained
 from tests.oracle.oracle_mutants import QUEUES
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
@@ -37,6 +38,7 @@ STORIES = (
     *WHISPERS,
     *IMPAIRED,
     *QUEUES,
+    *LOSSES,
 )
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 
@@ -74,3 +76,12 @@ def test_broken_story_fails(fault: Fault, tmp_path: Path) -> None:
 def test_every_rule_catches_somebody() -> None:
     """Know for every rule that it can fail."""
     assert {fault.rule for fault in FAULTS} == set(RULES)
+
+
+def test_what_only_the_host_can_know_is_not_decided(tmp_path: Path) -> None:
+    """Say that FD_CLOSE(WSAENETDOWN) may be, where no lab has taken the interface."""
+    judgement = judge(play(unexplained(), tmp_path))
+    (finding,) = judgement.findings
+    assert (finding.rule, finding.verdict) == ("EV28", Verdict.INCONCLUSIVE)
+    assert finding.reason == "nothing on record says what became of the host's interface"
+    assert judgement.verdict is Verdict.INCONCLUSIVE

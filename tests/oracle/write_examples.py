@@ -27,7 +27,7 @@ from mpwire.report.telling import printable
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_edits import Fault
 from tests.oracle.oracle_faults import FAULTS
-from tests.oracle.oracle_story import Exit, Line, Move, Send, Wait, encode_any, play
+from tests.oracle.oracle_story import Exit, Line, Move, Send, Told, Wait, encode_any, play
 
 EXAMPLES: Final = Path(__file__).parents[2] / "mpwire" / "oracle" / "examples.json"
 WIDTH: Final = 96
@@ -163,6 +163,8 @@ def _named(move: Move) -> str:
             return f"{move.seconds} s pass"
         case Exit():
             return f"the agent of {move.host} ends with {move.status}"
+        case Told():
+            return f"the script: {move.text}"
         case _:
             return f"a frame from {move.source}"
 

@@ -22,6 +22,7 @@ In this order:
     strangers  R103, R104     what is not answered, and how often strangers are
     extending  R105-R108      authentication, GREASE, counts of test builds
     windows    EV1-EV27       which socket events the packets demand, allow and forbid
+    losing     EV28           what only the host itself can know
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
     data       DR1-DR6        what was received against what was sent
@@ -44,6 +45,7 @@ from mpwire.oracle.rules import (
     identity,
     joining,
     lifetime,
+    losing,
     private,
     relaying,
     repairing,
@@ -71,6 +73,7 @@ __all__ = [
     "identity",
     "joining",
     "lifetime",
+    "losing",
     "private",
     "relaying",
     "repairing",

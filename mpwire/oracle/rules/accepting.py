@@ -356,7 +356,7 @@ def cr18(case: Case) -> Iterator[Outcome]:
             continue
         asked = min(_begins_to_end(handle), _begins_to_end(root))
         gone_before = [p.position for p in [*end.arrived(Close, Abort, Cancel), *end.sent(Abort)]]
-        over = min(gone_before, default=NEVER)
+        over = min([end.died, *gone_before])
         usable = end.started() < asked < over
         if asked == NEVER or not usable:
             continue

@@ -1,4 +1,4 @@
-"""EV11-EV27: FD_READ and FD_CLOSE."""
+"""EV11-EV28: FD_READ and FD_CLOSE."""
 
 from typing import Any
 
@@ -217,3 +217,13 @@ def own_end_never_reported() -> None:
 def own_shutdown_never_reported() -> None:
     """A leaf that shut its socket down is not told when the root has agreed."""
     never(FD_CLOSE)
+
+
+@patch("EV28", "end-interface", "leaf1")
+def lost_interface_never_reported() -> None:
+    """A leaf hears from the kernel that its interface is gone, and tells nobody."""
+
+    def ignored(_original: Any, _self: Provider, _host: str, _now_s: float, *, is_up: bool) -> None:
+        del is_up
+
+    wrap(Provider, "interface_changed", ignored)
