@@ -32,7 +32,6 @@ from mpwire.wire.numbers import HIGHEST_MEMBER_ID, HeaderFlag
 from mpwire.wire.registries import AnnounceKind, LeafDirection
 
 JOIN_SENDS: Final = 3
-LEAVE_SENDS: Final = 2
 
 
 class ParticipantState(Enum):

@@ -28,6 +28,8 @@ from mpwire.vocabulary import Verdict
 from tests.mutation.mutants import ROOT
 
 CPU_LIMIT_S: Final = 60
+ENDPOINT: Final = ("mpwire.core", "mpwire.winsock", "mpwire.io", "mpwire.sim")
+"""What a mutant imports anew."""
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - run files that nobody keeps
 LOSSY: Final = (
     ("rooted-lan", "drop 12 % of messages"),
@@ -120,6 +122,9 @@ def _play(module: str, source: str, rounds: Sequence[Scenario]) -> Outcome:
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 2)
     if source:
+        for name in [*sys.modules]:
+            if name.startswith(ENDPOINT):
+                del sys.modules[name]
         sys.meta_path.insert(0, _Changed(module, source))
     try:
         simulate = importlib.import_module("mpwire.sim").run_simulated
