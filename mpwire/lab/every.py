@@ -43,7 +43,7 @@ def messages(run: RunFile) -> list[Sent]:
     counts: Counter[tuple[str, str, str]] = Counter()
     decided: set[tuple[int, str]] = set()
     found = []
-    for one in run.of(Decision):
+    for one in sorted(run.of(Decision), key=lambda one: one.frame):  # held ones come later
         frame = frames.get(one.frame)
         if frame is None or not one.receiver or (one.frame, one.receiver) in decided:
             continue

@@ -257,7 +257,8 @@ class Stage:
         link.process.signal(signal.SIGSTOP)
 
         def go_on() -> None:
-            if loop.time() >= self._frozen_until_s[link.host] and link.host not in self.frozen:
+            # A loop may call a moment early: who froze it last is told by the time, not the clock.
+            if self._frozen_until_s[link.host] == until_s and link.host not in self.frozen:
                 link.process.signal(signal.SIGCONT)
 
         loop.call_at(until_s, go_on)

@@ -5,9 +5,12 @@ repeats, holds up or reorders, as long as retransmission gets through in the end
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
+
+from mpwire.lab import testbed as testbeds
 
 PROTOCOLS = ("MPW_ROOTED", "MPW_ROOTED", "MPW_DIALOGUE", "MPW_CONFERENCE", "MPW_ROOTED_ASM")
 SCALE = 0.05
@@ -204,6 +207,14 @@ def network(draw: random.Random, hosts: list[str]) -> list[str]:
 
 def _link(draw: random.Random, hosts: list[str]) -> str:
     return draw.choice(("", "", "", f" from {draw.choice(hosts)}", f" to {draw.choice(hosts)}"))
+
+
+def from_library(seed: int, library: Sequence[Path]) -> tuple[Path, list[str]]:
+    """Draw a testbed of the library, and faults for it; its script may not hold with them."""
+    draw = random.Random(f"library {seed}")
+    path = draw.choice(library)
+    hosts = [host.name for host in testbeds.load(path).hosts]
+    return path, network(draw, hosts)
 
 
 def testbed(seed: int) -> str:

@@ -5,9 +5,12 @@ from pathlib import Path
 import pytest
 
 from mpwire.capture import RunFile, open_run
-from mpwire.capture.records import Run
+from mpwire.capture.records import Decision, Run
 from mpwire.errors import MachineError
 from mpwire.lab import testbed
+from mpwire.lab.every import Sent, messages
+from mpwire.lab.session import run_testbed
+from mpwire.lab.sight import sighting
 from mpwire.report import assess
 from mpwire.sim import RunRequest, run_on_fabric, run_simulated
 from mpwire.vocabulary import Verdict
@@ -49,6 +52,38 @@ def test_time_is_virtual(tmp_path: Path) -> None:
     """Let the seconds of a dead peer pass in no time, yet stand in the record."""
     run = simulated(TOUR.with_name("end-crash.yaml"), tmp_path)
     assert run.frames[-1].time_ns - run.frames[0].time_ns > 2e9
+
+
+def test_agents_that_stand_still_again_and_again_go_on_in_the_end(tmp_path: Path) -> None:
+    """Let every freeze end, also those that begin while another one lasts."""
+    fault = "freeze root after every message for 1 to 9 ms"
+    run_simulated(testbed.load(TOUR, faults=[fault]), tmp_path)
+    assessment = assess(open_run(tmp_path))
+    assert assessment.judgement.incomplete == []
+    assert assessment.verdict is Verdict.PASS
+
+
+@pytest.mark.lab
+def test_the_same_seed_decides_the_same_on_any_fabric(tmp_path: Path) -> None:
+    """Compare what befell each message that both runs have, by link, type and number."""
+    (tmp_path / "sim").mkdir()
+    lossy = TOUR.with_name("fault-lossy.yaml")
+    here = _fates(simulated(lossy, tmp_path / "sim"))
+    there = _fates(open_run(run_testbed(lossy, tmp_path).run_file))
+    common = here.keys() & there.keys()
+    assert len(common) > 30
+    assert any(here[key] for key in common)
+    assert {key: here[key] for key in common} == {key: there[key] for key in common}
+
+
+def _fates(run: RunFile) -> dict[Sent, str | None]:
+    """Return what met each message, by what it is."""
+    frames = {frame.number: frame for frame in run.frames}
+    reasons: dict[tuple[int, str], str | None] = {}
+    for one in sorted(run.of(Decision), key=lambda one: one.frame):
+        if sighting(frames[one.frame].data).message:
+            reasons[one.frame, one.receiver] = one.reason
+    return dict(zip(messages(run), reasons.values(), strict=True))
 
 
 def test_another_program_cannot_be_simulated(tmp_path: Path) -> None:
