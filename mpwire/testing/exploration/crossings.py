@@ -22,6 +22,8 @@ GLARES: Final = {
     "again": (("invite 2",), ("join 1",)),
     "dismantle": (("close R",), ()),
 }
+LISTENING: Final = {"cancel-both": NOTHING, "again": None}
+"""Bounds of the fast profile for those that are larger because the root listens."""
 for variant, (by_root, by_leaf) in GLARES.items():
     scenario(
         f"glare-{variant}",
@@ -36,7 +38,7 @@ for variant, (by_root, by_leaf) in GLARES.items():
         f"A root that listens invites the leaf that asks it; {variant.replace('-', ' ')}.",
         root("invite 2", "accept", *by_root),
         leaf("join", *by_leaf),
-        fast=NOTHING if variant in {"cancel-both", "again"} else LOSS,
+        fast=LISTENING.get(variant, LOSS),
         deep=Budget(losses=1, duplicates=1) if variant == "again" else ONE_EACH,
     )
 

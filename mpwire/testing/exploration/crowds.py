@@ -59,7 +59,7 @@ scenario(
     root("invite 2", "accept"),
     leaf("join"),
     leaf("join"),
-    fast=NOTHING,
+    fast=None,
     deep=LOSS,
 )
 scenario(
