@@ -6,7 +6,8 @@
 - `session`: the root's books; `listener`: the queue of requests; `admission`: who gets into it
 - `endpoint`: one UDP address, its memberships and timers; `replies`: answers to strangers
 - `profile`: what an endpoint offers; `events`: inputs, effects, reports
-- `carrying`: data, repair, flow control; `chatting`: side chat; `relay`: the root passes data on
+- `sending`, `receiving`: data, repair, flow control; `relay`, `casting`: to many; `chatting`: side
+  chat
 - `address`, `timers`, `cookie`, `entropy`, `inflow`, `outflow`, `sidechat`, `serial`: tools
 """
 

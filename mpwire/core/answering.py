@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from mpwire.core.carrying import release_data
 from mpwire.core.chatting import release_side
 from mpwire.core.events import (
     Admitted,
@@ -25,6 +24,7 @@ from mpwire.core.membership import (
     action,
 )
 from mpwire.core.outflow import Outflow
+from mpwire.core.sending import release_data
 from mpwire.core.table import State
 from mpwire.core.timers import QUEUE_GRACE_S, TimerName
 from mpwire.vocabulary import WsaError

@@ -12,13 +12,14 @@ from typing import Final
 from mpwire.core import (  # the actions of the membership machine
     answering,
     asking,
-    carrying,
     casting,
     chatting,
     crossing,
     member,
+    receiving,
     relay,
     restarting,
+    sending,
 )
 from mpwire.core.address import Address, is_unicast, is_unicast_host
 from mpwire.core.admission import Admission, Tombstones
@@ -31,6 +32,7 @@ from mpwire.core.events import (
     Dropped,
     Ended,
     Forgotten,
+    HastenTimer,
     Input,
     JoinRequested,
     NetworkUnreachable,
@@ -62,7 +64,16 @@ from mpwire.wire.messages import Abort, Announce, Cancel, CloseAck, Data, JoinRe
 from mpwire.wire.numbers import HEADER_OCTETS, JOIN_REQ_MIN_OCTETS, HeaderFlag, MessageType
 from mpwire.wire.registries import LeafDirection, RejectReason
 
-ACTION_MODULES: Final = (asking, answering, carrying, chatting, crossing, member, restarting)
+ACTION_MODULES: Final = (
+    asking,
+    answering,
+    chatting,
+    crossing,
+    member,
+    receiving,
+    restarting,
+    sending,
+)
 """Importing them registers the actions that the state table names."""
 
 
@@ -171,6 +182,8 @@ class Endpoint:
                     self.send(message, membership.local, membership.peer)
                 case SetTimer(name, at_s):
                     self.timers.set(membership, name, at_s)
+                case HastenTimer(name, at_s):
+                    self.timers.hasten(membership, name, at_s)
                 case ClearTimer(name):
                     self.timers.clear(membership, name)
                 case Dropped():

@@ -283,6 +283,14 @@ class SetTimer:
 
 
 @dataclass(slots=True)
+class HastenTimer:
+    """Start a timer, or let it expire sooner, but never later than it would."""
+
+    name: TimerName
+    at_s: float
+
+
+@dataclass(slots=True)
 class ClearTimer:
     """Stop a timer, if it runs."""
 
@@ -311,7 +319,7 @@ class RelayedAcknowledged:
 
 
 Effect: TypeAlias = (
-    Send | SetTimer | ClearTimer | Dropped | Forgotten | RelayedAcknowledged | Report
+    Send | SetTimer | HastenTimer | ClearTimer | Dropped | Forgotten | RelayedAcknowledged | Report
 )
 
 

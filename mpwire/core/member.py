@@ -1,15 +1,29 @@
 """What a member does while it is one, apart from its data: keepalive, and every way to end."""
 
-from mpwire.core.carrying import (
-    await_repair,
-    deliver_data,
-    is_complete,
-    note_finished,
-    report_finished,
-)
 from mpwire.core.chatting import lacks_side, postpone_close
 from mpwire.core.events import CloseRequested, Ended, Input, RoomMade
 from mpwire.core.membership import Membership, action
+from mpwire.core.outflow import HIGHEST_ATTEMPT
+from mpwire.core.receiving import (
+    acknowledge_rest,
+    await_repair,
+    deliver_data,
+    hear_copy,
+    is_complete,
+    is_missing,
+    note_finished,
+    report_finished,
+    wait_for_rest,
+)
+from mpwire.core.sending import (
+    has_unsent,
+    hear_close_ack,
+    is_owing,
+    owes_data,
+    tell_relayed,
+    waits_for_time,
+    withdraw_relayed,
+)
 from mpwire.core.serial import plus
 from mpwire.core.table import State
 from mpwire.core.timers import PROBE_SENDS, TimerName
@@ -49,11 +63,9 @@ def repeat_probe(end: Membership, _event: Input, now_s: float) -> None:
     last = end.outstanding
     assert isinstance(last, Probe)
     if last.attempt >= PROBE_SENDS:
-        end.send_abort(AbortReason.PEER_DEAD, last.seq)
-        end.enter(State.GONE)
-        end.report(Ended(WsaError.WSAECONNABORTED))
-        return
-    end.send_copy(now_s)
+        _give_up(end, AbortReason.PEER_DEAD, last.seq)
+    else:
+        end.send_copy(now_s)
 
 
 @action
@@ -95,8 +107,7 @@ def _final_seq(end: Membership) -> int:
 def close_membership(end: Membership, event: Input, now_s: float) -> None:
     """Send CLOSE until it is acknowledged; what waits, or is being passed on, goes first.
 
-    CLOSE speaks of the data of its sender only, so that nobody would miss a relayed message that
-    was lost before it; and private messages are not repaired once the end has begun.
+    Private messages are not repaired once the end has begun.
     """
     assert isinstance(event, CloseRequested)
     if event.half and end.send_ended:
@@ -104,8 +115,7 @@ def close_membership(end: Membership, event: Input, now_s: float) -> None:
     if not end.send_ended and postpone_close(end):
         end.postpone_close(event)
         return
-    relayed = all(flow.is_acknowledged for flow in end.relayed_out.values())
-    if not end.send_ended and (not relayed or end.outflow.is_held_back):
+    if owes_data(end):
         if end.pending_close is None:
             end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
         end.postpone_close(event)
@@ -115,18 +125,31 @@ def close_membership(end: Membership, event: Input, now_s: float) -> None:
 
 @action
 def stop_waiting(end: Membership, _event: Input, now_s: float) -> None:
-    """Close at last, although the peer never acknowledged all that was passed on to it.
+    """Wait no more for a peer that does not get on: with what it was sent, or has sent.
 
-    If nothing waits to be closed, it was the data of a silent peer that has not come in time.
+    What waits for nothing but its time is no fault of the peer, and leaves in the end. A peer that
+    was sent everything is told how much that was, and asks for the rest while both close; one that
+    has no room for it would not know of its loss.
     """
-    if end.pending_close is not None:
-        _close(end, end.pending_close, now_s)
-    elif end.repairs:
-        end.send_abort(AbortReason.DATA_LOST)
-        end.enter(State.GONE)
-        end.report(Ended(WsaError.WSAECONNABORTED))
+    if not is_owing(end):
+        if end.repairs:
+            _give_up(end, AbortReason.DATA_LOST)
+        else:
+            report_finished(end)
+    elif waits_for_time(end):
+        end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
+    elif has_unsent(end):
+        _give_up(end, AbortReason.CLOSE_TIMEOUT)
     else:
-        report_finished(end)
+        assert end.pending_close is not None
+        tell_relayed(end)
+        _close(end, end.pending_close, now_s)
+
+
+def _give_up(end: Membership, reason: AbortReason, echo_seq: int = 0) -> None:
+    end.send_abort(reason, echo_seq)
+    end.enter(State.GONE)
+    end.report(Ended(WsaError.WSAECONNABORTED))
 
 
 def _close(end: Membership, event: CloseRequested, now_s: float) -> None:
@@ -135,7 +158,7 @@ def _close(end: Membership, event: CloseRequested, now_s: float) -> None:
     cflags = CloseFlag.HALF if half else CloseFlag(0)
     if event.reason is CloseReason.DISMANTLE:
         cflags |= CloseFlag.DISMANTLE
-    end.pending_close = None
+    end.pending_close, end.answered_attempt = None, 0
     if half and not end.has_room:
         end.report(RoomMade())
     end.send_ended |= half
@@ -160,15 +183,14 @@ def keep_closing(_end: Membership, _event: Input, _now_s: float) -> None:
 
 @action
 def repeat_close(end: Membership, _event: Input, now_s: float) -> None:
-    """Repeat CLOSE by the RTO law; after MRC copies nobody is there (RM37)."""
+    """Repeat CLOSE by the RTO law; after MRC copies without any progress nobody is there (RM37)."""
     last = end.outstanding
     assert isinstance(last, Close)
-    if last.attempt >= end.plan.retransmissions:
-        end.send_abort(AbortReason.CLOSE_TIMEOUT, last.seq)
-        end.enter(State.GONE)
-        end.report(Ended(WsaError.WSAECONNABORTED))
-        return
-    end.send_copy(now_s)
+    copies = last.attempt - end.answered_attempt
+    if copies >= end.plan.retransmissions or last.attempt >= HIGHEST_ATTEMPT:
+        _give_up(end, AbortReason.CLOSE_TIMEOUT, last.seq)
+    else:
+        end.send_copy(now_s)
 
 
 @action
@@ -185,9 +207,11 @@ def finish_closing(end: Membership, event: Input, now_s: float) -> None:
         return
     if not end.peer_silent:
         end.final_seq = event.final_seq
+    hear_close_ack(end, event, now_s)
     if event.ack_flags & CloseAckFlag.DATA_MISSING and end.repairs:
         await_repair(end, now_s)
     else:
+        acknowledge_rest(end)
         _end_or_drain(end, now_s)
 
 
@@ -215,6 +239,7 @@ def cross_close(end: Membership, event: Input, now_s: float) -> None:
 def finish_half_close(end: Membership, event: Input, now_s: float) -> None:
     """Go on as a member that only receives, once the peer has everything (W80)."""
     assert isinstance(event, CloseAck)
+    hear_close_ack(end, event, now_s)
     if not (event.ack_flags & CloseAckFlag.DATA_MISSING and end.repairs):
         end.outstanding = None
         end.enter(State.JOINED)
@@ -237,12 +262,12 @@ def cross_half_close(end: Membership, event: Input, now_s: float) -> None:
 
 def _hear_half_close(end: Membership, event: Close, now_s: float) -> None:
     """Note that the peer will send nothing more; what it has sent may still be on its way."""
-    if not end.peer_silent and end.pending_close is None:
-        end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
-    end.peer_silent = True
+    is_copy, end.peer_silent = end.peer_silent, True
+    if not is_copy and is_missing(end):
+        wait_for_rest(end, now_s)
     end.final_seq = event.final_seq
     _acknowledge(end, event)
-    await_repair(end, now_s)
+    hear_copy(end, now_s)
     note_finished(end)
 
 
@@ -285,12 +310,21 @@ def acknowledge_close(end: Membership, event: Input, _now_s: float) -> None:
     _acknowledge(end, event)
 
 
+@action
+def ask_at_copy(end: Membership, event: Input, now_s: float) -> None:
+    """Answer another copy of the peer's CLOSE, and ask anew for what is missing."""
+    assert isinstance(event, Close)
+    _acknowledge(end, event)
+    hear_copy(end, now_s)
+
+
 def _end_or_drain(end: Membership, now_s: float) -> None:
+    withdraw_relayed(end)
     if is_complete(end):
         _finish(end, now_s)
     else:
         end.enter(State.DRAINING)
-        end.set_timer(TimerName.LIMIT, now_s + end.plan.drain_s)
+        wait_for_rest(end, now_s)
         await_repair(end, now_s)
 
 
@@ -299,6 +333,7 @@ def drain_data(end: Membership, event: Input, now_s: float) -> None:
     """Take what was still missing when the peer closed; end when it is complete (W71)."""
     deliver_data(end, event, now_s)
     if is_complete(end):
+        acknowledge_rest(end)
         _finish(end, now_s)
 
 
@@ -334,9 +369,7 @@ def leave_draining(end: Membership, _event: Input, now_s: float) -> None:
 @action
 def abort_membership(end: Membership, _event: Input, _now_s: float) -> None:
     """End at once: one ABORT, no answer, no copies (W81, W82)."""
-    end.send_abort(AbortReason.LINGER0)
-    end.enter(State.GONE)
-    end.report(Ended(WsaError.WSAECONNABORTED))
+    _give_up(end, AbortReason.LINGER0)
 
 
 @action

@@ -20,6 +20,7 @@ from mpwire.core.events import (
     Dropped,
     Effect,
     Forgotten,
+    HastenTimer,
     Input,
     Report,
     Send,
@@ -153,6 +154,8 @@ class Membership:
     disconnect_data: bytes | None = None
     """What the application of the peer sent with its CLOSE."""
     pending_close: CloseRequested | None = None
+    answered_attempt: int = 0
+    """Copy of our CLOSE that was out when the peer last got on with what it had missed."""
     send_ended: bool = False
     """Whether our CLOSE(HALF) went out: this end originates nothing more."""
     peer_silent: bool = False
@@ -276,6 +279,10 @@ class Membership:
         """Start a timer of this membership."""
         self.effects.append(SetTimer(name, at_s))
 
+    def hasten_timer(self, name: TimerName, at_s: float) -> None:
+        """Start a timer of this membership, or let it expire sooner, but never later."""
+        self.effects.append(HastenTimer(name, at_s))
+
     def clear_timer(self, name: TimerName) -> None:
         """Stop a timer of this membership."""
         self.effects.append(ClearTimer(name))
@@ -287,15 +294,23 @@ class Membership:
         self.clear_timer(TimerName.RETRANSMIT)
         self.clear_timer(TimerName.KEEPALIVE)
         if state not in JOINED:
-            self.clear_timer(TimerName.PACE)
-            self.clear_timer(TimerName.SYNC)
             self.clear_timer(TimerName.SIDE)
+        if state not in SENDING:
+            self.clear_timer(TimerName.PACE)
+        if state is State.GONE or (state not in JOINED and not self._is_awaited(state)):
+            self.clear_timer(TimerName.SYNC)
         if state not in CARRYING:
             self.clear_timer(TimerName.ACKNOWLEDGE)
             self.clear_timer(TimerName.NACK)
         self.state = state
         if state is State.GONE:
             self.effects.append(Forgotten())
+
+    def _is_awaited(self, state: State) -> bool:
+        """Tell whether messages that have left wait to be acknowledged in a state of the end."""
+        closed = state in {State.DRAINING, State.LINGERING}
+        relayed = () if closed else self.relayed_out.values()
+        return any(flow.kept for flow in (self.outflow, *relayed))
 
     def refute_suspicion(self) -> None:
         """Any tag-valid packet proves that the peer lives (RM26)."""
@@ -360,6 +375,8 @@ REQUESTING = frozenset({State.ASKING, State.PROVING, State.PENDING})
 JOINED = frozenset({State.JOINED, State.SUSPECT})
 CARRYING = JOINED | {State.HALF_CLOSING, State.CLOSING, State.DRAINING}
 """States in which data arrives that somebody may still want."""
+SENDING = JOINED | {State.DRAINING, State.LINGERING}
+"""States in which a message may leave for the first time; a closer has waited for that (R54)."""
 UNCONFIRMED = frozenset({State.ACCEPTING, State.CROSSED})
 JOINED_OR_ABOUT_TO = JOINED | UNCONFIRMED
 LIVE = CARRYING | UNCONFIRMED

@@ -11,6 +11,7 @@ from mpwire.core.events import Input, OriginEnded
 from mpwire.core.inflow import Inflow
 from mpwire.core.membership import ROOT_ID, Membership, action
 from mpwire.core.outflow import HIGHEST_ATTEMPT, Outflow
+from mpwire.core.table import State
 from mpwire.wire.messages import Data, Sync
 from mpwire.wire.registries import DataFlag, SyncFlag
 
@@ -26,6 +27,7 @@ MAXIMUM_AHEAD: Final = 4_096
 def send_sync(end: Membership, origin: int, flow: Outflow, flags: int = 0) -> None:
     """Tell the peer where an origin ends by now, and from where on it can be repaired."""
     flow.syncs = min(flow.syncs + 1, HIGHEST_ATTEMPT)
+    flow.silence = min(flow.silence + 1, HIGHEST_ATTEMPT)
     end.send(
         Sync(
             **end.header(flow.sent_seq, flow.syncs),
@@ -49,7 +51,7 @@ def end_origin(end: Membership, event: Input, _now_s: float) -> None:
 def let_go(end: Membership, origin: int, flow: Outflow) -> None:
     """Forget a relayed origin that has ended, if nothing of it is on its way any more."""
     if flow.ended and flow.is_acknowledged:
-        if end.repairs:
+        if end.repairs and end.state not in {State.DRAINING, State.LINGERING}:
             send_sync(end, origin, flow, SyncFlag.FIN)
         del end.relayed_out[origin]
 

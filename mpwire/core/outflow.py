@@ -42,6 +42,8 @@ class Outflow:
     """Copies of SYNC sent since the last new message."""
     ended: bool = False
     """Whether this is a relayed origin that has left: nothing more will be submitted."""
+    silence: int = 0
+    """SYNCs sent since anything left, or was acknowledged."""
 
     def __post_init__(self) -> None:
         """Start with nothing sent."""
@@ -89,14 +91,23 @@ class Outflow:
         pacer = self.pacer if paced else None
         while self.is_held_back and (pacer is None or pacer.admits(now_s)):
             seq, self.sent_seq = self.sent_seq, plus(self.sent_seq, 1)
-            self.syncs = 0
+            self.syncs = self.silence = 0
             yield seq, self.kept[seq] if self.repairs else self.kept.pop(seq)
 
-    def acknowledge(self, rcv_next: int, window: int) -> bool:
-        """Take a DATA_ACK; return False for one that acknowledges what never left."""
+    def withdraw(self) -> None:
+        """Take back what has not left."""
+        while self.next_seq != self.sent_seq:
+            self.next_seq = plus(self.next_seq, -1)
+            del self.kept[self.next_seq]
+
+    def acknowledge(self, rcv_next: int, window: int) -> int | None:
+        """Take a DATA_ACK; return how many messages have arrived, None if they never left."""
         if after(rcv_next, self.sent_seq) > 0 or window > HORIZON:
-            return False
-        while after(rcv_next, self.acked_seq) > 0:
+            return None
+        arrived = max(after(rcv_next, self.acked_seq), 0)
+        if arrived:
+            self.silence = 0
+        for _ in range(arrived):
             self.kept.pop(self.acked_seq, None)
             self.attempts.pop(self.acked_seq, None)
             self.acked_seq = plus(self.acked_seq, 1)
@@ -105,7 +116,7 @@ class Outflow:
         limit = plus(rcv_next, window)
         if after(limit, self.limit) > 0:
             self.limit = limit
-        return True
+        return arrived
 
     def repairable(self, ranges: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int, bytes]]:
         """Yield (seq, Attempt, payload) of what a NACK names, has left, and is still kept."""

@@ -98,13 +98,30 @@ def _feedback(state: State) -> Rows:
     }
 
 
+def _owing(state: State) -> Rows:
+    """Return what an end does until its peer has all that was submitted."""
+    return {
+        (state, K.IN_NACK): Row("repair_data", (state,), "RM36a LF30a K3"),
+        (state, K.IN_DATA_ACK): Row("hear_data_ack", (state,), "11.3"),
+        (state, K.SYNC): Row("synchronise", (state,), "11.4"),
+    }
+
+
+def _overtaken(state: State) -> Rows:
+    """Return what an end adds to that if its peer has closed before its last message had left."""
+    return {
+        **_owing(state),
+        (state, K.PACE): Row("go_on_sending", (state,), "11.8"),
+        (state, K.IN_CLOSE_ACK): Row("hear_late_close_ack", (state,), "12.1"),
+    }
+
+
 def _ending(state: State) -> Rows:
     """Return what all ends have in common that still have to send or to receive something."""
     return {
         **_feedback(state),
+        **_owing(state),
         (state, K.IN_SYNC): Row("hear_sync", (state, S.GONE), "LF21"),
-        (state, K.IN_NACK): Row("repair_data", (state,), "RM36a LF30a K3"),
-        (state, K.IN_DATA_ACK): Row("hear_data_ack", (state,), "11.3"),
         (state, K.IN_PROBE): Row("answer_probe", (state,), "R70"),
         (state, K.IN_CANCEL): Row("undo_acceptance", (state, S.GONE), "RM25 R47"),
         (state, K.IN_ABORT): Row("end_aborted", (S.GONE,), "RM39 LF31"),
@@ -256,14 +273,16 @@ TRANSITIONS: Final[Rows] = {
     (S.CLOSING, K.IN_CLOSE): Row("cross_close", (S.CLOSING, S.LINGERING, S.DRAINING), "RM36 LF30"),
     (S.CLOSING, K.CLOSE): Row("keep_closing", (S.CLOSING,), "R58"),
     **_ending(S.DRAINING),
+    **_overtaken(S.DRAINING),
     (S.DRAINING, K.IN_DATA): Row("drain_data", (S.DRAINING, S.LINGERING), "RM33 LF26"),
-    (S.DRAINING, K.IN_CLOSE): Row("acknowledge_close", (S.DRAINING,), "R56"),
+    (S.DRAINING, K.IN_CLOSE): Row("ask_at_copy", (S.DRAINING,), "R56"),
     (S.DRAINING, K.LIMIT): Row("stop_draining", (S.LINGERING,), "RM33 LF26"),
     (S.DRAINING, K.CLOSE): Row("leave_draining", (S.LINGERING,), "W76"),
     (S.DRAINING, K.ABORT): Row("leave_draining", (S.LINGERING,), "W76"),
     (S.LINGERING, K.IN_CLOSE): Row("acknowledge_close", (S.LINGERING,), "RM40"),
     (S.LINGERING, K.IN_CANCEL): Row("acknowledge_cancel", (S.LINGERING,), "RM40 R47"),
-    (S.LINGERING, K.IN_NACK): Row("repair_data", (S.LINGERING,), "K3"),
+    **_overtaken(S.LINGERING),
+    (S.LINGERING, K.IN_SYNC): Row("answer_sync", (S.LINGERING,), "11.4"),
     (S.LINGERING, K.LIMIT): Row("forget", (S.GONE,), "RM41"),
     (S.LINGERING, K.CLOSE): Row("keep_closing", (S.LINGERING,), "W76"),
     (S.LINGERING, K.ABORT): Row("keep_closing", (S.LINGERING,), "W76"),

@@ -28,7 +28,7 @@ class TimerName(Enum):
     RETRANSMIT = "retransmit"
     """The next copy of the outstanding request (JOIN_REQ, poll, ACCEPT, CANCEL, CLOSE, PROBE)."""
     LIMIT = "limit"
-    """The end of the state: T_PEND, queue expiry, T_DRAIN or T_LINGER."""
+    """The end of the state: T_PEND, queue expiry, T_DRAIN without progress, or T_LINGER."""
     KEEPALIVE = "keepalive"
     """Silence after which the peer is probed."""
     ACKNOWLEDGE = "acknowledge"
@@ -125,6 +125,17 @@ class TimerQueue(Generic[Owner]):
         self._count += 1
         self._running[owner, name] = self._count
         heapq.heappush(self._heap, (at_s, self._count, owner, name))
+
+    def hasten(self, owner: Owner, name: TimerName, at_s: float) -> None:
+        """Start timer `name` of `owner`, or let it expire sooner; never later than it would.
+
+        A second entry with the number of the first: the one that surfaces first is the timer.
+        """
+        count = self._running.get((owner, name))
+        if count is None:
+            self.set(owner, name, at_s)
+        else:
+            heapq.heappush(self._heap, (at_s, count, owner, name))
 
     def clear(self, owner: Owner, name: TimerName) -> None:
         """Stop timer `name` of `owner`, if it runs."""

@@ -258,11 +258,15 @@ def _graceful(
 def _drained(case: Case, end: End, arrival: Packet, rule: str, cause: str) -> Ending:
     """Build the ending of a side whose data stayed incomplete: T_DRAIN passes first (EV19).
 
-    A session that repairs then says that it failed; one that does not has lost nothing it promised.
+    It begins anew with whatever fills a part of the gap, and with copies of CLOSE. A session that
+    repairs then says that it failed; one that does not has lost nothing it promised.
     """
     drain_ns = end.timers.drain_ms * 1_000_000
-    opens = case.trace.moment(arrival.time_ns + int(DRAIN_SHARE * drain_ns))
-    known = case.settled(end.host, case.trace.moment(arrival.time_ns + 2 * drain_ns))
+    certain, possible = _restarts(case, end, arrival)
+    begun_ns = _last_in_time(arrival.time_ns, certain, int(DRAIN_SHARE * drain_ns))
+    opens = case.trace.moment(begun_ns + int(DRAIN_SHARE * drain_ns))
+    begun_ns = _last_in_time(arrival.time_ns, possible, 2 * drain_ns)
+    known = case.settled(end.host, case.trace.moment(begun_ns + 2 * drain_ns))
     code = 0
     if end.membership.repair:
         code, rule = int(WsaError.WSAECONNABORTED), "EV19"
@@ -276,6 +280,28 @@ def _drained(case: Case, end: End, arrival: Packet, rule: str, cause: str) -> En
         Level.MUST if known is not None and code else Level.MAY,
         done=known,
     )
+
+
+def _restarts(case: Case, end: End, arrival: Packet) -> tuple[list[int], list[int]]:
+    """List when the wait for missing data certainly began anew, and when it may have, in order."""
+    flows = inflows(end).values()
+    copies = [packet.position for packet in end.arrived(Close)] if end.membership.repair else []
+    moved = [place for inflow in flows for place in inflow.progress()]
+    came = [packet.position for inflow in flows for packet in inflow.arrivals]
+    certain, possible = (
+        sorted(case.trace.when(place) for place in places if place > arrival.position)
+        for places in ([*moved, *copies], [*came, *copies])
+    )
+    return certain, possible
+
+
+def _last_in_time(begun_ns: int, restarts: list[int], patience_ns: int) -> int:
+    """Return the last of those that came before the wait begun by the one before was over."""
+    for restart_ns in restarts:
+        if restart_ns >= begun_ns + patience_ns:
+            break
+        begun_ns = restart_ns
+    return begun_ns
 
 
 def _by_reset(end: End, socket: Socket) -> Iterator[Ending]:

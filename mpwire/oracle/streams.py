@@ -74,6 +74,10 @@ class Inflow:
             self._walk(self.start)
         return self._nexts[bisect_left(self._places, position) - 1]
 
+    def progress(self) -> list[Position]:
+        """List where the first missing Seq moved on."""
+        return self._places[1:] if self.rcv_next(START) is not None else []
+
     def _walk(self, start: int) -> None:
         """Note where the first missing Seq moves on, as if nothing that came was refused."""
         self._places, self._nexts = [(-1, 0)], [start]

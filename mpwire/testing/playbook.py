@@ -20,6 +20,7 @@ from mpwire.core.events import (
     Dropped,
     Effect,
     Forgotten,
+    HastenTimer,
     Input,
     Report,
     Send,
@@ -142,6 +143,8 @@ class Playbook:
             match effect:
                 case SetTimer(name, at_s):
                     self.timers[name] = at_s
+                case HastenTimer(name, at_s):
+                    self.timers[name] = min(at_s, self.timers.get(name, at_s))
                 case ClearTimer(name):
                     self.timers.pop(name, None)
                 case Send(message):

@@ -26,7 +26,7 @@ from mpwire.testing.ends import (
 )
 from mpwire.testing.playbook import Playbook, dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Close, CloseAck, Data
+from mpwire.wire.messages import Abort, Close, CloseAck, Data, Side
 from mpwire.wire.registries import (
     AbortReason,
     Capability,
@@ -84,7 +84,7 @@ def test_close_is_repeated_while_the_peer_misses_data(ends: tuple[Playbook, Coun
     seq = peer.end.outflow.next_seq
     play.feed(DataSubmitted(seq, b"x")).expect(sent(Data))
     play.feed(HALF).expect(sent(Close, final_seq=seq))
-    play.feed(peer.close_ack(ack_flags=CloseAckFlag.DATA_MISSING))
+    play.feed(peer.close_ack(ack_flags=CloseAckFlag.DATA_MISSING, rcv_next=seq))
     assert state_of(peer) is State.HALF_CLOSING
     play.feed(TimerExpired(TimerName.RETRANSMIT)).expect(sent(Close, attempt=2))
     play.feed(peer.nack((seq, seq))).expect(sent(Data, seq=seq, attempt=2))
@@ -130,6 +130,31 @@ def test_what_never_comes_is_lost(ends: tuple[Playbook, Counterpart]) -> None:
         sent(Abort, reason=AbortReason.DATA_LOST),
         forgotten(),
         reported(Ended, code=E.WSAECONNABORTED),
+    )
+
+
+def test_progress_and_copies_renew_the_patience(ends: tuple[Playbook, Counterpart]) -> None:
+    play, peer = ends
+    play.feed(peer.half_close(final_seq=PEER_SEQ + 1)).expect(sent(CloseAck))
+    play.advance(5.5)
+    play.unclaimed.clear()
+    play.feed(peer.data()).expect(reported(DataReceived))
+    assert play.timers[TimerName.LIMIT] == 11.5
+    play.advance(5.5)
+    play.unclaimed.clear()
+    play.feed(peer.half_close(final_seq=PEER_SEQ + 1, attempt=4)).expect(sent(CloseAck))
+    assert play.timers[TimerName.LIMIT] == 17.0
+
+
+def test_a_close_that_waits_to_chat_lets_no_missing_data_pass(
+    ends: tuple[Playbook, Counterpart],
+) -> None:
+    play, peer = ends
+    play.feed(SideSubmitted(b"x")).expect(sent(Side))
+    play.feed(peer.half_close(final_seq=PEER_SEQ)).expect(sent(CloseAck))
+    play.feed(FULL).finish()
+    play.feed(TimerExpired(TimerName.LIMIT)).expect(
+        sent(Abort, reason=AbortReason.DATA_LOST), forgotten(), reported(Ended)
     )
 
 

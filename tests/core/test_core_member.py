@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 
-from mpwire.core.carrying import NACK_SENDS
 from mpwire.core.events import (
     AbortRequested,
     CloseRequested,
@@ -14,12 +13,23 @@ from mpwire.core.events import (
     NetworkUnreachable,
     PortUnreachable,
 )
+from mpwire.core.receiving import NACK_SENDS
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.ends import PEER_SEQ, PEER_TAG, Counterpart, joined_leaf, joined_root
 from mpwire.testing.playbook import Playbook, dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Close, CloseAck, Confirm, Data, Nack, Probe, ProbeAck
+from mpwire.wire.messages import (
+    Abort,
+    Close,
+    CloseAck,
+    Confirm,
+    Data,
+    DataAck,
+    Nack,
+    Probe,
+    ProbeAck,
+)
 from mpwire.wire.registries import (
     AbortReason,
     CloseAckFlag,
@@ -260,7 +270,9 @@ def test_a_crossing_close_is_acknowledged_and_ends_it(ends: Ends) -> None:
 def test_data_on_its_way_is_still_delivered_while_closing(ends: Ends) -> None:
     play, peer = closing(ends)
     play.feed(peer.data()).expect(reported(DataReceived))
-    play.feed(peer.close_ack(final_seq=PEER_SEQ)).expect(reported(Ended))
+    play.feed(peer.close_ack(final_seq=PEER_SEQ)).expect(
+        sent(DataAck, rcv_next=PEER_SEQ + 1), reported(Ended)
+    )
 
 
 def test_what_the_peer_sent_before_it_saw_our_close_is_waited_for(ends: Ends) -> None:
@@ -269,7 +281,9 @@ def test_what_the_peer_sent_before_it_saw_our_close_is_waited_for(ends: Ends) ->
         play.feed(getattr(peer, answer)(final_seq=PEER_SEQ))
         play.unclaimed.clear()
         assert peer.end.state is State.DRAINING
-        play.feed(peer.data()).expect(reported(DataReceived), reported(Ended, code=SUCCESS))
+        play.feed(peer.data()).expect(
+            reported(DataReceived), sent(DataAck), reported(Ended, code=SUCCESS)
+        )
 
 
 def test_a_member_that_does_not_receive_waits_for_no_data() -> None:
@@ -314,7 +328,10 @@ def test_missing_data_delays_the_end_until_it_comes(ends: Ends) -> None:
     play, peer = draining(ends, missing=2)
     play.feed(peer.data(PEER_SEQ + 1)).finish()
     play.feed(peer.data(PEER_SEQ)).expect(
-        reported(DataReceived), reported(DataReceived), reported(Ended, code=SUCCESS)
+        reported(DataReceived),
+        reported(DataReceived),
+        sent(DataAck, rcv_next=PEER_SEQ + 2),
+        reported(Ended, code=SUCCESS),
     )
     assert peer.end.state is State.LINGERING
 
@@ -334,6 +351,49 @@ def test_best_effort_ends_gracefully_whatever_is_missing(ends: Ends) -> None:
     play.expire(TimerName.LIMIT).expect(reported(Ended, code=SUCCESS))
 
 
+def test_whatever_arrives_of_it_renews_the_patience(ends: Ends) -> None:
+    play, peer = draining(ends, missing=3)
+    play.advance(5.5)
+    play.unclaimed.clear()
+    play.feed(peer.data(PEER_SEQ + 1)).finish()
+    assert play.timers[TimerName.LIMIT] == 11.5
+    assert play.timers[TimerName.NACK] == 5.52
+    play.advance(5.5)
+    play.unclaimed.clear()
+    play.feed(peer.data(PEER_SEQ + 1)).expect(dropped("R84"))
+    assert play.timers[TimerName.LIMIT] == 11.5
+    play.advance(0.6)
+    assert any(isinstance(one, Ended) for one in play.unclaimed)
+
+
+def test_a_copy_of_close_renews_the_patience_and_the_questions(ends: Ends) -> None:
+    play, peer = draining(ends)
+    play.advance(5.5)
+    play.unclaimed.clear()
+    assert TimerName.NACK not in play.timers
+    play.feed(peer.close(final_seq=PEER_SEQ, attempt=4)).expect(sent(CloseAck, attempt=4))
+    assert play.timers[TimerName.LIMIT] == 11.5
+    play.expire(TimerName.NACK).expect(sent(Nack))
+
+
+def test_no_copy_of_close_brings_what_nobody_repairs(ends: Ends) -> None:
+    play, peer = ends(caps=0)
+    play.feed(peer.close(final_seq=END + 1)).expect(sent(CloseAck))
+    play.advance(3.0)
+    play.feed(peer.close(final_seq=END + 1, attempt=2)).expect(sent(CloseAck))
+    play.expire(TimerName.LIMIT).expect(reported(Ended, code=SUCCESS))
+    assert play.now_s == 6.0
+
+
+def test_best_effort_that_comes_late_is_waited_for(ends: Ends) -> None:
+    play, peer = ends(caps=0)
+    play.feed(peer.close(final_seq=END + 2)).expect(sent(CloseAck))
+    play.advance(5.0)
+    play.feed(peer.data(PEER_SEQ)).expect(reported(DataReceived))
+    play.advance(5.0)
+    play.feed(peer.data(PEER_SEQ + 1)).expect(reported(DataReceived), reported(Ended, code=SUCCESS))
+
+
 @pytest.mark.parametrize("call", [LEAVE, AbortRequested()])
 def test_draining_ends_when_this_end_is_done_too(call: CloseRequested | AbortRequested) -> None:
     play, peer = draining()
@@ -349,9 +409,11 @@ def test_draining_still_answers(ends: Ends) -> None:
     )
 
 
-def test_lingering_answers_copies_of_close_and_nothing_else(ends: Ends) -> None:
+def test_lingering_answers_copies_of_close_and_sync_and_nothing_else(ends: Ends) -> None:
     play, peer = lingering(ends)
     play.feed(peer.close(attempt=2)).expect(sent(CloseAck, attempt=2, ack_flags=0))
+    play.feed(peer.sync()).expect(sent(DataAck, rcv_next=PEER_SEQ))
+    play.feed(peer.sync(origin=77)).finish()
     play.feed(peer.data()).expect(dropped("table"))
     play.feed(peer.probe()).expect(dropped("table"))
     play.feed(peer.abort()).expect(dropped("table"))

@@ -27,33 +27,33 @@ def test_no_more_leaves_than_the_receiver_has_room_for() -> None:
     flow = submitted(INITIAL_WINDOW + 2)
     assert flow.sent_seq == 10 + INITIAL_WINDOW
     assert not flow.has_room
-    assert flow.acknowledge(10, INITIAL_WINDOW + 1)
+    assert flow.acknowledge(10, INITIAL_WINDOW + 1) == 0
     assert [seq for seq, _ in flow.leaving(0.0)] == [10 + INITIAL_WINDOW]
-    assert flow.acknowledge(12, INITIAL_WINDOW + 1)
+    assert flow.acknowledge(12, INITIAL_WINDOW + 1) == 2
     assert [seq for seq, _ in flow.leaving(0.0)] == [11 + INITIAL_WINDOW]
     assert flow.has_room
 
 
 def test_what_is_acknowledged_is_let_go() -> None:
     flow = submitted(3)
-    assert flow.acknowledge(12, 100)
+    assert flow.acknowledge(12, 100) == 2
     assert flow.kept == {12: b"2"}
     assert not flow.is_acknowledged
-    assert flow.acknowledge(13, 100)
+    assert flow.acknowledge(13, 100) == 1
     assert flow.is_acknowledged
 
 
 @pytest.mark.parametrize(("rcv_next", "window"), [(14, 100), (10, HORIZON + 1)])
 def test_what_cannot_be_is_not_believed(rcv_next: int, window: int) -> None:
     flow = submitted(3)
-    assert not flow.acknowledge(rcv_next, window)
+    assert flow.acknowledge(rcv_next, window) is None
     assert len(flow.kept) == 3
 
 
 def test_an_old_acknowledgement_takes_nothing_back() -> None:
     flow = submitted(3)
     flow.acknowledge(13, 100)
-    assert flow.acknowledge(11, 4)
+    assert flow.acknowledge(11, 4) == 0
     assert (flow.acked_seq, flow.limit) == (13, 113)
 
 
@@ -91,5 +91,14 @@ def test_numbers_wrap() -> None:
     flow = submitted(4, first=2**32 - 2)
     assert [*flow.kept] == [2**32 - 2, 2**32 - 1, 0, 1]
     assert [seq for seq, _, _ in flow.repairable([(2**32 - 1, 0)])] == [2**32 - 1, 0]
-    assert flow.acknowledge(1, 100)
+    assert flow.acknowledge(1, 100) == 3
     assert [*flow.kept] == [1]
+
+
+def test_what_has_not_left_can_be_taken_back() -> None:
+    flow = submitted(INITIAL_WINDOW + 2)
+    flow.withdraw()
+    assert flow.next_seq == flow.sent_seq == 10 + INITIAL_WINDOW
+    assert len(flow.kept) == INITIAL_WINDOW
+    flow.withdraw()
+    assert len(flow.kept) == INITIAL_WINDOW

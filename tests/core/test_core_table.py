@@ -24,6 +24,7 @@ from mpwire.core.events import (
     Effect,
     Ended,
     Forgotten,
+    HastenTimer,
     Input,
     Joined,
     JoinFailed,
@@ -110,6 +111,8 @@ def test_an_input_without_a_row_of_its_own_is_other() -> None:
 PLAN = TimerPlan(retransmissions=3)
 OVER = frozenset({State.LINGERING, State.GONE})
 Edge = tuple[State, Kind, State]
+HALF_TIMERS = {TimerName.LIMIT, TimerName.RETRANSMIT, TimerName.PACE, TimerName.SYNC}
+"""Timers that make a difference to a membership that is half closed."""
 
 
 @dataclass
@@ -133,6 +136,8 @@ class Node:
         last = end.outstanding
         asked = last if isinstance(last, JoinReq) else None
         inflow, outflow, side = end.inflow, end.outflow, end.side
+        if end.state is State.DRAINING:
+            return self._draining_fingerprint(over)
         if end.send_ended or end.peer_silent:
             return self._half_fingerprint()
         return (
@@ -155,6 +160,14 @@ class Node:
             side and len(side.waiting) and min(side.copies, PLAN.retransmissions),
         )
 
+    def _draining_fingerprint(self, over: tuple[object, ...]) -> tuple[object, ...]:
+        """Return what matters of a node that waits for data of a peer that has closed."""
+        end, inflow = self.end, self.end.inflow
+        assert inflow is not None
+        ahead = tuple(sorted(inflow.ahead))
+        received = (end.repairs, end.final_seq, inflow.next_seq, ahead, inflow.has_gap)
+        return over, received, bool(end.outflow.kept), end.outflow.is_held_back
+
     def _half_fingerprint(self) -> tuple[object, ...]:
         """Return less of a node whose membership is half closed: the rest is as without."""
         end, last = self.end, self.end.outstanding
@@ -166,7 +179,7 @@ class Node:
             end.pending_close is not None,
             end.final_seq,
             end.inflow and (end.inflow.next_seq, end.inflow.has_gap),
-            frozenset(self.timers) & {TimerName.LIMIT, TimerName.RETRANSMIT, TimerName.PACE},
+            frozenset(self.timers) & HALF_TIMERS,
             self.reports[Ended],
         )
 
@@ -189,6 +202,9 @@ class Node:
             case SetTimer(name, at_s):
                 assert at_s >= self.now_s
                 self.timers[name] = at_s
+            case HastenTimer(name, at_s):
+                assert at_s >= self.now_s
+                self.timers[name] = min(at_s, self.timers.get(name, at_s))
             case ClearTimer(name):
                 self.timers.pop(name, None)
             case Joined() | JoinFailed() | RequestGone() | PeerFinished() | Ended() | Forgotten():

@@ -86,6 +86,16 @@ def test_it_agrees_with_a_dictionary(
     assert [running[one] for one in expired] == sorted(running.values())
 
 
+def test_hastening_never_puts_off() -> None:
+    queue: TimerQueue[str] = TimerQueue()
+    queue.hasten("a", TimerName.NACK, 3.0)
+    queue.hasten("a", TimerName.NACK, 5.0)
+    assert queue.next_s() == 3.0
+    queue.hasten("a", TimerName.NACK, 2.0)
+    assert queue.pop_expired(2.5) == ("a", TimerName.NACK)
+    assert queue.next_s() is None
+
+
 def test_the_running_timers_are_those_set_and_neither_cleared_nor_expired() -> None:
     queue = TimerQueue[str]()
     for name in TimerName:

@@ -204,7 +204,11 @@ LATER = (
     Fault("R82", tour, fields("DATA b'hello' leaf1", origin=2)),
     Fault("R84", tour, fields("DATA b'hello' leaf1", seq=1001)),
     Fault("R88", tour, fields("leaf1 ACCEPT", max_payload=4)),
-    Fault("R94", tour, sending("leaf1 CLOSE_ACK", "root", "leaf1", other("DATA b'hello' leaf1"))),
+    Fault(
+        "R94",
+        tour,
+        sending("leaf1 CLOSE_ACK", "root", "leaf1", other("DATA b'hello' leaf1", seq=9999)),
+    ),
     Fault("R101", tour, fields("leaf1 CHALLENGE", extra=FAT)),
     Fault("R101", tour, again("leaf1 CHALLENGE")),
     Fault("R102", tour, moves_of("leaf1 CHALLENGE", target="leaf2")),

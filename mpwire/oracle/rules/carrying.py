@@ -7,7 +7,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.membership import is_full
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.closing import joined_at
-from mpwire.oracle.serial import serial_next
+from mpwire.oracle.serial import serial_before, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import originated
 from mpwire.oracle.trace import NEVER, Packet, is_multicast
@@ -142,19 +142,30 @@ def r88(case: Case) -> Iterator[Outcome]:
     vantage="S",
 )
 def r94(case: Case) -> Iterator[Outcome]:
-    """Look for DATA after the sender itself had said that the membership is over."""
+    """Look for DATA after the sender itself had said that the membership is over.
+
+    What its CLOSE_ACK counted in FinalSeq is not new, although its time may come later.
+    """
     for end in case.ends():
         full = {read(packet, Close).seq for packet in end.arrived(Close) if is_full(packet)}
-        said = [p.position for p in end.sent(Abort) if p.direction == "out"]
-        said += [
-            packet.position
+        aborted = min((p.position for p in end.sent(Abort) if p.direction == "out"), default=NEVER)
+        answers = [
+            packet
             for packet in end.sent(CloseAck)
             if packet.direction == "out" and read(packet, CloseAck).seq in full
         ]
-        over = min(said, default=NEVER)
+        answered = min((packet.position for packet in answers), default=NEVER)
+        final = read(answers[0], CloseAck).final_seq if answers else None
         for packet in end.sent(Data):
+            data = read(packet, Data)
+            promised = (
+                data.origin == end.member_id
+                and final is not None
+                and not serial_before(final, data.seq)
+                and packet.position < aborted
+            )
             yield verify(
-                packet.position < over or read(packet, Data).attempt > 1,
+                packet.position < min(answered, aborted) or data.attempt > 1 or promised,
                 packet,
                 expected="no new DATA after the end",
                 seen="DATA",

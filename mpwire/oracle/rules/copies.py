@@ -5,12 +5,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from mpwire.oracle.case import Case
+from mpwire.oracle.membership import End
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, rule, verify
 from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.rules.framing import ANSWERED
 from mpwire.oracle.rules.lifetime import PROBE_COPIES
 from mpwire.oracle.rules.timing import same_request
+from mpwire.oracle.serial import serial_before
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.wire.messages import (
@@ -24,6 +26,7 @@ from mpwire.wire.messages import (
     CloseAck,
     Confirm,
     Data,
+    DataAck,
     JoinReq,
     Member,
     Message,
@@ -201,20 +204,25 @@ def _request_key(packet: Packet, message: Message) -> tuple[object, ...]:
 
 @rule(
     "R77",
-    "There are no more copies than announced: MRC of JOIN_REQ before PENDING, ACCEPT and CLOSE, "
-    "4 of PROBE, 3 of CANCEL.",
+    "There are no more copies than announced: MRC of JOIN_REQ before PENDING, of ACCEPT, and of "
+    "CLOSE since its peer last got on with what it missed; 4 of PROBE, 3 of CANCEL.",
     source="protocol.md 17.5 R77",
     group="close",
     needs="frames",
     vantage="1",
 )
 def r77(case: Case) -> Iterator[Outcome]:
-    """Look at Attempt, which counts; every CHALLENGE may cost a copy."""
+    """Look at Attempt, which counts; every CHALLENGE may cost a copy.
+
+    A closer is patient with a peer that gets on with what it misses: its copies count anew.
+    """
     for end in case.ends():
-        limits = ((Accept, end.timers.mrc), (Close, end.timers.mrc), (Probe, PROBE_COPIES))
+        limits = ((Accept, end.timers.mrc), (Probe, PROBE_COPIES))
         for kind, limit in limits:
             for packet in end.sent(kind):
                 yield _counted(packet, limit)
+        for packet in end.sent(Close):
+            yield _counted(packet, end.timers.mrc + _answered(end, packet))
     for attempt in case.history.attempts:
         for packet in attempt.shelf.sent(Cancel):
             yield _counted(packet, CANCEL_COPIES)
@@ -222,6 +230,27 @@ def r77(case: Case) -> Iterator[Outcome]:
         if attempt.first.direction is not None and not attempt.shelf.sent(Pending):
             for packet in attempt.requests:
                 yield _counted(packet, limit)
+
+
+def _answered(end: End, copy: Packet) -> int:
+    """Return which copy of a CLOSE was out when the peer last said that more had arrived."""
+    said: int | None = None
+    latest = 0
+    own = [
+        packet
+        for packet in end.arrived(DataAck, CloseAck)
+        if isinstance(packet.message, CloseAck) or read(packet, DataAck).origin == end.member_id
+    ]
+    for packet in own:
+        message = packet.message
+        assert isinstance(message, DataAck | CloseAck)
+        if packet.number > copy.number:
+            break
+        if said is None or serial_before(said, message.rcv_next):
+            said = message.rcv_next
+            latest = packet.number
+    before = [one for one in end.sent(Close) if one.number < latest and same_request(one, copy)]
+    return read(before[-1], Close).attempt if before else 0
 
 
 def _counted(packet: Packet, limit: int) -> Outcome:

@@ -15,6 +15,7 @@ from mpwire.wire.messages import (
     Close,
     Confirm,
     Data,
+    DataAck,
     Pending,
     Reject,
     Side,
@@ -78,13 +79,16 @@ def _only_half(case: Case, session: int) -> bool:
 def waited(case: Case, end: End, since_ns: int, until: Position = NEVER) -> tuple[int, bool]:
     """Return how long a side had time to send CLOSE, and if it provably let that time pass.
 
-    First copies may be spread; one that has data to pace or to relay may wait for T_DRAIN, and one
-    whose side chat is not acknowledged waits for that.
+    First copies may be spread; one that has data to pace or to relay waits for T_DRAIN at most
+    since the last of it left, or was acknowledged; and one whose side chat is not acknowledged
+    waits for that.
     """
     lived_ns = case.trace.when(case.life_end(end.host, end.begun))
     due_ns = since_ns + SPREAD_NS * scale_of(end)
-    if end.sent(Data) or end.cast(Data):
-        due_ns += end.timers.drain_ms * 1_000_000
+    moved = [packet.time_ns for packet in [*end.sent(Data), *end.cast(Data), *end.arrived(DataAck)]]
+    if moved:
+        patience_ms = max(end.timers.drain_ms, end.timers.rto_initial_ms)
+        due_ns = max(due_ns, *moved) + patience_ms * 1_000_000
     told = {read(packet, Ack).seq for packet in end.arrived(Ack)}
     chatting = any(read(packet, Side).seq not in told for packet in end.sent(Side))
     enough = not chatting and case.overdue(end.host, due_ns) < until

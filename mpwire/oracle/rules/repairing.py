@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.expect_close import lost_at
+from mpwire.oracle.expect_close import DRAIN_SHARE, lost_at
 from mpwire.oracle.inbox import deliverables
 from mpwire.oracle.membership import End
 from mpwire.oracle.obligations import owed
@@ -11,10 +11,10 @@ from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.timing import spaced
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
-from mpwire.oracle.streams import Flow, announced, asked_for, flows
+from mpwire.oracle.streams import Flow, announced, asked_for, flows, inflows
 from mpwire.oracle.trace import NEVER, Packet, is_multicast
-from mpwire.wire.messages import Abort, Data, DataAck, Nack, Sync
-from mpwire.wire.numbers import AbortReason, DataFlag, SyncFlag
+from mpwire.wire.messages import Abort, Close, CloseAck, Data, DataAck, Nack, Sync
+from mpwire.wire.numbers import AbortReason, CloseFlag, DataFlag, SyncFlag
 
 NACK_SHARE = 1 / 50
 """The first wait before a NACK, as a share of RTOinit."""
@@ -109,18 +109,21 @@ def _wanted(end: End, packet: Packet, known: dict[tuple[int, int], int]) -> Outc
 
 
 def _series(end: End) -> Iterator[Outcome]:
-    """Judge number and distance of the NACKs between which nothing of that origin came."""
+    """Judge number and distance of the NACKs between which nothing came that begins a series.
+
+    All origins share one series: DATA and SYNC of any of them may begin it anew, as may CLOSE and
+    CLOSE_ACK, which say what is missing.
+    """
     series: dict[int, list[Packet]] = {}
-    everything = [*end.sent(Nack), *end.arrived(Data, Sync), *end.caught(Data)]
+    everything = [*end.sent(Nack), *end.arrived(Data, Sync, Close, CloseAck), *end.caught(Data)]
     for packet in sorted(everything, key=lambda one: one.number):
         message = packet.message
-        assert isinstance(message, Nack | Data | Sync)
-        asked = series.setdefault(message.origin, [])
         if not isinstance(message, Nack):
-            asked.clear()
+            series.clear()
             continue
         if packet.direction != "out":
             continue  # what its sender was given in between, only its own interface shows
+        asked = series.setdefault(message.origin, [])
         asked.append(packet)
         law_ms = end.timers.rto_initial_ms * NACK_SHARE * 2 ** (len(asked) - 2)
         yield verify(
@@ -262,7 +265,8 @@ def _lingered_out(end: End, arrival: Packet) -> bool:
 
 @rule(
     "R117",
-    "ABORT(DATA_LOST) is sent only when a SYNC has said that what is missing cannot be repaired.",
+    "ABORT(DATA_LOST) is sent only when a SYNC has said that what is missing cannot be repaired, "
+    "or when what a CLOSE with HALF speaks of has not come in time.",
     source="protocol.md 17.6 R117",
     group="data",
     needs="history",
@@ -275,7 +279,20 @@ def r117(case: Case) -> Iterator[Outcome]:
             if read(packet, Abort).reason != AbortReason.DATA_LOST or packet.direction != "out":
                 continue
             told = [place for place in lost_at(end) if place < packet.position]
-            if told:
+            if told or _waited_out(end, packet):
                 yield PASSED
             else:
                 yield broken(packet, expected="SYNC with TrailSeq beyond what came", seen="none")
+
+
+def _waited_out(end: End, abort: Packet) -> bool:
+    """Tell whether data of a peer that closed its direction was missing, for T_DRAIN at least."""
+    drain_ns = DRAIN_SHARE * 1e6 * end.timers.drain_ms
+    there = inflows(end)[end.peer.member_id].rcv_next(abort.position)
+    return there is not None and any(
+        read(close, Close).cflags & CloseFlag.HALF
+        and abort.time_ns - close.time_ns >= drain_ns
+        and not serial_before(read(close, Close).final_seq, there)
+        for close in end.arrived(Close)
+        if close.number < abort.number
+    )

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mpwire.core import Endpoint, Membership, carrying
+from mpwire.core import Endpoint, Membership, sending
 from mpwire.core.events import Input
 from mpwire.core.pacing import Pacer
 from mpwire.core.serial import plus
@@ -22,7 +22,7 @@ def data_before_the_confirmation() -> None:
 
     def early(original: Any, end: Membership, event: Input, now_s: float) -> None:
         original(end, event, now_s)
-        carrying._send(end, 1, end.outflow.next_seq, b"early")
+        sending._send(end, 1, end.outflow.next_seq, b"early")
 
     act("accept_request", early)
 
@@ -33,7 +33,7 @@ def data_against_the_direction() -> None:
 
     def answer(original: Any, end: Membership, event: Input, now_s: float) -> None:
         original(end, event, now_s)
-        carrying._send(end, end.identity.own_id, end.outflow.next_seq, b"I say!")
+        sending._send(end, end.identity.own_id, end.outflow.next_seq, b"I say!")
 
     act("deliver_data", answer)
 

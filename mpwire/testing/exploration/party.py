@@ -388,7 +388,7 @@ class Party:
 
 def _has_synchronised(membership: Membership) -> bool:
     flows = [membership.outflow, *membership.relayed_out.values()]
-    return all(flow.syncs >= SYNCS for flow in flows if flow.lags)
+    return all(flow.syncs >= SYNCS for flow in flows if flow.kept)
 
 
 def _has_chatted(membership: Membership) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
-from mpwire.core import Endpoint, Membership, carrying, casting, member, membership, origins
+from mpwire.core import Endpoint, Membership, casting, member, membership, origins, receiving
 from mpwire.core.events import DataSubmitted, Input, OriginEnded
 from mpwire.core.inflow import Inflow
 from mpwire.core.outflow import Outflow
@@ -100,7 +100,7 @@ def begin_anywhere(swap: Swap) -> None:
             end.relayed_in.setdefault(data.origin, Inflow(data.seq, repairs=end.repairs))
         return inflow_of(end, data, now_s)
 
-    swap.attribute(carrying, "inflow_of", hasty)
+    swap.attribute(receiving, "inflow_of", hasty)
 
 
 @patch("relay-leave", Invariant.NOTHING_LOST)
@@ -223,4 +223,4 @@ def close_before_data(swap: Swap) -> None:
     def hasty(_end: Membership) -> bool:
         return True
 
-    swap.attribute(carrying, "is_complete", hasty)
+    swap.attribute(receiving, "is_complete", hasty)
