@@ -10,6 +10,7 @@ Read in this order:
 - `capture`: frames and run records in and out of pcapng files
 - `oracle`: what a capture proves about the socket events that were reported
 - `lab`: hosts in network namespaces, the switch between them, testbed files
+- `sim`: the same labs in a simulated network, in virtual time
 - `report`: the ladder and the verdict as people read them
 - `cli`: the `mpwire` command
 - `testing`: playbook, bus and deliberately broken endpoints

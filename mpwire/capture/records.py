@@ -49,9 +49,9 @@ class Run(Record, tag="run"):
     seed: int | None
     """Seed of all injected randomness; null where there was none."""
     fabric: str
-    """Fabric that carried the frames, such as "switch"."""
+    """Fabric that carried the frames: "switch" or "sim"."""
     carrier: str
-    """How the fabric held its ports: "tap" or "veth"."""
+    """How the fabric held its ports: "tap" or "veth"; "none" in the simulation."""
     contract: int
     """Version of the agent contract."""
     hosts: list[Host]
