@@ -34,6 +34,8 @@ class Story:
     draw: random.Random
     protocol: str
     leaves: list[str]
+    disasters: bool
+    """Processes may die, interfaces may go."""
     lines: list[str] = field(default_factory=list)
     members: list[Member] = field(default_factory=list)
     numbers: Iterator[int] = field(default_factory=lambda: count(1))
@@ -54,6 +56,7 @@ class Story:
         self.join()
         acts = [self.join, self.join, self.invite, self.root_speaks, self.root_speaks]
         acts += [self.leaf_speaks, self.leaf_speaks, self.part, self.refuse, self.trouble]
+        acts += [self.disaster] if self.disasters and self.draw.random() < 0.3 else []
         for _ in range(self.draw.randint(6, 16)):
             self.draw.choice(acts)()
         self.end()
@@ -181,6 +184,19 @@ class Story:
         sent = sum(" sends " in line for line in self.lines[place:])
         self.lines.insert(place + sent, after)
 
+    def disaster(self) -> None:
+        """A leaf's process dies and another takes its place, or its interface goes and comes."""
+        if not self.members:
+            return
+        member = self.members.pop(self.draw.randrange(len(self.members)))
+        leaf, socket = member.leaf, member.socket
+        if self.draw.random() < 0.6:
+            self.say(f"{leaf} crashes", f"{member.handle} sees FD_CLOSE WSAECONNABORTED")
+            self.say(f"{leaf} restarts")
+            return
+        self.say(f"{leaf} loses its interface", f"{socket} sees FD_CLOSE WSAENETDOWN")
+        self.say(f"{member.handle} sees FD_CLOSE WSAECONNABORTED", f"{leaf} regains its interface")
+
     def end(self) -> None:
         """Dismantle the session, or let everybody go first."""
         if self.draw.random() < 0.4:
@@ -217,7 +233,7 @@ def from_library(seed: int, library: Sequence[Path]) -> tuple[Path, list[str]]:
     return path, network(draw, hosts)
 
 
-def testbed(seed: int) -> str:
+def drawn(seed: int, *, disasters: bool = True) -> str:
     """Draw a testbed; the same one for the same seed."""
     draw = random.Random(f"testbed {seed}")
     leaves = [f"leaf{number}" for number in range(1, draw.randint(2, 5))]
@@ -231,5 +247,5 @@ def testbed(seed: int) -> str:
     ]
     faults = network(draw, hosts)
     lines += ["faults:", *(f"  - {fault}" for fault in faults)] if faults else []
-    story = Story(draw, draw.choice(PROTOCOLS), leaves).tell()
+    story = Story(draw, draw.choice(PROTOCOLS), leaves, disasters).tell()
     return "\n".join([*lines, "script:", *(f"  - {line}" for line in story)]) + "\n"

@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks.soak [--runs 300] [--seed 1] [--jobs 2] [--load 0] [--fabric sim]
 
-Run number N plays the testbed that `random_testbeds.testbed(N)` draws, with its losses, doubles,
+Run number N plays the testbed that `random_testbeds.drawn(N)` draws, with its losses, doubles,
 delays, disorder, cuts and frozen processes. Each busy process of `--load` spins on one core. What
 is not PASS is kept, with its number. A correct endpoint must pass every time: what this prints
 besides PASS is a mistake of ours, in the endpoint or in the judge.
@@ -30,7 +30,7 @@ from mpwire.lab.session import run_testbed
 from mpwire.oracle import judge
 from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict
-from tests.benchmarks.random_testbeds import SCALE, from_library, testbed
+from tests.benchmarks.random_testbeds import SCALE, drawn, from_library
 
 LIBRARY = Path(__file__).parents[2] / "testbeds"
 STOPPED = "step failed"
@@ -59,7 +59,7 @@ def play(number: int, out: Path, fabric: str, library: Sequence[Path]) -> Outcom
         path, faults = from_library(number, library)
     else:
         path, faults = folder / "random.yaml", []
-        path.write_text(testbed(number), "utf-8")
+        path.write_text(drawn(number), "utf-8")
     scale = SCALE if library else None
     started_s = time.perf_counter()
     if fabric == "sim":
