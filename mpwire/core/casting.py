@@ -3,16 +3,22 @@
 Only the root of a rooted session sends to its group: its own messages, and under a data plane
 without a root what it passes on. Every receiver's outflow keeps each message as if it had been sent
 to it alone, so that SYNC, NACK, repairs and windows stay a matter of two and of unicast.
+
+So does the pace, but a message leaves once: when every one of those that it goes to lets it leave.
+The receiver with the worst path sets the pace of the group. A message waits here, by origin, until
+all who are to hear it have got what went to them alone before, and the pacers of all are ready.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mpwire.core.address import Address
-from mpwire.core.events import DataSubmitted
+from mpwire.core.events import DataSubmitted, LeftByGroup
 from mpwire.core.membership import JOINED, Membership
+from mpwire.core.outflow import Outflow
 from mpwire.core.participant import Participant
 from mpwire.wire.codec import decode_untrusted, unknown_mandatory
 from mpwire.wire.errors import DecodeError
@@ -26,13 +32,21 @@ if TYPE_CHECKING:
     from mpwire.core.endpoint import Endpoint
 
 
-@dataclass(slots=True, frozen=True)
+@dataclass(slots=True)
 class Cast:
-    """How a root reaches its group."""
+    """How a root reaches its group, and what waits to be sent there."""
 
     source: Address
     """The concrete address that group data comes from."""
     group: Address
+    waiting: dict[int | None, deque[DataSubmitted]] = field(default_factory=dict)
+    """Messages that have not left, by origin; never an empty queue."""
+    awaited: set[Membership] = field(default_factory=set)
+    """Members that have to get something else before the next message of some origin."""
+    due_s: float | None = None
+    """When the next message may leave, if it waits for nothing but its time."""
+    is_busy: bool = False
+    """Whether messages are leaving at this moment."""
 
 
 def distribute(
@@ -46,13 +60,61 @@ def distribute(
     hearing: set[Membership] = set()
     if endpoint.cast is not None and _is_for_all(endpoint, message):
         hearing = {member for member in receivers if _hears(member)}
-    if not all(_has_room(member, message.origin) for member in hearing):
+    if not all(_has_window(member, message.origin) for member in hearing):
         hearing = set()
     for member in receivers:
         by_group = DataSubmitted(message.seq, message.payload, message.origin, member in hearing)
         endpoint.call(member, by_group, now_s)
     if hearing:
+        assert endpoint.cast is not None
+        endpoint.cast.waiting.setdefault(message.origin, deque()).append(message)
+        release(endpoint, now_s)
+
+
+def note_step(endpoint: Endpoint, member: Membership, now_s: float) -> None:
+    """Let the group go on, if it has waited for this member."""
+    cast = endpoint.cast
+    if cast is not None and member in cast.awaited and not cast.is_busy:
+        release(endpoint, now_s)
+
+
+def release(endpoint: Endpoint, now_s: float) -> None:
+    """Send to the group what everybody who is to hear it lets leave by now."""
+    cast = endpoint.cast
+    assert cast is not None
+    cast.is_busy, cast.due_s = True, None
+    cast.awaited.clear()
+    for origin in [*cast.waiting]:
+        queue = cast.waiting[origin]
+        while queue and _leave(endpoint, cast, queue[0], now_s):
+            queue.popleft()
+        if not queue:
+            del cast.waiting[origin]
+    cast.is_busy = False
+
+
+def _leave(endpoint: Endpoint, cast: Cast, message: DataSubmitted, now_s: float) -> bool:
+    """Send a message to the group; return False if it has to wait, and note for what."""
+    assert endpoint.session is not None
+    hearing = [
+        (member, flow)
+        for member in endpoint.session.members.values()
+        if (flow := _flow(member, message.origin)) is not None and message.seq in flow.by_group
+    ]
+    before = {member for member, flow in hearing if flow.sent_seq != message.seq}
+    if before:
+        cast.awaited |= before
+        return False
+    pacers = [flow.pacer for _, flow in hearing if flow.pacer is not None]
+    slow = [pacer.next_s(now_s) for pacer in pacers if not pacer.is_ready(now_s)]
+    if slow:
+        cast.due_s = max(slow) if cast.due_s is None else min(cast.due_s, max(slow))
+        return False
+    if hearing:
         _send_to_group(endpoint, message)
+    for member, _ in hearing:
+        endpoint.call(member, LeftByGroup(message.origin), now_s)
+    return True
 
 
 def _is_for_all(endpoint: Endpoint, message: DataSubmitted) -> bool:
@@ -69,9 +131,13 @@ def _hears(member: Membership) -> bool:
     return member.state in JOINED and bool(member.agreed & Capability.MCAST_RX)
 
 
-def _has_room(member: Membership, origin: int | None) -> bool:
-    flow = member.outflow if origin is None else member.relayed_out.get(origin)
-    return flow is None or flow.has_room
+def _has_window(member: Membership, origin: int | None) -> bool:
+    flow = _flow(member, origin)
+    return flow is None or flow.has_window
+
+
+def _flow(member: Membership, origin: int | None) -> Outflow | None:
+    return member.outflow if origin is None else member.relayed_out.get(origin)
 
 
 def _send_to_group(endpoint: Endpoint, message: DataSubmitted) -> None:

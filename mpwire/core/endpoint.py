@@ -201,6 +201,7 @@ class Endpoint:
                 case _:
                     self.reports.append((membership, effect))
         restarting.settle(self, membership, now_s)
+        casting.note_step(self, membership, now_s)
 
     def _forget(self, membership: Membership, now_s: float) -> None:
         """Drop all state but the tombstone that keeps an old request dead (protocol.md 9.3)."""
@@ -271,7 +272,8 @@ class Endpoint:
     def next_timer_s(self) -> float | None:
         """Return when `expire_timers` has something to do next."""
         participant_s = self.participant.timer_s if self.participant else None
-        times_s = (self.timers.next_s(), participant_s)
+        cast_s = self.cast.due_s if self.cast else None
+        times_s = (self.timers.next_s(), participant_s, cast_s)
         return min((time_s for time_s in times_s if time_s is not None), default=None)
 
     def expire_timers(self, now_s: float) -> None:
@@ -279,6 +281,8 @@ class Endpoint:
         while (expired := self.timers.pop_expired(now_s)) is not None:
             membership, name = expired
             self.call(membership, TimerExpired(name), now_s)
+        if self.cast is not None and self.cast.due_s is not None and self.cast.due_s <= now_s:
+            casting.release(self, now_s)
         participant = self.participant
         while participant and participant.timer_s is not None and participant.timer_s <= now_s:
             self._carry_out(participant.expire(now_s))

@@ -104,8 +104,16 @@ class DataSubmitted:
     payload: bytes
     origin: int | None = None
     """The leaf whose message is passed on; None for one of our own."""
-    on_group: bool = False
-    """Whether it leaves once for all by multicast, so that here it is only kept for repair."""
+    by_group: bool = False
+    """Whether it is to leave once for all by multicast, in the time of the whole group."""
+
+
+@dataclass(slots=True)
+class LeftByGroup:
+    """The next message of an origin has left for all who hear the group, this member among them."""
+
+    origin: int | None
+    """As in DataSubmitted."""
 
 
 @dataclass(slots=True)
@@ -170,6 +178,7 @@ Input: TypeAlias = (
     | CloseRequested
     | AbortRequested
     | DataSubmitted
+    | LeftByGroup
     | SideSubmitted
     | DataTaken
     | BacklogChanged

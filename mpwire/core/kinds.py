@@ -26,6 +26,7 @@ class Kind(Enum):
     CLOSE = "api: close"
     ABORT = "api: abort"
     SEND = "api: send"
+    CAST = "api: sent to the group"
     SEND_SIDE = "api: send in private"
     TAKEN = "api: receive"
     BACKLOG = "api: relay backlog"
@@ -97,6 +98,7 @@ KIND_OF: Final[dict[type, Kind]] = {
     events.CloseRequested: Kind.CLOSE,
     events.AbortRequested: Kind.ABORT,
     events.DataSubmitted: Kind.SEND,
+    events.LeftByGroup: Kind.CAST,
     events.SideSubmitted: Kind.SEND_SIDE,
     events.DataTaken: Kind.TAKEN,
     events.BacklogChanged: Kind.BACKLOG,

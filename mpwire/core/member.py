@@ -20,6 +20,7 @@ from mpwire.core.sending import (
     hear_close_ack,
     is_owing,
     owes_data,
+    release_data,
     tell_relayed,
     waits_for_time,
     withdraw_relayed,
@@ -324,6 +325,7 @@ def _end_or_drain(end: Membership, now_s: float) -> None:
         _finish(end, now_s)
     else:
         end.enter(State.DRAINING)
+        release_data(end, now_s)
         wait_for_rest(end, now_s)
         await_repair(end, now_s)
 
@@ -345,6 +347,7 @@ def _finish(end: Membership, now_s: float) -> None:
 
 def _linger(end: Membership, now_s: float) -> None:
     end.enter(State.LINGERING)
+    release_data(end, now_s)
     end.set_timer(TimerName.LIMIT, now_s + end.plan.linger_s)
 
 

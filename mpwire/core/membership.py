@@ -295,6 +295,8 @@ class Membership:
         self.clear_timer(TimerName.KEEPALIVE)
         if state not in JOINED:
             self.clear_timer(TimerName.SIDE)
+            for flow in (self.outflow, *self.relayed_out.values()):
+                flow.by_group.clear()
         if state not in SENDING:
             self.clear_timer(TimerName.PACE)
         if state is State.GONE or (state not in JOINED and not self._is_awaited(state)):

@@ -42,6 +42,8 @@ class Outflow:
     """Copies of SYNC sent since the last new message."""
     ended: bool = False
     """Whether this is a relayed origin that has left: nothing more will be submitted."""
+    by_group: set[int] = field(default_factory=set)
+    """Messages submitted that are to leave by multicast, once for all who hear the group."""
     silence: int = 0
     """SYNCs sent since anything left, or was acknowledged."""
 
@@ -75,10 +77,12 @@ class Outflow:
         """Tell whether the receiver owes a DATA_ACK: for messages, or for room to send more."""
         return bool(self.kept) or not self.has_window
 
-    def submit(self, seq: int, payload: bytes) -> None:
+    def submit(self, seq: int, payload: bytes, *, by_group: bool = False) -> None:
         """Add the next message."""
         self.next_seq = plus(seq, 1)
         self.kept[seq] = payload
+        if by_group:
+            self.by_group.add(seq)
 
     @property
     def is_held_back(self) -> bool:
@@ -86,13 +90,27 @@ class Outflow:
         window = not self.repairs or after(self.limit, self.sent_seq) > 0
         return window and self.sent_seq != self.next_seq
 
-    def leaving(self, now_s: float, *, paced: bool = True) -> Iterator[tuple[int, bytes]]:
-        """Yield the messages that may leave now, once each."""
-        pacer = self.pacer if paced else None
-        while self.is_held_back and (pacer is None or pacer.admits(now_s)):
-            seq, self.sent_seq = self.sent_seq, plus(self.sent_seq, 1)
-            self.syncs = self.silence = 0
-            yield seq, self.kept[seq] if self.repairs else self.kept.pop(seq)
+    @property
+    def is_paced(self) -> bool:
+        """Tell whether the next message waits for its own time, not for that of the group."""
+        return self.is_held_back and self.sent_seq not in self.by_group
+
+    def leaving(self, now_s: float) -> Iterator[tuple[int, bytes]]:
+        """Yield the messages that may leave now by themselves, once each."""
+        while self.is_paced and (self.pacer is None or self.pacer.admits(now_s)):
+            yield self._leave()
+
+    def leave_by_group(self, now_s: float) -> None:
+        """Note that the next message has left by multicast: it takes its share of the pace."""
+        assert self.pacer is not None
+        self.pacer.admits(now_s)
+        self.by_group.discard(self.sent_seq)
+        self._leave()
+
+    def _leave(self) -> tuple[int, bytes]:
+        seq, self.sent_seq = self.sent_seq, plus(self.sent_seq, 1)
+        self.syncs = self.silence = 0
+        return seq, self.kept[seq] if self.repairs else self.kept.pop(seq)
 
     def withdraw(self) -> None:
         """Take back what has not left."""

@@ -42,11 +42,15 @@ class Pacer:
         """Begin at full speed; the window of the receiver bounds the beginning anyway."""
         self.rate_pps = self.maximum_pps
 
-    def admits(self, now_s: float) -> bool:
-        """Tell whether one message may leave now, and count it."""
+    def is_ready(self, now_s: float) -> bool:
+        """Tell whether one message may leave now."""
         self._roll(now_s)
         self._fill(now_s)
-        if self.tokens < WHOLE:
+        return self.tokens >= WHOLE
+
+    def admits(self, now_s: float) -> bool:
+        """Tell whether one message may leave now, and count it."""
+        if not self.is_ready(now_s):
             return False
         self.tokens -= 1
         self.sent += 1
@@ -68,10 +72,17 @@ class Pacer:
         self.filled_s = now_s
 
     def _roll(self, now_s: float) -> None:
-        """Judge the interval that is over, if enough happened in it, and begin the next."""
+        """Judge the interval that is over, if enough happened in it, and begin the next.
+
+        One in which nothing left goes on until something does; what was repaired in it belongs to
+        none that is judged.
+        """
+        over = now_s >= self.began_s + self.interval_s
         if self.sent == 0:
             self.began_s = now_s
-        if now_s < self.began_s + self.interval_s:
+            self.repaired = 0 if over else self.repaired
+            return
+        if not over:
             return
         if self.sent >= JUDGED_AFTER or self.broken >= BROKEN_INTERVALS:
             self._judge(self.repaired / self.sent)

@@ -8,6 +8,7 @@ until its last message has left, and an end whose peer has closed goes on while 
 from mpwire.core.events import (
     DataSubmitted,
     Input,
+    LeftByGroup,
     RelayedAcknowledged,
     RoomMade,
 )
@@ -31,8 +32,8 @@ def send_data(end: Membership, event: Input, now_s: float) -> None:
         origin, flow = end.identity.own_id, end.outflow
     else:
         origin, flow = event.origin, _relayed(end, event)
-    flow.submit(event.seq, event.payload)
-    _let_leave(end, origin, flow, now_s, on_group=event.on_group)
+    flow.submit(event.seq, event.payload, by_group=event.by_group)
+    _let_leave(end, origin, flow, now_s)
 
 
 def _relayed(end: Membership, message: DataSubmitted) -> Outflow:
@@ -48,7 +49,7 @@ def _relayed(end: Membership, message: DataSubmitted) -> Outflow:
 
 
 def release_data(end: Membership, now_s: float) -> None:
-    """Send what was held back while the peer was not known to be joined."""
+    """Send what was held back for another cause than its time."""
     _let_leave(end, end.identity.own_id, end.outflow, now_s)
 
 
@@ -57,25 +58,36 @@ def _outflows(end: Membership) -> list[tuple[int, Outflow]]:
 
 
 def _let_leave(
-    end: Membership, origin: int, flow: Outflow, now_s: float, *, on_group: bool = False
+    end: Membership, origin: int, flow: Outflow, now_s: float, *, left: bool = False
 ) -> None:
     """Send every message that the receiver has room for, and whose time has come."""
-    left = False
-    for seq, payload in flow.leaving(now_s, paced=not on_group):
+    for seq, payload in flow.leaving(now_s):
         left = True
-        if not on_group:
-            _send(end, origin, seq, payload)
+        _send(end, origin, seq, payload)
     others_lag = any(_lags(end, other) for _, other in _outflows(end) if other is not flow)
     if left and flow.repairs and not others_lag:
         end.set_timer(TimerName.SYNC, now_s + end.plan.sync_s)
-    if flow.is_held_back:
+    if flow.is_paced:
         _wait_for_time(end, now_s)
 
 
 def _wait_for_time(end: Membership, now_s: float) -> None:
     """Go on when the pacer of an origin that is held back lets the next message leave."""
-    waiting = [flow.pacer for _, flow in _outflows(end) if flow.is_held_back and flow.pacer]
+    waiting = [flow.pacer for _, flow in _outflows(end) if flow.is_paced and flow.pacer]
     end.set_timer(TimerName.PACE, min(pacer.next_s(now_s) for pacer in waiting))
+
+
+@action
+def note_cast(end: Membership, event: Input, now_s: float) -> None:
+    """Keep for repair what has left for the whole group, and go on with what waited behind it."""
+    assert isinstance(event, LeftByGroup)
+    origin = end.identity.own_id if event.origin is None else event.origin
+    flow, had_room = _outflow_of(end, origin), end.has_room
+    assert flow is not None
+    flow.leave_by_group(now_s)
+    _let_leave(end, origin, flow, now_s, left=True)
+    let_go(end, origin, flow)
+    _note_progress(end, now_s, had_room=had_room)
 
 
 @action

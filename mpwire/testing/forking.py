@@ -44,6 +44,7 @@ def _fork_inflow(flow: Inflow) -> Inflow:
 def _fork_outflow(flow: Outflow) -> Outflow:
     twin = _copy(flow)
     twin.kept, twin.attempts = {**flow.kept}, {**flow.attempts}
+    twin.by_group = {*flow.by_group}
     twin.pacer = None if flow.pacer is None else _copy(flow.pacer)
     return twin
 

@@ -85,3 +85,24 @@ def test_a_broken_circuit_stays_broken_while_losses_last() -> None:
         interval(pacer, float(second), 0.5)
     for second in range(3, 20):
         assert interval(pacer, float(second), 1.0) <= 2
+
+
+def test_repairs_of_a_time_without_messages_are_held_against_none() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    drain(pacer, 0.0)
+    assert not pacer.is_ready(0.0)
+    pacer.admits(1.0)
+    pacer.note_repairs(60)
+    for hour in range(1, 4):
+        pacer.is_ready(3600.0 * hour)
+        pacer.note_repairs(60)
+    assert interval(pacer, 20_000.0, 0.0) >= BURST
+    pacer.admits(20_002.0)
+    assert pacer.rate_pps == 1000.0
+
+
+def test_asking_whether_it_is_ready_uses_nothing_up() -> None:
+    pacer = Pacer(1.0, 1.0)
+    assert all(pacer.is_ready(0.0) for _ in range(2 * BURST))
+    assert drain(pacer, 0.0) == BURST
+    assert not pacer.is_ready(0.0)

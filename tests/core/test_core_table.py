@@ -29,6 +29,7 @@ from mpwire.core.events import (
     Joined,
     JoinFailed,
     JoinRequested,
+    LeftByGroup,
     NetworkUnreachable,
     OriginEnded,
     PeerFinished,
@@ -152,7 +153,7 @@ class Node:
             end.pending_close is not None,
             end.repairs,
             min(len(outflow.kept), 2),
-            outflow.is_held_back,
+            (outflow.is_held_back, bool(outflow.by_group)),
             tuple(len(flow.kept) for flow in end.relayed_out.values()),
             tuple(sorted({data.seq for data in end.early})),
             end.final_seq,
@@ -252,6 +253,10 @@ def calls(end: Membership) -> Iterator[Input]:
     can = side is not None or (end.state, Kind.SEND_SIDE) not in TRANSITIONS
     if can and not (waits or end.outflow.kept or end.relayed_out or end.send_ended):
         yield SideSubmitted(b"x")
+    if not (end.outflow.kept or end.relayed_out or end.send_ended or waits):
+        yield DataSubmitted(end.outflow.next_seq, b"x", by_group=True)
+    if end.outflow.by_group or (end.state, Kind.CAST) not in TRANSITIONS:
+        yield LeftByGroup(None)
     yield DataTaken(end.identity.peer_id, 0)
     yield BacklogChanged(0)
     if all(flow.is_acknowledged for flow in end.relayed_out.values()):

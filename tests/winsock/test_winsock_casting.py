@@ -1,12 +1,17 @@
 """Rooted sessions whose data goes by IP multicast (protocol.md 11.6)."""
 
+import contextlib
+
 import pytest
 
+from mpwire.core import Membership
 from mpwire.core.address import Address
 from mpwire.core.groups import is_source_specific
+from mpwire.core.pacing import BURST
 from mpwire.testing.actor import C_LEAF, PORT, ROOT_HOST, Actor, admit, drain_events, fails, invite
 from mpwire.testing.bus import Bus, Transit
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
+from mpwire.winsock import SocketError
 from mpwire.winsock.protocols import ENTRIES, Protocol
 from mpwire.winsock.scope import MultipointIoctl
 from mpwire.wire.codec import encode
@@ -320,3 +325,221 @@ def test_while_one_receiver_has_no_room_nothing_goes_to_the_group(bus: Bus) -> N
             before = len(group_data(bus))
     assert before == 32
     assert len(group_data(bus)) == before
+
+
+# Pace (R87) -----------------------------------------------------------------------------------
+
+ROOTED = [P.MPW_ROOTED_ASM, P.MPW_ROOTED_SSM]
+
+
+def as_much_as_fits(sender: Actor, limit: int = 10_000) -> list[bytes]:
+    """Send until there is no room, or so much; return what was sent."""
+    sent: list[bytes] = []
+    with contextlib.suppress(SocketError):
+        while len(sent) < limit:
+            sender.send(b"%d" % len(sent))
+            sent.append(b"%d" % len(sent))
+    return sent
+
+
+def flood(bus: Bus, sender: Actor, readers: list[Actor], span_s: float) -> None:
+    """Send as much as there is room for, for a while; everybody reads."""
+    end_s = bus.now_s + span_s
+    while bus.now_s < end_s:
+        as_much_as_fits(sender)
+        bus.run(0.02)
+        for reader in readers:
+            reader.recv_all()
+
+
+def slow_down(root: Actor, rate_pps: int) -> None:
+    """Let a session that nobody has joined have a low MaxRate."""
+    session = root.provider.endpoints[root.address].session
+    assert session is not None
+    session.facts.description.max_rate = rate_pps
+
+
+def losing_to(bus: Bus, loss: float, host: str) -> None:
+    """Lose a share of the DATA for one host, by whichever way it comes, and of nothing else."""
+    random = bus.random
+    copies = {"left": 0}
+
+    def judge(transit: Transit) -> bool:
+        if transit.name != "Data":
+            return True
+        if transit.destination[0] == host:
+            return random.random() >= loss
+        if transit.destination not in bus.groups:
+            return True
+        heard = [*bus.groups[transit.destination]]
+        place = copies["left"] % len(heard)
+        copies["left"] += 1
+        return heard[place][0] != host or random.random() >= loss
+
+    bus.judge = judge
+
+
+@pytest.mark.w(95)
+@pytest.mark.parametrize("protocol", ROOTED)
+def test_no_more_goes_to_the_group_than_the_session_allows(bus: Bus, protocol: Protocol) -> None:
+    root = root_of(bus, protocol).bind().listen().select()
+    slow_down(root, 50)
+    leaves = [leaf_of(bus, protocol, number) for number in (1, 2)]
+    for leaf in leaves:
+        admit(root, leaf)
+    for _ in range(9):
+        root.send(b"open the window")
+    bus.run(2)
+    for leaf in leaves:
+        leaf.recv_all()
+    bus.trace.clear()
+    root.events()
+    sent = as_much_as_fits(root)
+    assert len(sent) == 2 * BURST
+    bus.flush()
+    assert len(group_data(bus)) == BURST
+    bus.run(2)
+    times_s = [transit.time_s for transit in group_data(bus)]
+    assert len(times_s) == len(sent)
+    assert times_s[-1] - times_s[0] >= (len(times_s) - BURST) / 50 - 1e-6
+    assert [leaf.recv_all() for leaf in leaves] == [sent] * 2
+    assert unicast_data(bus) == []
+    assert "FD_WRITE" in root.events()
+
+
+@pytest.mark.w(58, 95)
+def test_what_is_relayed_to_the_group_keeps_the_pace_too(bus: Bus) -> None:
+    root, one, *others = party_of(bus, P.MPW_CONFERENCE_ASM, 3)
+    for member in members(root):
+        member.max_rate_pps = 50
+    sent = as_much_as_fits(one, 25)
+    bus.run(0.1)
+    sent += as_much_as_fits(one, 25)
+    bus.run(0.05)
+    assert BURST <= len(group_data(bus)) < 50
+    bus.run(2)
+    times_s = [transit.time_s for transit in group_data(bus)]
+    assert times_s[-1] - times_s[0] >= (len(times_s) - BURST) / 50 - 0.001
+    assert [leaf.recv_all() for leaf in others] == [sent] * 2
+
+
+@pytest.mark.w(56)
+@pytest.mark.parametrize("protocol", CASTING)
+def test_the_worst_receiver_sets_the_pace_of_the_group(protocol: Protocol) -> None:
+    bus = Bus(seed=2)
+    root, *leaves = party_of(bus, protocol, 3)
+    for one in members(root):
+        assert one.outflow.pacer is not None
+        one.max_rate_pps = one.outflow.pacer.maximum_pps = one.outflow.pacer.rate_pps = 250
+    sender = root if ENTRIES[protocol].data_rooted else leaves[0]
+    losing_to(bus, 0.4, leaves[2].address[0])
+    flood(bus, sender, [root, *leaves], 10)
+    before = len(group_data(bus))
+    flood(bus, sender, [root, *leaves], 4)
+    slow = len(group_data(bus)) - before
+    assert slow <= 160
+    bus.judge = None
+    leaves[2].linger(0).close()
+    flood(bus, sender, [root, *leaves[:2]], 6)
+    before = len(group_data(bus))
+    flood(bus, sender, [root, *leaves[:2]], 4)
+    assert len(group_data(bus)) - before > 4 * slow
+
+
+def members(root: Actor) -> list[Membership]:
+    """Return the root's ends."""
+    session = root.provider.endpoints[root.address].session
+    assert session is not None
+    return [*session.members.values()]
+
+
+def held_back(bus: Bus, count: int) -> tuple[Actor, list[Actor], list[bytes]]:
+    """Return a root of which so many messages wait for the pace of the group."""
+    root, *leaves = party_of(bus, P.MPW_ROOTED_ASM, 2)
+    for member in members(root):
+        pacer = member.outflow.pacer
+        assert pacer is not None
+        pacer.rate_pps, pacer.tokens, pacer.filled_s = 4.0, 0.0, bus.now_s
+    sent = as_much_as_fits(root, count)
+    bus.run(0.1)
+    assert group_data(bus) == []
+    return root, leaves, sent
+
+
+def test_what_waits_for_one_receiver_alone_is_not_overtaken_by_the_group(bus: Bus) -> None:
+    root, one, other = party_of(bus, P.MPW_ROOTED_ASM, 2)
+    endpoint = root.provider.endpoints[root.address]
+    first = members(root)[0].outflow.pacer
+    assert first is not None
+    first.rate_pps, first.tokens, first.filled_s = 4.0, 0.0, bus.now_s
+    endpoint.cast, cast = None, endpoint.cast
+    root.send(b"to each alone")
+    endpoint.cast = cast
+    root.send(b"to all")
+    bus.run(0.1)
+    assert (one.recv_all(), other.recv_all()) == ([], [b"to each alone"])
+    bus.run(2)
+    assert (one.recv_all(), other.recv_all()) == ([b"to each alone", b"to all"], [b"to all"])
+    assert [len(unicast_data(bus)), len(group_data(bus))] == [2, 1]
+    assert "Nack" not in bus.names()
+
+
+def test_who_closes_is_given_alone_what_waited_for_the_group(bus: Bus) -> None:
+    _, (one, other), sent = held_back(bus, 3)
+    one.shutdown()
+    bus.run(3)
+    assert (one.recv_all(), other.recv_all()) == (sent, sent)
+    assert one.events()[-1] == "FD_CLOSE"
+    assert (len(unicast_data(bus)), len(group_data(bus))) == (3, 3)
+
+
+def test_who_is_gone_is_waited_for_no_more(bus: Bus) -> None:
+    _, (one, other), sent = held_back(bus, 3)
+    one.linger(0).close()
+    bus.run(3)
+    assert other.recv_all() == sent
+    assert unicast_data(bus) == []
+
+
+def test_what_waited_for_members_that_are_gone_is_not_sent(bus: Bus) -> None:
+    _, leaves, _ = held_back(bus, 3)
+    for leaf in leaves:
+        leaf.linger(0).close()
+    bus.run(5)
+    assert group_data(bus) == []
+
+
+@pytest.mark.w(71, 80)
+def test_a_root_closes_when_the_group_has_got_everything(bus: Bus) -> None:
+    root, leaves, sent = held_back(bus, 12)
+    root.shutdown()
+    bus.run(2)
+    assert "Close" not in bus.names()
+    bus.run(3)
+    assert [leaf.recv_all() for leaf in leaves] == [sent] * 2
+    assert all(leaf.events()[-1] == "FD_CLOSE" for leaf in leaves)
+    assert len(group_data(bus)) == 12
+
+
+@pytest.mark.w(71)
+@pytest.mark.parametrize("loss", [0.1, 0.25, 0.3, 0.4])
+@pytest.mark.parametrize("protocol", ROOTED)
+def test_the_group_loses_nothing_before_a_graceful_close(protocol: Protocol, loss: float) -> None:
+    bus = Bus(seed=4, traced=False)
+    root, *leaves = party_of(bus, protocol, 3)
+    random = bus.random
+    bus.judge = lambda transit: transit.name != "Data" or random.random() >= loss
+    got: list[list[bytes]] = [[] for _ in leaves]
+    count = 0
+    for _ in range(200):
+        count += len(as_much_as_fits(root, 30))
+        bus.run(0.05)
+        for leaf, messages in zip(leaves, got, strict=True):
+            messages.extend(leaf.recv_all())
+    root.shutdown()
+    for _ in range(60):
+        bus.run(2)
+        for leaf, messages in zip(leaves, got, strict=True):
+            messages.extend(leaf.recv_all())
+    assert [len(messages) for messages in got] == [count] * 3
+    assert all(leaf.events()[-1] == "FD_CLOSE" for leaf in leaves)

@@ -151,15 +151,13 @@ def pass_on_the_past(swap: Swap) -> None:
 @patch("group-one", Invariant.NOTHING_LOST)
 def repair_no_group(swap: Swap) -> None:
     """Keep nothing of what went to the group."""
-    send = membership.ACTIONS["send_data"]
+    note = membership.ACTIONS["note_cast"]
 
     def forgetful(end: Membership, event: Input, now_s: float) -> None:
-        send(end, event, now_s)
-        assert isinstance(event, DataSubmitted)
-        if event.on_group:
-            end.outflow.kept.clear()
+        note(end, event, now_s)
+        end.outflow.kept.clear()
 
-    swap.entry(membership.ACTIONS, "send_data", forgetful)
+    swap.entry(membership.ACTIONS, "note_cast", forgetful)
 
 
 @patch("group-late", Invariant.MEANT)
