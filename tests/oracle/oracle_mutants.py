@@ -4,7 +4,7 @@ import msgspec
 
 from mpwire.wire.messages import Abort, Accept, JoinReq, Message, Probe
 from tests.oracle.oracle_asides import latecomer, withdrawn
-from tests.oracle.oracle_details import linger_zero
+from tests.oracle.oracle_details import enumerated, linger_zero
 from tests.oracle.oracle_edits import Fault
 from tests.oracle.oracle_plots import SESSION
 from tests.oracle.oracle_story import (
@@ -65,6 +65,26 @@ def answering_the_abort(moves: list[Move]) -> list[Move]:
         echo_seq=cause.seq,
     )
     return after(moves, "ABORT", Send("R", "leaf1", "root", reflected))
+
+
+def answering_as_a_member(moves: list[Move]) -> list[Move]:
+    """Let a leaf answer an ABORT with one that is no reaction by its flags."""
+    cause, accept = message_of(moves, "ABORT"), message_of(moves, "leaf1 ACCEPT")
+    assert isinstance(accept, Accept)
+    polite = Abort(
+        session_id=SESSION,
+        destination_tag=accept.resp_tag,
+        seq=cause.seq,
+        sender_id=accept.assigned_id,
+        reason=1,
+        echo_seq=0,
+    )
+    return after(moves, "ABORT", Send("polite", "leaf1", "root", polite))
+
+
+def never_returning(moves: list[Move]) -> list[Move]:
+    """Let a blocking join stay open."""
+    return without(moves, "join!")
 
 
 def accepting_elsewhere(moves: list[Move]) -> list[Move]:
@@ -129,10 +149,12 @@ def told_by_the_other(moves: list[Move]) -> list[Move]:
 
 UNCOVERED = (
     Fault("R63", linger_zero, answering_the_abort),
+    Fault("R63", linger_zero, answering_as_a_member),
     Fault("R68", latecomer, accepting_elsewhere),
     Fault("R69", tour, probing_two),
     Fault("R78", withdrawn, cancelling_again),
     Fault("CR15", asked_in_turn, asked_out_of_turn),
+    Fault("CR19", enumerated, never_returning),
     Fault("CR18", tour, told_by_the_other),
 )
 QUEUES = (asked_in_turn,)

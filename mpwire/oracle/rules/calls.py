@@ -317,7 +317,7 @@ def cr10(case: Case) -> Iterator[Outcome]:
 @rule(
     "CR19",
     "Every call is answered; only a select, and a join, an accept, a receive or a send on a "
-    "blocking socket, may stay open.",
+    "blocking socket, may stay open, and a join no longer than its attempt.",
     source="docs/agents.md; semantics W20, W21",
     group="calls",
     needs="events",
@@ -338,4 +338,25 @@ def cr19(case: Case) -> Iterator[Outcome]:
             f"{call}: an answer",
             "none",
             f"{call} was never answered" + (", but later calls were" if later else ""),
+        )
+    for join in case.bindings.joins:
+        yield from _returned(case, join)
+
+
+def _returned(case: Case, join: Join) -> Iterator[Outcome]:
+    """Judge a blocking join whose answer has arrived and was provably worked off."""
+    call = join.call
+    answers = join.attempt.shelf.arrived(Accept, Reject) if join.attempt is not None else []
+    if call.answered < NEVER or not answers:
+        return
+    life = case.logs[call.host].life_at(call.asked)
+    known = case.settled(call.host, answers[0].position)
+    if known is not None and known < life.ended:
+        yield Outcome(
+            "fail",
+            (answers[0].number,),
+            join.socket.name,
+            f"{call}: an answer",
+            "none",
+            f"{call} was never answered, although frame {answers[0].number} ended the join",
         )

@@ -27,7 +27,7 @@ from mpwire.wire.messages import (
     Sync,
     Timers,
 )
-from mpwire.wire.numbers import CloseAckFlag, HeaderFlag
+from mpwire.wire.numbers import AbortReason, CloseAckFlag, HeaderFlag
 
 OF_A_MEMBER: tuple[type[Message], ...] = (
     Close,
@@ -111,7 +111,10 @@ def _acknowledged(case: Case, end: End) -> Position:
     vantage="R+S",
 )
 def r63(case: Case) -> Iterator[Outcome]:
-    """Look for an ABORT with flag R whose only cause is an ABORT."""
+    """Look for an ABORT with flag R whose only cause is an ABORT, or without it where one came.
+
+    A member has no reason to say NO_MEMBERSHIP but an ACCEPT of what it did not ask for.
+    """
     yield from (PASSED for packet in case.delivered if isinstance(packet.message, Abort))
     for packet in case.own:
         message = packet.message
@@ -120,6 +123,35 @@ def r63(case: Case) -> Iterator[Outcome]:
             named = [one for one in causes if one.message and one.message.seq == message.echo_seq]
             if causes and all(isinstance(cause.message, Abort) for cause in named or causes):
                 yield broken([causes[-1], packet], expected="no answer to ABORT", seen="ABORT")
+        elif isinstance(message, Abort) and message.reason == AbortReason.NO_MEMBERSHIP:
+            came = [one for one in case.delivered if _led_to(one, packet)]
+            aborts = [one for one in came if isinstance(one.message, Abort)]
+            if aborts and not _unconfirmed(case, came, packet):
+                yield broken([aborts[-1], packet], expected="no answer to ABORT", seen="ABORT")
+
+
+def _led_to(cause: Packet, packet: Packet) -> bool:
+    """Tell whether a delivery to the sender of a packet came from its receiver, and before it."""
+    ways = (cause.source, cause.destination) == (packet.destination, packet.source)
+    return ways and cause.number < packet.number
+
+
+def _unconfirmed(case: Case, came: list[Packet], packet: Packet) -> set[int]:
+    """Return the copies of an ACCEPT that an ABORT can answer, for no CONFIRM did."""
+    message = packet.message
+    assert message is not None
+    copies = {
+        one.message.attempt
+        for one in came
+        if isinstance(one.message, Accept) and one.message.resp_tag == message.destination_tag
+    }
+    return copies - {
+        one.message.attempt
+        for one in case.own
+        if isinstance(one.message, Confirm)
+        and one.message.destination_tag == message.destination_tag
+        and one.number < packet.number
+    }
 
 
 @rule(

@@ -238,6 +238,12 @@ def call_unanswered() -> None:
     wrap(Agent, "say", mute)
 
 
+@patch("CR19", "join-blocking", "leaf1")
+def join_never_returns() -> None:
+    """A blocking join stays open although it has succeeded."""
+    wrap(Provider, "finish_all", lambda *_: 0)
+
+
 # Receiving ------------------------------------------------------------------------------------
 
 

@@ -191,6 +191,17 @@ def abort_answered() -> None:
     act("end_aborted", polite)
 
 
+@patch("R63", "rooted-abort", "root")
+def abort_answered_as_a_member() -> None:
+    """An ABORT that arrives is answered by one that says NO_MEMBERSHIP of its own accord."""
+
+    def polite(original: Any, end: Membership, event: Input, now_s: float) -> None:
+        end.send_abort(AbortReason.NO_MEMBERSHIP)
+        original(end, event, now_s)
+
+    act("end_aborted", polite)
+
+
 @patch("R64", "rooted-abort", "leaf1")
 def abort_repeated() -> None:
     """ABORT is sent twice."""
