@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mpwire.oracle.bind import Acceptance, Entry
 from mpwire.oracle.case import Case
-from mpwire.oracle.membership import End
+from mpwire.oracle.membership import Attempt, End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
 from mpwire.oracle.rules.dismantling import waited
@@ -129,7 +129,7 @@ def cr14(case: Case) -> Iterator[Outcome]:
         waiting = [
             entry
             for entry in case.bindings.queues.get(one.listener, [])
-            if _surely_waits(entry, one)
+            if _surely_waits(case, entry, one)
         ]
         yield said(
             not waiting,
@@ -140,7 +140,8 @@ def cr14(case: Case) -> Iterator[Outcome]:
         )
 
 
-def _surely_waits(entry: Entry, one: Acceptance) -> bool:
+def _surely_waits(case: Case, entry: Entry, one: Acceptance) -> bool:
+    """Tell whether a request was in the queue, and seen there, all through an accept call."""
     shelf = entry.attempt.shelf
     queued = [p.position for p in shelf.sent(Pending)]
     over = [*shelf.arrived(Cancel), *shelf.sent(Reject, Accept)]
@@ -149,7 +150,23 @@ def _surely_waits(entry: Entry, one: Acceptance) -> bool:
         min(queued, default=NEVER) < one.call.asked
         and decided > one.call.asked
         and not any(packet.position < one.call.answered for packet in over)
+        and not any(_hides(case, other, entry, one) for other in case.history.attempts)
     )
+
+
+def _hides(case: Case, invitation: Attempt, entry: Entry, one: Acceptance) -> bool:
+    """Tell whether an invitation to the same leaf may have hidden its request (RM16).
+
+    It hides it until it has been refused; when it was accepted, the request is gone for good.
+    """
+    ways = (invitation.responder, invitation.initiator)
+    if ways != (entry.attempt.initiator, entry.attempt.responder):
+        return False
+    asked = [join.call.asked for join in case.bindings.joins if join.attempt is invitation]
+    if min([invitation.first.position, *asked]) > one.call.answered:
+        return False
+    shown = case.settled(one.call.host, invitation.resolved())
+    return bool(invitation.shelf.arrived(Accept)) or shown is None or shown > one.call.asked
 
 
 @rule(
@@ -171,7 +188,7 @@ def cr15(case: Case) -> Iterator[Outcome]:
             for entry in case.bindings.queues.get(one.listener, [])
             if entry.attempt is not one.attempt
             and entry.arrival.number < _arrival(case, one)
-            and _surely_waits(entry, one)
+            and _surely_waits(case, entry, one)
         ]
         yield said(
             not skipped and endpoint_of(one.call.result.get("address")) == one.attempt.initiator,
@@ -211,7 +228,7 @@ def _asked_in_turn(case: Case, one: Acceptance) -> Iterator[Outcome]:
             for entry in queue
             if entry.attempt.initiator != initiator
             and entry.arrival.number < max(meant, default=0)
-            and _surely_waits(entry, one)
+            and _surely_waits(case, entry, one)
         ]
         yield said(
             not skipped,
