@@ -16,6 +16,7 @@ from mpwire.core.events import (
     TimerExpired,
 )
 from mpwire.core.inflow import INITIAL_WINDOW
+from mpwire.core.outflow import Outflow
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.ends import (
@@ -151,6 +152,7 @@ def test_a_receiver_that_does_not_get_on_learns_how_much_it_was_sent() -> None:
     play.advance(5.9)
     play.unclaimed.clear()
     assert peer.end.state is State.JOINED
+    peer.end.relayed_out[OTHER_LEAF + 1] = Outflow(1, repairs=True)
     play.advance(0.1).expect(sent(Sync, seq=902, origin=OTHER_LEAF), sent(Close))
     play.feed(peer.nack((901, 901), origin=OTHER_LEAF)).expect(sent(Data, seq=901))
     assert TimerName.SYNC in play.timers
