@@ -40,6 +40,7 @@ from mpwire.wire.messages import (
     Close,
     CloseAck,
     Data,
+    DataAck,
     Message,
     Pending,
     ProbeAck,
@@ -262,6 +263,19 @@ def test_root_takes_what_a_leaf_sends_for_its_confirm(message: str, effect: Want
     play, peer = accepting(asked_root)
     play.feed(getattr(peer, message)()).expect(reported(Joined), effect)
     play.finish()
+    assert peer.end.state is State.JOINED
+
+
+def test_root_takes_sync_for_confirm_and_says_what_it_has() -> None:
+    play, peer = accepting(asked_root)
+    play.feed(peer.sync(PEER_SEQ)).expect(reported(Joined), sent(DataAck, rcv_next=PEER_SEQ))
+    assert peer.end.state is State.JOINED
+
+
+def test_once_joined_an_accept_confuses_nobody_who_was_asked() -> None:
+    play, peer = accepting(asked_root)
+    play.feed(peer.confirm()).expect(reported(Joined))
+    play.feed(peer.accept()).expect(dropped("RM11"))
     assert peer.end.state is State.JOINED
 
 
