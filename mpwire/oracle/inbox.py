@@ -166,7 +166,8 @@ def _readable(
         for number in ready:
             copy = copies[number]
             cast = is_multicast(copy.destination[0])
-            dropped = copy.position < (joined if cast else inflow.begins) or (
+            known = inflow.begins if not cast or end.membership.repair else START
+            dropped = copy.position < max(known, joined if cast else START) or (
                 cast and end.peer_closed() < copy.position
             )
             dropped = dropped or (repairs and not serial_before(number, limits.at(copy.position)))

@@ -87,10 +87,12 @@ def r114(case: Case) -> Iterator[Outcome]:
     for end in case.ends():
         for flow in flows(end).values():
             theirs = flow.origin in (end.member_id, end.peer.member_id)
-            if theirs or not flow.copies or not end.membership.repair:
+            if theirs or not end.membership.repair:
                 continue
-            first = flow.copies[0]
-            if first.direction == "out":
+            known = joined_at(end)  # what went to the group before was not for this leaf
+            meant = (p for p in flow.copies if not _is_cast(p) or known < p.position)
+            first = next(meant, None)
+            if first is not None and first.direction == "out":
                 told = [p for p in flow.syncs if p.number < first.number]
                 yield verify(
                     bool(told),
@@ -98,6 +100,10 @@ def r114(case: Case) -> Iterator[Outcome]:
                     expected=f"SYNC of origin {flow.origin} before its first DATA",
                     seen="DATA first",
                 )
+
+
+def _is_cast(packet: Packet) -> bool:
+    return is_multicast(packet.destination[0])
 
 
 @rule(
