@@ -6,6 +6,7 @@ from mpwire.testing.exploration.casting import (
     LEAF_JOINED,
     LOSS,
     NOTHING,
+    ONE_EACH,
     Cast,
     leaf,
     root,
@@ -20,8 +21,8 @@ def conference(
     name: str,
     about: str,
     *casts: Cast,
-    fast: Budget | None = NOTHING,
-    deep: Budget = LOSS,
+    fast: Budget | None = LOSS,
+    deep: Budget = ONE_EACH,
     prelude: tuple[tuple[int, str], ...] = TWO_JOINED,
     protocol: Protocol = Protocol.MPW_CONFERENCE,
 ) -> None:
@@ -45,8 +46,6 @@ conference(
     root(),
     leaf("send L one"),
     leaf(),
-    fast=LOSS,
-    deep=Budget(losses=1, duplicates=1),
 )
 conference(
     "relay-two",
@@ -54,6 +53,8 @@ conference(
     root(),
     leaf("send L one", "send L two"),
     leaf(),
+    fast=NOTHING,
+    deep=Budget(losses=1, duplicates=1),
 )
 conference(
     "relay-leave",
@@ -61,8 +62,6 @@ conference(
     root(),
     leaf("send L one", "close L"),
     leaf(),
-    fast=LOSS,
-    deep=Budget(losses=1, duplicates=1),
 )
 conference(
     "relay-both",
@@ -86,8 +85,6 @@ conference(
     root("close P2"),
     leaf("send L one"),
     leaf(),
-    fast=LOSS,
-    deep=Budget(losses=1, duplicates=1),
 )
 conference(
     "relay-dismantle",
@@ -113,8 +110,6 @@ conference(
     leaf(),
     leaf(),
     protocol=ASM,
-    fast=LOSS,
-    deep=Budget(losses=1, duplicates=1),
 )
 conference(
     "group-close",
@@ -123,7 +118,6 @@ conference(
     leaf(),
     leaf(),
     protocol=ASM,
-    fast=LOSS,
     deep=Budget(losses=1, duplicates=1),
 )
 conference(

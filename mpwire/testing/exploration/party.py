@@ -361,12 +361,16 @@ class Party:
 
         Of the polls of a pending request only so many, and of the SYNCs and copies of SIDE that go
         unanswered: in the end T_PEND is over, or a keepalive finds the peer dead. T_DRAIN is longer
-        than a whole series of NACKs (K1), so that it waits for the last of them.
+        than a whole series of NACKs (K1), or of so many SYNCs, so that it waits for the last.
         """
         found = []
         for endpoint in self.provider.endpoints.values():
             running = endpoint.timers.running()
-            asking = {one for one, name in running if name is TimerName.NACK}
+            asking = {
+                one
+                for one, name in running
+                if name is TimerName.NACK or (name is TimerName.SYNC and _waits_for_sync(one))
+            }
             found += [
                 (one.identity.own_tag, name)
                 for one, name in running
@@ -389,6 +393,11 @@ class Party:
 def _has_synchronised(membership: Membership) -> bool:
     flows = [membership.outflow, *membership.relayed_out.values()]
     return all(flow.syncs >= SYNCS for flow in flows if flow.kept)
+
+
+def _waits_for_sync(membership: Membership) -> bool:
+    """Tell whether T_DRAIN runs, and SYNC may still find out that all has arrived."""
+    return membership.pending_close is not None and not _has_synchronised(membership)
 
 
 def _has_chatted(membership: Membership) -> bool:

@@ -5,7 +5,16 @@ from dataclasses import replace as replaced
 
 from msgspec.structs import replace
 
-from mpwire.core import Endpoint, Membership, casting, member, membership, origins, receiving
+from mpwire.core import (
+    Endpoint,
+    Membership,
+    answering,
+    casting,
+    member,
+    membership,
+    origins,
+    receiving,
+)
 from mpwire.core.events import DataSubmitted, Input, OriginEnded
 from mpwire.core.inflow import Inflow
 from mpwire.core.outflow import Outflow
@@ -143,9 +152,15 @@ def pass_on_the_past(swap: Swap) -> None:
             flow = Outflow(event.seq, repairs=True)
             flow.submit(event.seq, event.payload)
             end.relayed_out[event.origin] = flow
-            end.set_timer(TimerName.SYNC, now_s)
+
+    release = answering.release_data
+
+    def late(end: Membership, now_s: float) -> None:
+        release(end, now_s)
+        end.set_timer(TimerName.SYNC, now_s)
 
     swap.entry(membership.ACTIONS, "hold_data", generous)
+    swap.attribute(answering, "release_data", late)
 
 
 @patch("group-one", Invariant.NOTHING_LOST)
