@@ -11,7 +11,6 @@ captured, rules look at whole hosts, so that there all exchanges of one address 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from mpwire.capture import RunFile
@@ -20,6 +19,7 @@ from mpwire.capture.framefile import Frame, FrameFile, frame_in
 from mpwire.oracle.case import Case
 from mpwire.oracle.digest import REPEATED, digested
 from mpwire.oracle.dossier import JOIN_REQ, NO_TYPE, Dossier, Glance, Key, glance
+from mpwire.oracle.limits import Limits
 from mpwire.oracle.remains import Remains
 from mpwire.oracle.tally import Tally
 
@@ -29,34 +29,6 @@ if TYPE_CHECKING:
     from mpwire.oracle.learning import Learner
 
 LEARNED_AT_A_TIME: Final = 256
-
-
-@dataclass(slots=True)
-class Limits:
-    """How much of a capture is held at a time."""
-
-    whole: int = 20_000
-    """A capture of no more frames is one case."""
-    batch: int = 8_000
-    """So many frames of exchanges that are over are judged together."""
-    over: int = 30_000
-    """So many frames of exchanges that are over may wait for stragglers."""
-    repeated: int = 50_000
-    """So many frames of what memberships send again and again may wait for their end."""
-    most: int = 30_000
-    """A dossier of so many frames is judged as far as it has come."""
-    quiet_ns: int = 40_000_000_000
-    """After so long no straggler comes to exchanges that are over: T_LINGER."""
-    idle_ns: int = 600_000_000_000
-    """After so long nothing comes any more to exchanges that are not over."""
-    patience: int = 8
-    """With so many repeated frames of a dossier it is learned what its members repeat."""
-    stride: int = 2_000
-    """After so many frames that is learned."""
-    tidy: int = 256
-    """After so many frames it is looked for what is over, or too much."""
-    odd: int = 2_000
-    """So many datagrams that are no messages wait for their addresses to speak MPW."""
 
 
 def tally_of(run: RunFile, limits: Limits) -> Tally:
@@ -181,11 +153,19 @@ class Clerk:
         if not self._taken % self._limits.tidy:
             self._tidy()
 
+    @property
+    def held_frames(self) -> int:
+        """Count the frames that are held."""
+        dossiers = (*self._over, *self._live, *self._ready)
+        return sum(one.frames for one in dossiers) + self._held["odd"]
+
     def finish(self) -> None:
         """Judge everything that is left."""
         for dossier in (*self._over, *self._live):
             self._dismiss(dossier)
         self._judge()
+        self._odd.clear()
+        self._held["odd"] = 0
 
     def _put(self, dossier: Dossier, frame: Frame, *, repeated: bool = False) -> None:
         way = (frame.vantage, frame.linktype, frame.direction)

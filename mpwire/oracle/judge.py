@@ -3,9 +3,10 @@
 from mpwire.capture import RunFile
 from mpwire.capture.records import Step
 from mpwire.oracle.case import Case
-from mpwire.oracle.cutting import Limits, tally_of
+from mpwire.oracle.cutting import tally_of
 from mpwire.oracle.gate import gate, missing_lines, of_others
 from mpwire.oracle.judgement import Judgement, RuleResult
+from mpwire.oracle.limits import Limits
 from mpwire.oracle.tally import Tally
 from mpwire.vocabulary import Verdict
 

@@ -1,6 +1,7 @@
 """Hold one join attempt, and one membership with its two ends: packets by what they mean."""
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from mpwire.oracle.shelf import Shelf, read
@@ -58,6 +59,7 @@ class Attempt:
     memberships: "list[Membership]" = field(default_factory=list)
     folded: "Membership | None" = None
     """The membership of an invitation that crossed this request and prevailed (glare)."""
+    _request: JoinReq | None = None
     died: Position = NEVER
     """Where the initiator's process ended, if another took its place, or its interface was lost."""
 
@@ -84,7 +86,9 @@ class Attempt:
     @property
     def request(self) -> JoinReq:
         """Return what the first copy says."""
-        return read(self.first, JoinReq)
+        if self._request is None:
+            self._request = read(self.first, JoinReq)
+        return self._request
 
     @property
     def by_root(self) -> bool:
@@ -304,7 +308,7 @@ class Membership:
         """Return both sides, the root's first."""
         return self.root, self.leaf
 
-    @property
+    @cached_property
     def leaf_id(self) -> int:
         """Return the member ID that the root assigned; 0 if it was never seen."""
         kind: type[Message] = Confirm if self.attempt.by_root else Accept
@@ -319,12 +323,12 @@ class Membership:
         """Return what the leaf may do, as the request says."""
         return self.attempt.request.leaf_dir
 
-    @property
+    @cached_property
     def caps(self) -> int:
         """Return the capabilities that both sides have."""
         return self.attempt.request.caps & read(self.accept, Accept).caps
 
-    @property
+    @cached_property
     def description(self) -> SessionDesc | None:
         """Return what the root says of the session, if it was seen."""
         for packet in self.shelf.of(Accept, Confirm):
@@ -333,14 +337,14 @@ class Membership:
                 return description
         return None
 
-    @property
+    @cached_property
     def repair(self) -> bool:
         """Tell whether lost data is repaired: the session says so and both sides can."""
         description = self.description
         able = bool(self.caps & Capability.REPAIR)
         return able and description is not None and bool(description.repair)
 
-    @property
+    @cached_property
     def planes(self) -> int:
         """Return the shape of the session, as its root describes it or as was asked for."""
         description = self.description

@@ -14,15 +14,19 @@ class Shelf:
     def __init__(self) -> None:
         """Start empty."""
         self._by_type: dict[type[object], list[Packet]] = {}
+        self._sent: dict[tuple[type[object], ...], list[Packet]] = {}
+        self._arrived: dict[tuple[type[object], ...], list[Packet]] = {}
         self.packets: list[Packet] = []
 
     def put(self, packet: Packet) -> None:
         """Append a packet that was decoded."""
+        self._change()
         self.packets.append(packet)
         self._by_type.setdefault(type(packet.message), []).append(packet)
 
     def sort(self) -> None:
         """Put everything in order after something was put in late."""
+        self._change()
         for packets in (self.packets, *self._by_type.values()):
             packets.sort(key=lambda packet: packet.number)
 
@@ -35,11 +39,24 @@ class Shelf:
 
     def sent(self, *kinds: type[Message]) -> list[Packet]:
         """Return each transmission of some types once."""
-        return [packet for packet in self.of(*kinds) if packet.leads]
+        found = self._sent.get(kinds)
+        if found is None:
+            found = self._sent[kinds] = [one for one in self.of(*kinds) if one.leads]
+        return found
 
     def arrived(self, *kinds: type[Message]) -> list[Packet]:
         """Return the deliveries of some types that the receiver's own interface shows."""
-        return [p for p in self.of(*kinds) if p.direction == "in"]
+        found = self._arrived.get(kinds)
+        if found is None:
+            found = [one for one in self.of(*kinds) if one.direction == "in"]
+            self._arrived[kinds] = found
+        return found
+
+    def _change(self) -> None:
+        """Forget what was chosen before."""
+        if self._sent or self._arrived:
+            self._sent.clear()
+            self._arrived.clear()
 
 
 def read(packet: Packet, kind: type[AnyMessage]) -> AnyMessage:

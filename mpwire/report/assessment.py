@@ -30,7 +30,7 @@ BEGINNING_FRAMES: Final = 50
 REACH_FRAMES: Final = 400
 """Of a long capture so much around each finding is kept to be shown."""
 SHOWN_FRAMES_MAX: Final = 20_000
-INFERRED_FRAMES_MAX: Final = 50_000
+INFERRED_FRAMES_MAX: Final = 5_000
 """Longer captures get no timeline of events: nobody reads it, and it takes memory per frame."""
 
 

@@ -5,10 +5,10 @@
 Captures are made by the wire codec and the capture writer, frame by frame, so that they may be
 far larger than memory: one root, a number of leaves that are members at the same time, and new
 ones in their place when they leave. In the mix `data` 95 % of the frames are DATA and DATA_ACK, in
-the mix `control` 80 % are joins and ends. Each capture is judged by a process of its own, whose
-peak of resident memory is what the kernel says. Figures are ratios to `tcpdump -n -r` of the same
-file, where that is installed; with TZ=UTC0, since without it tcpdump looks for the time zone file
-at every frame.
+the mix `control` 80 % are joins and ends, in the mix `steady` nobody leaves. Each capture is judged
+by a process of its own, whose peak of resident memory is what the kernel says. Figures are ratios
+to `tcpdump -n -r` of the same file, where that is installed; with TZ=UTC0, since without it tcpdump
+looks for the time zone file at every frame.
 """
 
 import argparse
@@ -21,9 +21,12 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from random import Random
 from time import perf_counter
+
+import numpy as np
 
 from mpwire.capture.writer import Writer
 from mpwire.wire.codec import encode, pad_join_request
@@ -51,6 +54,10 @@ ROUNDS = {"data": 19, "control": 1}
 """How often a member is sent eight messages, before it leaves."""
 BURST = {"data": 8, "control": 1}
 PAYLOAD = bytes(64)
+BLOCK_AT = 28
+"""Where a frame begins in an enhanced packet block."""
+SEQ_AT = 14 + 20 + 8 + 24
+"""Where Seq stands in a frame."""
 TIMERS = Timers(
     rto_initial_ms=1000,
     rto_maximum_ms=16000,
@@ -112,24 +119,37 @@ class Member:
         self.cookie = random.randbytes(24)
         self.first = random.getrandbits(30)
         self.seq = number & 0xFFFF_FFFF
+        self.sample: bytes | None = None
 
     def messages(self, mix: str, rounds: int | None) -> Iterator[tuple[bool, Message]]:
         """Yield what is sent, and whether the root sends it; for ever if rounds is None."""
-        yield from self._join()
+        yield from self.joining()
         seq = self.first
         acks = 0
         place = 0
         while rounds is None or place < rounds:
             place += 1
             for _ in range(BURST[mix]):
-                yield True, self._data(seq)
+                yield True, self.data(seq)
                 seq = (seq + 1) & 0xFFFF_FFFF
             acks += 1
             ack = DataAck(origin=1, rcv_next=seq, window=256)
             yield False, self._to_root(ack, acks)
         yield from self._leave(seq)
 
-    def _join(self) -> Iterator[tuple[bool, Message]]:
+    def framed(self, from_root: bool, message: Message) -> bytes:
+        """Return the frame of a message; of DATA only Seq and checksum are made anew."""
+        if not isinstance(message, Data) or self.sample is None:
+            frame = ethernet(self.address, from_root, message)
+            if isinstance(message, Data):
+                self.sample = frame[:SEQ_AT] + bytes(4) + frame[SEQ_AT + 4 :]
+            return frame
+        frame = self.sample[:SEQ_AT] + message.seq.to_bytes(4, "big") + self.sample[SEQ_AT + 4 :]
+        total = summed(frame[26:34] + b"\0\x11" + frame[38:40] + frame[34:40] + frame[42:])
+        return frame[:40] + ((0xFFFF - total) or 0xFFFF).to_bytes(2, "big") + frame[42:]
+
+    def joining(self) -> Iterator[tuple[bool, Message]]:
+        """Yield the messages of a join."""
         request = JoinReq(
             init_tag=self.init_tag,
             role=2,
@@ -190,7 +210,8 @@ class Member:
         message.sender_id = self.leaf_id
         return message
 
-    def _data(self, seq: int) -> Message:
+    def data(self, seq: int) -> Message:
+        """Return the DATA of one Seq."""
         return self._to_leaf(Data(origin=1, dflags=0, hop=0, payload=PAYLOAD), seq)
 
 
@@ -213,8 +234,47 @@ def made(path: Path, frames: int, live: int, mix: str) -> None:
                 number += 1
                 flows[place] = members[place].messages(mix, rounds)
                 step = next(flows[place])
-            data = ethernet(members[place].address, *step)
+            data = members[place].framed(*step)
             writer.packet(interface, data, START_NS + count * STEP_NS)
+
+
+def steadied(path: Path, frames: int, live: int) -> None:
+    """Write a capture in which members join, and are sent data for ever, many at a time.
+
+    Blocks are those of the writer; of each further one stamp, Seq and checksum are made anew.
+    """
+    random = Random(live)
+    members = [Member(place, random) for place in range(live)]
+    stream = BytesIO()
+    writer = Writer(stream, application="bench")
+    interface = writer.interface("bench")
+    count = 0
+    for member in members:
+        for from_root, message in member.joining():
+            count += 1
+            data = ethernet(member.address, from_root, message)
+            writer.packet(interface, data, START_NS + count * STEP_NS)
+    with path.open("wb") as file:
+        file.write(stream.getvalue())
+        start = stream.tell()
+        for member in members:
+            data = ethernet(member.address, True, member.data(0))
+            writer.packet(interface, data, 0)
+        blocks = np.frombuffer(stream.getvalue()[start:], dtype=np.uint8).reshape(live, -1).copy()
+        first = np.array([member.first for member in members], dtype=np.int64)
+        frame = blocks[:, BLOCK_AT:]
+        spare = 0xFFFF - (frame[:, 40].astype(np.int64) * 256 + frame[:, 41])
+        for turn in range((frames - count) // live):
+            seqs = (first + turn) & 0xFFFF_FFFF
+            frame[:, SEQ_AT : SEQ_AT + 4] = seqs.astype(">u4").view(np.uint8).reshape(live, 4)
+            total = (spare + (seqs >> 16) + (seqs & 0xFFFF)) % 0xFFFF
+            total = (0xFFFF - total).astype(">u2")
+            frame[:, 40:42] = total.view(np.uint8).reshape(live, 2)
+            stamps = START_NS + (count + turn * live + np.arange(live, dtype=np.int64)) * STEP_NS
+            blocks[:, 12:16] = (stamps >> 32).astype("<u4").view(np.uint8).reshape(live, 4)
+            low = (stamps & 0xFFFF_FFFF).astype("<u4")
+            blocks[:, 16:20] = low.view(np.uint8).reshape(live, 4)
+            file.write(blocks.tobytes())
 
 
 def ethernet(leaf: int, from_root: bool, message: Message) -> bytes:
@@ -264,7 +324,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="how fast captures are judged")
     parser.add_argument("--frames", type=float, nargs="+", default=[1e5])
     parser.add_argument("--live", type=float, nargs="+", default=[100])
-    parser.add_argument("--mix", choices=["data", "control"], nargs="+", default=["data"])
+    parser.add_argument("--mix", choices=["data", "control", "steady"], nargs="+", default=["data"])
     parser.add_argument("--folder", type=Path, help="where captures are written for the time")
     chosen = parser.parse_args()
     sys.stdout.write(
@@ -276,7 +336,10 @@ def main() -> None:
             for frames in map(int, chosen.frames):
                 few: tuple[int, int] | None = None
                 for live in map(int, chosen.live):
-                    made(path, frames, live, mix)
+                    if mix == "steady":
+                        steadied(path, frames, live)
+                    else:
+                        made(path, frames, live, mix)
                     figures = judged(path)
                     peer = dumped(path)
                     ratio = f"{peer / figures.seconds:10.3f}" if peer else f"{'-':>10}"

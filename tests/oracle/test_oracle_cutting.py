@@ -6,7 +6,7 @@ import pytest
 
 from mpwire.capture import RunFile, open_run
 from mpwire.oracle import Judgement, judge
-from mpwire.oracle.cutting import Limits
+from mpwire.oracle.limits import Limits
 from tests.oracle.oracle_aims import AIMS, ASTRAY
 from tests.oracle.oracle_asides import ASIDES
 from tests.oracle.oracle_crossings import CROSSINGS

@@ -311,7 +311,9 @@ def _unclean(answer: Packet) -> bool:
 def r79(case: Case) -> Iterator[Outcome]:
     """Look for a new PROBE while nothing at all had come since the one before."""
     for end in case.ends():
-        first = [p for p in end.sent(Probe) if read(p, Probe).attempt == 1]
+        own = [packet for packet in end.sent(Probe, Side) if packet.direction == "out"]
+        own = [packet for packet in own if packet.message and packet.message.attempt == 1]
+        first = [packet for packet in own if isinstance(packet.message, Probe)]
         yield from (PASSED for _ in first[:1])
         for before, after in pairwise(first):
             heard = [
@@ -322,7 +324,7 @@ def r79(case: Case) -> Iterator[Outcome]:
                 and before.number < p.number < after.number
             ]
             yield verify(bool(heard), [before, after], expected="one PROBE at a time", seen="two")
-        private = [p for p in end.sent(Side) if read(p, Side).attempt == 1]
+        private = [packet for packet in own if isinstance(packet.message, Side)]
         for before, after in pairwise(private):
             told = [
                 p
