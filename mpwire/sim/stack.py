@@ -40,6 +40,9 @@ PORT_UNREACHABLE: Final = {(3, 3), (1, 4)}
 class Later(Protocol):
     """What a stack needs of a loop."""
 
+    def time(self) -> float:
+        """Tell what time it is."""
+
     def call_later(
         self, delay_s: float, callback: Callable[..., object], /, *args: object
     ) -> object:
@@ -117,6 +120,8 @@ class Stack:
         """Link address by address: hosts of a LAN know each other."""
         self.in_flight = 0
         """Frames and datagrams that have not reached their sockets yet."""
+        self._due: dict[float, deque[tuple[Callable[..., None], tuple[object, ...]]]] = {}
+        """What is on its way, by when it arrives."""
         self.udp_in_errors = 0
         self.on_interface: Callable[[str, bool], None] = lambda _address, _is_up: None
         """Told of addresses that can be used no more, or can again."""
@@ -281,11 +286,20 @@ class Stack:
             self._later(LINK_LATENCY_S, self._input, frame)
 
     def _later(self, delay_s: float, act: Callable[..., None], *args: object) -> None:
-        self.in_flight += 1
-        self._loop.call_later(delay_s, self._arrive, act, args)
+        """Do something soon; what is due at the same moment keeps its order.
 
-    def _arrive(self, act: Callable[..., None], args: tuple[object, ...]) -> None:
+        A loop calls what is due at one moment in any order; a cable does not.
+        """
+        self.in_flight += 1
+        due_s = self._loop.time() + delay_s
+        self._due.setdefault(due_s, deque()).append((act, args))
+        self._loop.call_later(delay_s, self._arrive, due_s)
+
+    def _arrive(self, due_s: float) -> None:
         self.in_flight -= 1
+        act, args = self._due[due_s].popleft()
+        if not self._due[due_s]:
+            del self._due[due_s]
         act(*args)
 
     def _input(self, frame: bytes) -> None:
