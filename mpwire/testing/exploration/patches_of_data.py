@@ -18,6 +18,7 @@ from mpwire.core import (
 from mpwire.core.events import DataSubmitted, Input, OriginEnded
 from mpwire.core.inflow import Inflow
 from mpwire.core.outflow import Outflow
+from mpwire.core.sending import release_data
 from mpwire.core.serial import after, plus
 from mpwire.core.timers import TimerName
 from mpwire.testing.exploration.invariants import Invariant
@@ -153,10 +154,8 @@ def pass_on_the_past(swap: Swap) -> None:
             flow.submit(event.seq, event.payload)
             end.relayed_out[event.origin] = flow
 
-    release = answering.release_data
-
     def late(end: Membership, now_s: float) -> None:
-        release(end, now_s)
+        release_data(end, now_s)
         end.set_timer(TimerName.SYNC, now_s)
 
     swap.entry(membership.ACTIONS, "hold_data", generous)
