@@ -161,8 +161,9 @@ class Clerk:
 
     def finish(self) -> None:
         """Judge everything that is left."""
-        for dossier in (*self._over, *self._live):
-            self._dismiss(dossier)
+        for held in (self._over, self._live):
+            while held:
+                self._dismiss(next(iter(held)))
         self._judge()
         self._odd.clear()
         self._held["odd"] = 0
@@ -240,6 +241,8 @@ class Clerk:
                 self._live[oldest] = self._live.pop(oldest)
             else:
                 self._dismiss(oldest)
+        if self._held["repeated"] > limits.repeated:
+            self._learn_early()
         if self._held["repeated"] > limits.repeated:
             self._digest()
 
@@ -328,9 +331,18 @@ class Clerk:
                 for frame in kept:
                     seen = glance(frame)
                     self._put(dossier, frame, repeated=seen is not None and seen.kind in REPEATED)
+                dossier.shrink()
                 dossier.patience = max(self._limits.patience, 2 * dossier.repeated)
                 self._eager.pop(dossier, None)
                 self._attach(dossier)
+
+    def _learn_early(self) -> None:
+        """Learn of many members at once what each has repeated only a little."""
+        for dossier in self._live:
+            new = not dossier.lined and dossier.patience == self._limits.patience
+            if new and dossier.repeated and not dossier.directed and not dossier.closing:
+                self._eager[dossier] = None
+        self._learn()
 
     def _unlearn(self, dossier: Dossier) -> None:
         self._eager.pop(dossier, None)

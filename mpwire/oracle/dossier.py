@@ -222,8 +222,12 @@ class Dossier:
 
     def emptied(self) -> None:
         """Forget the frames, but not what is known of them."""
-        self.octets.clear()
+        self.octets = bytearray()
         self.frames = self.repeated = 0
+
+    def shrink(self) -> None:
+        """Give back the room that the frames do not need."""
+        self.octets = bytearray(bytes(self.octets))
 
     def unpacked(self, ways: Sequence[Frame]) -> Iterator[Frame]:
         """Yield the frames; `ways` holds a sample frame of each way."""

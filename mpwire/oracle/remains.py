@@ -7,6 +7,8 @@ the newest of each kind: so much memory, and no more.
 
 from dataclasses import dataclass, field
 
+DIGEST_BITS = 32
+DIGEST = (1 << DIGEST_BITS) - 1
 NAMES_KEPT = 1 << 16
 """Names of each kind that are remembered; the oldest is forgotten first."""
 
@@ -16,7 +18,8 @@ class Names:
 
     def __init__(self, most: int = NAMES_KEPT) -> None:
         """Begin with no name at all."""
-        self._known: dict[int, tuple[int, int]] = {}
+        self._known: dict[int, int] = {}
+        """Frame and a digest of the holder, in one number, as there may be very many."""
         self._most = most
 
     def first(self, name: object, holder: object, frame: int) -> tuple[bool, int]:
@@ -24,18 +27,18 @@ class Names:
 
         Returns: whether the holder is the first user, and the frame in which the first one did.
         """
-        key, used = hash(name), hash(holder)
+        key, used = hash(name), hash(holder) & DIGEST
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= self._most:
                 del self._known[next(iter(self._known))]
-            known = self._known[key] = (used, frame)
-        return known[0] == used, known[1]
+            known = self._known[key] = frame << DIGEST_BITS | used
+        return known & DIGEST == used, known >> DIGEST_BITS
 
     def used(self, name: object) -> int | None:
         """Return the frame in which a name was used first; None if it was not."""
         known = self._known.get(hash(name))
-        return known[1] if known is not None else None
+        return known >> DIGEST_BITS if known is not None else None
 
 
 @dataclass(slots=True)
