@@ -119,7 +119,7 @@ SHARED: Final = (
     ),
     Shared(
         "requests for what is missing",
-        ("mpwire.core.carrying", "NACK_SENDS: Final = 8", "NACK_SENDS: Final = 12"),
+        ("mpwire.core.receiving", "NACK_SENDS: Final = 8", "NACK_SENDS: Final = 12"),
         {f"{RULES}.repairing.NACKS_PER_SERIES": 4},
         "R91",
         SESSION + "".join(SENDS[:2]) + LATER,

@@ -15,6 +15,7 @@ from tests.conformance.trial import Outcome
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(600)
 def test_every_requirement_is_verified_and_the_page_says_so() -> None:
     """Run the marked tests as they are and under the patches, and compare the page."""
     command = [sys.executable, "-m", "tests.conformance", "--check"]

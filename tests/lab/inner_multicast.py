@@ -63,10 +63,10 @@ class Member:
 
     async def received(self, count: int) -> list[str]:
         """Wait for so many messages, and return all."""
-        queue = self.provider.sockets[self.handle].queue
-        while len(queue) < count:
+        while len(self.provider.sockets[self.handle].queue) < count:
             self.progress.clear()
             await self.progress.wait()
+        queue = self.provider.sockets[self.handle].queue
         return sorted(message.payload.decode() for message in queue)
 
     def close(self) -> None:

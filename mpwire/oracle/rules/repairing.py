@@ -244,12 +244,19 @@ def _for_others(end: End, packet: Packet) -> bool:
 
 
 def _given_up(end: End, origin: int, seq: int, arrival: Packet) -> bool:
-    """Tell whether a NACK was overtaken by the word that its sender has everything."""
-    return any(
-        packet.number < arrival.number
-        and read(packet, DataAck).origin == origin
-        and serial_before(seq, read(packet, DataAck).rcv_next)
+    """Tell whether a NACK was overtaken by the word that its sender has everything.
+
+    That is DATA_ACK, and CLOSE_ACK for what this side has sent of its own.
+    """
+    said = [
+        (packet, read(packet, DataAck).rcv_next)
         for packet in end.arrived(DataAck)
+        if read(packet, DataAck).origin == origin
+    ]
+    if origin == end.member_id:
+        said += [(packet, read(packet, CloseAck).rcv_next) for packet in end.arrived(CloseAck)]
+    return any(
+        packet.number < arrival.number and serial_before(seq, bound) for packet, bound in said
     )
 
 
