@@ -11,7 +11,6 @@ and verdict; below a refuted one, the shortest way to what should not be; and al
 Exits with 1 if anything was refuted.
 """
 
-import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from time import process_time
@@ -23,16 +22,12 @@ from mpwire.testing.exploration.scenarios import SCENARIOS
 from mpwire.testing.exploration.search import Tally, search
 from mpwire.testing.exploration.telling import tell
 from mpwire.testing.exploration.walk import Budget
+from mpwire.testing.saying import say
 
 HEADLINE: Final = (
     f"{'scenario':32}{'l d e k':>8}{'states':>10}{'transitions':>13}{'depth':>6}{'runs':>9}"
     f"{'seconds':>9}{'states/s':>10}  verdict"
 )
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def _names() -> list[tuple[str, str]]:
@@ -56,10 +51,10 @@ def explore(scenario: Scenario, budget: Budget) -> tuple[Tally, list[str]]:
     took_s = process_time() - started_s
     verdict = "proved" if tally.offence is None else "REFUTED"
     bounds = " ".join(str(bound) for bound in budget)
-    _say(_figures(f"{scenario.name:32}{bounds:>8}", tally, took_s) + f"  {verdict}")
+    say(_figures(f"{scenario.name:32}{bounds:>8}", tally, took_s) + f"  {verdict}")
     story = tell(walker, tally) if tally.offence is not None else []
     for line in story:
-        _say(line)
+        say(line)
     return tally, story
 
 
@@ -76,10 +71,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"no such scenario: {', '.join(unknown)}")
     if options.list:
         for name, about in _names():
-            _say(f"{name:32}{about}")
+            say(f"{name:32}{about}")
         return 0
     names = options.scenarios or ([PATCHES[options.patch].scenario] if options.patch else SCENARIOS)
-    _say(HEADLINE)
+    say(HEADLINE)
     total = Tally()
     started_s = process_time()
     refuted = False
@@ -93,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 total.transitions += tally.transitions
                 total.runs += tally.runs
                 total.depth = max(total.depth, tally.depth)
-    _say(_figures("in all", total, process_time() - started_s))
+    say(_figures("in all", total, process_time() - started_s))
     return int(refuted)
 
 

@@ -24,6 +24,7 @@ from typing import Final
 from mpwire.testing.broken import PATCHES, Patch
 from mpwire.testing.broken.page import document_of, rendered
 from mpwire.testing.broken.trial import Trial, try_patch, try_reference
+from mpwire.testing.saying import say
 
 HEADLINE: Final = (
     f"  {'mutant':34}{'rule':6}{'verdict':13}{'to kill':>8}{'in all':>8}  what else fired"
@@ -31,11 +32,6 @@ HEADLINE: Final = (
 REFERENCE_HEADLINE: Final = f"  {'scene':40}{'verdict':21}{'in all':>8}"
 
 Say = Callable[[str], None]
-
-
-def _say(line: str) -> None:
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
 
 
 def chosen(only: Sequence[str]) -> list[Patch]:
@@ -64,13 +60,13 @@ def row(trial: Trial) -> str:
     )
 
 
-def run(tries: Iterable[Callable[[], Trial]], jobs: int, say: Say = _say) -> list[Trial]:
+def run(tries: Iterable[Callable[[], Trial]], jobs: int, tell: Say = say) -> list[Trial]:
     """Run trials, some at a time, and say what came of each, in their order."""
     trials = []
     with ProcessPoolExecutor(jobs) as pool:
         for future in [pool.submit(one) for one in tries]:
             trials.append(future.result())
-            say(row(trials[-1]))
+            tell(row(trials[-1]))
     return trials
 
 
@@ -83,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     if options.list:
         for patch in patches:
-            _say(f"{patch.name:34}{patch.rule:6}{patch.scene:24}{patch.host:12}{patch.about}")
+            say(f"{patch.name:34}{patch.rule:6}{patch.scene:24}{patch.host:12}{patch.about}")
         return 0
     started_s = perf_counter()
     with tempfile.TemporaryDirectory() as scratch:
@@ -93,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(document_of(trials), indent=2) + "\n")
     else:
         verb = "passed" if options.reference else "killed by the rule that was meant to"
-        _say(f"\n{good} of {len(trials)} {verb}, in {perf_counter() - started_s:.0f} s")
+        say(f"\n{good} of {len(trials)} {verb}, in {perf_counter() - started_s:.0f} s")
     if options.write is not None:
         page = options.write.read_text("utf-8")
         options.write.write_text(rendered(page, trials), "utf-8")
@@ -101,13 +97,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(options: Namespace, patches: list[Patch], out: Path) -> list[Trial]:
-    say: Say = (lambda _line: None) if options.json else _say
+    tell: Say = (lambda _line: None) if options.json else say
     if options.reference:
-        say(REFERENCE_HEADLINE)
+        tell(REFERENCE_HEADLINE)
         scenes = [*dict.fromkeys(patch.scene for patch in patches)] * options.times
-        return run([partial(try_reference, scene, out) for scene in scenes], options.jobs, say)
-    say(HEADLINE)
-    return run([partial(try_patch, patch, out) for patch in patches], options.jobs, say)
+        return run([partial(try_reference, scene, out) for scene in scenes], options.jobs, tell)
+    tell(HEADLINE)
+    return run([partial(try_patch, patch, out) for patch in patches], options.jobs, tell)
 
 
 def _options(arguments: Sequence[str] | None) -> Namespace:

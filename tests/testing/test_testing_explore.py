@@ -1,5 +1,9 @@
 """The command: figures per scenario, a counterexample if there is one, and the exit code."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from mpwire.testing.explore import HEADLINE, main
@@ -48,3 +52,15 @@ def test_an_unknown_scenario_is_named(capsys: pytest.CaptureFixture[str]) -> Non
     with pytest.raises(SystemExit):
         main(["nothing-like-it"])
     assert "no such scenario: nothing-like-it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"), [(["--list"], 0), (["--patch", "deliver-duplicates"], 1)]
+)
+def test_a_reader_that_has_gone_changes_nothing_else(arguments: list[str], status: int) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)  # gone before the first line: nothing depends on who is faster
+    command = [sys.executable, "-m", "mpwire.testing.explore", *arguments]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (status, b"")
