@@ -111,15 +111,37 @@ def flows(end: End) -> dict[int, Flow]:
 
 
 def _cast(end: End) -> list[Packet]:
-    """Return the DATA to the group that concerned this member: from its first message on."""
-    start = end.next_data_seq
+    """Return the DATA to the group that concerned this member: from its first message on.
+
+    What leaves for the others once either side has closed is none of this membership's.
+    """
+    start, final = end.next_data_seq, _farewell(end)
     return [
         packet
         for packet in end.cast(Data)
-        if start is None
-        or read(packet, Data).origin != end.member_id
-        or not serial_before(read(packet, Data).seq, start)
+        if read(packet, Data).origin != end.member_id
+        or (
+            (start is None or not serial_before(read(packet, Data).seq, start))
+            and (final is None or not _for_others(packet, *final))
+        )
     ]
+
+
+def _farewell(end: End) -> tuple[Packet, int] | None:
+    """Return the first word of this side that names its last Seq for good, and that Seq.
+
+    A CLOSE_ACK does so only where the peer has ended both directions.
+    """
+    said = [(packet, read(packet, Close).final_seq) for packet in end.sent(Close)]
+    if end.peer.closed() != NEVER:
+        said += [(packet, read(packet, CloseAck).final_seq) for packet in end.sent(CloseAck)]
+    return min(said, key=lambda one: one[0].number, default=None)
+
+
+def _for_others(packet: Packet, farewell: Packet, final: int) -> bool:
+    """Tell whether group data left after a farewell that does not count it."""
+    later = packet.number > farewell.number
+    return later and serial_before(final, read(packet, Data).seq)
 
 
 def originated(end: End, before: Packet | None = None) -> list[Packet]:

@@ -12,7 +12,7 @@ from tests.oracle.oracle_edits import (
     saying,
     sending,
 )
-from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION
+from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, LEAF_DATA
 from tests.oracle.oracle_story import Move, Send, Wait, after, barriers, message_of, without
 from tests.oracle.oracle_streams import (
     drained,
@@ -169,6 +169,8 @@ BREACHES = (
     Fault("R92", repaired, fields("SYNC", seq=BEFORE_DATA + 9)),
     Fault("R92", repaired, fields("SYNC", trail_seq=BEFORE_DATA + 9)),
     Fault("R92", relayed, after_fin),
+    Fault("R92", relayed, fields("SYNC fin", seq=LEAF_DATA + 3)),
+    Fault("R92", relayed, fields("SYNC origin", seq=LEAF_DATA + 1)),
     Fault("R93", noticed, fields("MEMBER 1", action=3)),
     Fault("R93", noticed, fields("leaf1 ACCEPT", caps=2)),
     Fault("R93", noticed, fields("MEMBER 2", member_id=77)),

@@ -5,6 +5,7 @@ import struct
 import msgspec
 
 from mpwire.wire.messages import Abort, Announce, Data
+from mpwire.wire.numbers import CloseReason
 from tests.oracle.oracle_edits import Fault, event, fields, lacking, moves_of, saying
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, SESSION, Join
 from tests.oracle.oracle_story import ADDRESSES, Frame, Move, Send, after, message_of, summed
@@ -94,6 +95,42 @@ def cast() -> list[Move]:
     tale.take("leaf2", 1, b"second")
     tale.barrier()
     tale.dismantle([one, two, three])
+    return tale.moves
+
+
+def departing() -> list[Move]:
+    """Tell of a leaf that goes while a message to the group is missing there, and others follow."""
+    tale = Group()
+    tale.description = msgspec.structs.replace(
+        DESCRIPTION, planes=7, family=4, data_port=61717, hop_limit=64, group=bytes((239, 1, 2, 3))
+    )
+    one, two = tale.meet("leaf1", "leaf2")
+    tale.report("report leaf1", "leaf1")
+    tale.report("report leaf2", "leaf2")
+
+    def tell(text: bytes, place: int, *others: str) -> None:
+        tale.submit("root", 1, text)
+        data = tale.data(text, 1, BEFORE_DATA + place, GROUP_TAG)
+        data = msgspec.structs.replace(data, flags=0x20)
+        more = {"target_address": GROUP, "more_targets": others}
+        tale.send(f"DATA {text!r}", "root", "leaf1", data, **more)
+        tale.take("leaf1", 1, text)
+
+    tell(b"missed", 0)
+    tale.call("leaf2 close", "leaf2", "close", {}, socket=1)
+    two.last["root"] = BEFORE_DATA
+    close, ack = tale.closing(two, CloseReason.LEAVE)
+    tale.send("leaf2 CLOSE", "leaf2", "root", close)
+    tale.send("leaf2 CLOSE_ACK", "root", "leaf2", ack)
+    tale.event("leaf2 FD_CLOSE P", "root", two.handle, "FD_CLOSE")
+    tale.barrier()
+    tell(b"later", 1, "leaf2")
+    tale.sync("SYNC after", two, BEFORE_DATA + 1, BEFORE_DATA)
+    tale.sync("SYNC", one, BEFORE_DATA + 2, BEFORE_DATA)
+    tale.ack("DATA_ACK", one, BEFORE_DATA + 2)
+    one.last["root"] = BEFORE_DATA + 1
+    tale.barrier()
+    tale.dismantle([one])
     return tale.moves
 
 
@@ -200,13 +237,16 @@ def stale(moves: list[Move]) -> list[Move]:
     return fields("recv b'new' leaf2!", result={"data": b"early".hex()})(moves)
 
 
-CASTS = (cast, belated, opened)
+CASTS = (cast, departing, belated, opened)
 UNHEARD = (
     Fault("R75", cast, fields("DATA b'second' leaf2 2", attempt=3)),
     Fault("DR1", cast, moves_of("DATA b'first'", more_targets=())),
     Fault("DR4", cast, lacking("DATA b'second'")),
     Fault("EV26", cast, lacking("FD_READ b'first' leaf2")),
     Fault("EV11", cast, lacking("FD_READ b'second' leaf2")),
+    Fault("R92", departing, fields("SYNC", seq=BEFORE_DATA + 1)),
+    Fault("R92", departing, fields("SYNC after", seq=BEFORE_DATA + 2)),
+    Fault("R92", departing, fields("SYNC after", seq=BEFORE_DATA, trail_seq=BEFORE_DATA)),
     Fault("R95", cast, moves_of("DATA b'first'", target_address="239.9.9.9")),
     Fault("R95", cast, moves_of("DATA b'first'", target_port=4)),
     Fault("R96", cast, lambda m: after(m, "leaf3 CONFIRM", Frame("r", "leaf3", igmp("leaf3", 4)))),

@@ -163,8 +163,6 @@ def _lead(flow: Flow, packet: Packet) -> Outcome:
         if copy.number > packet.number and message.sflags & SyncFlag.FIN
     ]
     right = following is None or message.seq == following
-    if not flow.own and following is not None:
-        right = not serial_before(message.seq, following)
     return verify(
         right and not serial_before(message.seq, message.trail_seq) and not later,
         [packet, *later],
