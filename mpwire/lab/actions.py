@@ -160,9 +160,8 @@ def _descriptor(result: Mapping[str, Any], call: str, host: str) -> int:
 
 
 async def _open(stage: Stage, step: steps.Open) -> None:
-    host = stage.hosts[step.host]
-    family = step.family or stage.plan.families[0]
-    address = (host.address(family), step.port)
+    family = step.family or stage.hosts[step.host].families[0]
+    address = (stage.address(step.host, family), step.port)
     arguments: dict[str, object] = {"flags": step.flags(), "family": family}
     if step.protocol != "MPW_ROOTED":
         arguments["protocol"] = step.protocol
@@ -197,7 +196,7 @@ def _address(stage: Stage, step: steps.JoinStep) -> list[object]:
         ip, port = target.address
     else:
         mine = stage.sockets[step.socket].address[0]
-        ip = stage.hosts[step.target].address("inet6" if ":" in mine else "inet")
+        ip = stage.address(step.target, "inet6" if ":" in mine else "inet")
         port = steps.DEFAULT_PORT
     return [ip, step.port or port]
 

@@ -22,7 +22,7 @@ from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
-from mpwire.lab.hosts import Host, HostSpec, check_hosts, silence_switch_side
+from mpwire.lab.hosts import Host, check_hosts, silence_switch_side
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
@@ -36,6 +36,7 @@ from mpwire.lab.switch import (
     port_error,
     spare,
 )
+from mpwire.lab.topology import Port, Topology, one_lan
 
 Carrier = Literal["tap", "veth"]
 
@@ -88,7 +89,7 @@ class SwitchFabric:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = 0.0
         self._released = asyncio.Event()
-        self._peers: tuple[HostSpec, ...] = ()
+        self._peers: tuple[Port, ...] = ()
         self._down: set[str] = set()
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
@@ -104,12 +105,13 @@ class SwitchFabric:
         """
         self._decide, self._strike = decide, strike
 
-    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
+    async def start(self, topology: Topology, recorder: Recorder) -> None:
         """Make the hosts and connect them; from here on frames are recorded.
 
         Raises: LocalProtocolError for specifications that contradict each other; MachineError
             for what the kernel refused.
         """
+        hosts = one_lan(topology)
         check_hosts(hosts)
         self._recorder = recorder
         _allow_descriptors(64 + 16 * len(hosts))
@@ -144,7 +146,7 @@ class SwitchFabric:
             self._epoll.register(descriptor, select.EPOLLIN)
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._on_readable)
 
-    def _make(self, hosts: Sequence[HostSpec]) -> None:
+    def _make(self, hosts: Sequence[Port]) -> None:
         if not self._forced:
             self.carrier = "tap" if _tap_opens() else "veth"
         if self.carrier == "veth":
@@ -366,7 +368,7 @@ class _Echo:
     answer: asyncio.Future[int]
 
 
-def _packed_neighbours(hosts: Sequence[HostSpec]) -> dict[bytes, bytes]:
+def _packed_neighbours(hosts: Sequence[Port]) -> dict[bytes, bytes]:
     return {address.ip.packed: spec.mac_octets() for spec in hosts for address in spec.interfaces()}
 
 

@@ -11,10 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Iterable, Sequence
-from ipaddress import IPv4Interface, IPv6Interface, ip_interface
 from pathlib import Path
-
-import msgspec
 
 from mpwire.capture.records import Counters
 from mpwire.errors import LocalProtocolError, MachineError
@@ -32,6 +29,7 @@ from mpwire.lab.netlink import (
 )
 from mpwire.lab.ports import INTERFACE, TAP_QUEUE_COUNT, TapPort, VethPort
 from mpwire.lab.ring import PacketRing
+from mpwire.lab.topology import Port
 
 LOOPBACK_INDEX = 1
 _PER_VERSION = (
@@ -43,26 +41,7 @@ ROUTES = Path("/proc/self/net/ipv6_route")
 RTF_LOCAL = 0x8000_0000
 
 
-class HostSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Say what a host is to be."""
-
-    name: str
-    mac: str
-    """Link address, such as "02:00:00:00:00:01"."""
-    addresses: tuple[str, ...]
-    """With prefix length, such as "10.77.0.2/24"."""
-    mtu: int = 1500
-
-    def interfaces(self) -> list[IPv4Interface | IPv6Interface]:
-        """Give the addresses as objects."""
-        return [ip_interface(address) for address in self.addresses]
-
-    def mac_octets(self) -> bytes:
-        """Give the link address as octets."""
-        return bytes.fromhex(self.mac.replace(":", ""))
-
-
-def check_hosts(hosts: Sequence[HostSpec]) -> None:
+def check_hosts(hosts: Sequence[Port]) -> None:
     """Raise LocalProtocolError for specifications that contradict each other."""
     if not hosts:
         raise LocalProtocolError("a fabric needs at least one host")
@@ -124,7 +103,7 @@ def silence_switch_side() -> None:
 class Host:
     """Hold a host's namespace and our end of its cable."""
 
-    def __init__(self, spec: HostSpec, ring: PacketRing | None) -> None:
+    def __init__(self, spec: Port, ring: PacketRing | None) -> None:
         """Make the namespace and its interface, which is still down and has no address.
 
         Args: ring: None attaches the host by a TAP device.
@@ -149,7 +128,7 @@ class Host:
         ring.hear(port.name, self.spec.name)
         return port
 
-    def bring_up(self, peers: Iterable[HostSpec]) -> None:
+    def bring_up(self, peers: Iterable[Port]) -> None:
         """Bring the link up, with addresses, routes and the peers as neighbours.
 
         Raises: MachineError naming what the kernel refused.
@@ -160,7 +139,7 @@ class Host:
             with RouteSocket() as route:
                 route.apply(self._requests(index, peers))
 
-    def set_interface(self, peers: Iterable[HostSpec], deadline_s: float, *, is_up: bool) -> None:
+    def set_interface(self, peers: Iterable[Port], deadline_s: float, *, is_up: bool) -> None:
         """Set the interface down, which forgets routes and neighbours, or up with all it had.
 
         Raises: MachineError naming what the kernel refused.
@@ -175,7 +154,7 @@ class Host:
         if is_up:
             self.wait_until_usable(deadline_s)
 
-    def _requests(self, index: int, peers: Iterable[HostSpec]) -> list[Request]:
+    def _requests(self, index: int, peers: Iterable[Port]) -> list[Request]:
         requests = [
             link_set(LOOPBACK_INDEX),
             link_set(index, mac=self.spec.mac, mtu=self.spec.mtu, queue_count=self._queue_count),

@@ -3,7 +3,15 @@
 import shlex
 from typing import Annotated, Final, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from mpwire.lab import timers
@@ -20,6 +28,8 @@ Call = Literal[
 CALLS: Final[tuple[str, ...]] = get_args(Call)
 
 MAXIMUM_HOSTS: Final = 250
+"""On one network: what is left of its numbers when routers have theirs."""
+MAXIMUM_NETWORKS: Final = 64
 HOST_PATTERN: Final = "^[a-z][a-z0-9-]{0,14}$"
 
 
@@ -40,6 +50,20 @@ def _command(value: object) -> object:
 
 
 HostName = Annotated[str, Field(pattern=HOST_PATTERN)]
+HOSTS_TAGS: Final = ("list", "mapping")
+"""What pydantic calls the two ways to write hosts, within the place of a mistake."""
+
+
+def _hosts_tag(value: object) -> str:
+    return HOSTS_TAGS[isinstance(value, dict)]
+
+
+HostList = Annotated[list[HostName], Field(min_length=1, max_length=MAXIMUM_HOSTS)]
+HostMapping = Annotated[dict[HostName, HostName], Field(min_length=1)]
+Hosts = Annotated[
+    Annotated[HostList, Tag("list")] | Annotated[HostMapping, Tag("mapping")],
+    Discriminator(_hosts_tag),
+]
 Command = Annotated[
     list[str],
     Field(min_length=1),
@@ -117,13 +141,16 @@ class Testbed(Part):
     networks: dict[HostName, Network] = Field(
         default={"lan": Network()},
         min_length=1,
-        max_length=1,
-        description="Networks by name; every host is on it. One for now.",
+        max_length=MAXIMUM_NETWORKS,
+        description="LANs by name, each with its family and MTU.",
     )
-    hosts: list[HostName] = Field(
-        min_length=1,
-        max_length=MAXIMUM_HOSTS,
-        description="Names of the hosts; addresses follow from their order.",
+    hosts: Hosts = Field(
+        description="Names of the hosts, whose addresses follow from their order; with several"
+        " networks a mapping that says on which network each host is.",
+    )
+    routers: dict[HostName, Annotated[list[HostName], Field(min_length=2)]] = Field(
+        default={},
+        description="Routers by name, each with the list of networks that it connects.",
     )
     agents: dict[str, Command] = Field(
         default={},
@@ -146,3 +173,10 @@ class Testbed(Part):
     )
     script: list[str] = Field(min_length=1, description="What happens, one sentence a line.")
     expect: list[str] = Field(default=[], description="What holds at the end, one sentence a line.")
+
+    @property
+    def placed(self) -> dict[str, str]:
+        """Give the network of each host."""
+        if isinstance(self.hosts, dict):
+            return self.hosts
+        return dict.fromkeys(self.hosts, next(iter(self.networks)))

@@ -10,25 +10,35 @@ import msgspec
 
 from mpwire.lab.faults import AnyFault
 from mpwire.lab.steps import AnyExpectation, AnyStep
+from mpwire.lab.topology import Port, Topology
 
 
 class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
     """One host: its place on the network and the agent that holds its sockets."""
 
     name: str
-    mac: str
-    addresses: tuple[str, ...]
-    """With prefix length, such as `10.77.0.2/24`."""
-    mtu: int
+    port: Port
+    """Its link address, its addresses and its network."""
+    families: tuple[str, ...]
+    """Address families of its network, the usual one first."""
     agent: tuple[str, ...]
     """Command line of the agent."""
     seed: int | None
     """Given to the agent by `configure`; None lets it draw from the system."""
 
-    def address(self, family: str) -> str:
-        """Give the host's address of a family ("inet" or "inet6") without prefix length."""
-        wanted = family == "inet6"
-        return next(a for a in self.addresses if (":" in a) is wanted).partition("/")[0]
+    @property
+    def mac(self) -> str:
+        """Give the link address."""
+        return self.port.mac
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Give the addresses with prefix length, such as `10.77.0.2/24`."""
+        return self.port.addresses
+
+    def address(self, family: str) -> str | None:
+        """Give the host's address of a family ("inet" or "inet6"); None if it has none."""
+        return self.port.address(family)
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,8 +50,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """The testbed file, word for word, for the run file."""
     seed: int | None
     hosts: tuple[HostPlan, ...]
-    families: tuple[str, ...]
-    """Address families of the network, the usual one first."""
+    topology: Topology
+    """What the hosts are connected to, and how."""
     timers: dict[str, float]
     """Arguments of `configure`; empty means the defaults of the specification."""
     requires: tuple[str, ...]

@@ -24,7 +24,8 @@ _FRAGMENT: Final = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->
 _KINDS: Final = {
     "about": "text",
     "networks": "mapping",
-    "hosts": "list of names",
+    "hosts": "list of names, or mapping",
+    "routers": "mapping",
     "agents": "mapping",
     "timers": "mapping",
     "seed": "whole number or null",
@@ -89,16 +90,16 @@ def _is(path: Path, text: str) -> bool:
 def _table(model: type[BaseModel], kinds: dict[str, str]) -> str:
     rows = []
     for name, field in model.model_fields.items():
-        default = "required" if field.is_required() else _default(field.default)
+        default = "required" if field.is_required() else _default(name, field.default)
         rows.append(f"| `{name}` | {kinds[name]} | {default} | {field.description} |")
     return "\n".join(["| key | holds | without it | meaning |", "|---|---|---|---|", *rows])
 
 
-def _default(value: object) -> str:
+def _default(name: str, value: object) -> str:
     if isinstance(value, BaseModel):
         return "as specified"
     if isinstance(value, dict):
-        return "one, `lan`" if value else "the reference agent"
+        return "one, `lan`" if value else {"agents": "the reference agent"}.get(name, "none")
     return f"`{value}`" if value not in ([], None) else "none"
 
 

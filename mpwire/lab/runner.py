@@ -19,7 +19,6 @@ from mpwire.errors import MpwireError
 from mpwire.lab.actions import perform
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.decide import Strike
-from mpwire.lab.hosts import HostSpec
 from mpwire.lab.impairments import Impairments
 from mpwire.lab.journal import Journal, Tell
 from mpwire.lab.links import CONTRACT, AgentFault, AgentLink, Bell, Refused, Unsupported
@@ -28,6 +27,7 @@ from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.progress import Ended, Failure, Started
 from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed, gathered
 from mpwire.lab.switch import Decide, Recorder
+from mpwire.lab.topology import Topology
 
 BEGINNING: Final = "the agents say hello and are configured"
 ENDING: Final = "everything settles and the agents leave"
@@ -57,8 +57,8 @@ class Fabric(Protocol):
     def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Let faults act on frames, and through them on agents."""
 
-    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
-        """Make the hosts and connect them."""
+    async def start(self, topology: Topology, recorder: Recorder) -> None:
+        """Make the hosts, the networks and the routers between them."""
 
     def spawn(
         self, host: str, argv: Sequence[str], env: Mapping[str, str] | None = None
@@ -143,12 +143,8 @@ class Runner:
             MachineError: the kernel refused a host; nothing ran.
         """
         started_ns = self._journal.clock.now_ns()
-        specs = [
-            HostSpec(name=host.name, mac=host.mac, addresses=host.addresses, mtu=host.mtu)
-            for host in self.plan.hosts
-        ]
         self._fabric.impair(self._network, self._stage.strike)
-        await self._fabric.start(specs, self._journal)
+        await self._fabric.start(self.plan.topology, self._journal)
         try:
             self._journal.drain = self._fabric.drain
             self._introduce(started_ns)

@@ -105,6 +105,17 @@ class Stage:
         if view.descriptor is not None:
             self._tell(view)
 
+    def address(self, host: str, family: str) -> str:
+        """Give a host's address of a family.
+
+        Raises:
+            StepFailed: its network has none.
+        """
+        found = self.hosts[host].address(family)
+        if found is None:
+            raise StepFailed(f"expected an address of {host} in {family}, seen none")
+        return found
+
     def link(self, view: SocketView) -> AgentLink:
         """Give the agent that holds a socket, though it may be of no more use."""
         return self._held.get(view.name) or self.links[view.host]

@@ -17,13 +17,15 @@ from pydantic_core import ErrorDetails
 
 from mpwire.errors import InputError
 from mpwire.lab import faults as fault_forms
-from mpwire.lab import script
-from mpwire.lab.forms import RESERVED, Form
+from mpwire.lab import places, script
+from mpwire.lab.forms import Form
 from mpwire.lab.grammar import EXPECTATIONS, FORMS
-from mpwire.lab.models import CALLS, Network, Testbed, Timers
+from mpwire.lab.models import CALLS, HOSTS_TAGS, Network, Testbed, Timers
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.source import Document, Problem, TestbedError, read
 from mpwire.lab.steps import Step
+from mpwire.lab.topology import Network as NetworkSpec
+from mpwire.lab.topology import derive
 from mpwire.lab.wording import guess, listed, shown
 from mpwire.lab.words import Names
 
@@ -95,20 +97,20 @@ def parse(
         testbed = Testbed.model_validate(document.data)
     except ValidationError as error:
         problems += [_explained(item, document) for item in error.errors()]
-    problems += _repeated_hosts(document) + _unknown_agents(document)
+    problems += places.problems(document) + _unknown_agents(document)
     sentences = _sentences(document, problems)
     if problems or testbed is None:
         raise TestbedError(str(path), problems)
     for name in agents:
-        if name != "default" and name not in testbed.hosts:
-            expected = listed((*testbed.hosts, "default"))
+        if name != "default" and name not in testbed.placed:
+            expected = listed((*testbed.placed, "default"))
             raise InputError(f"agent for {name!r}: no such host, expected {expected}")
     changes: dict[str, object] = {"agents": {**testbed.agents, **agents}}
     if scale is not None:
         changes["timers"] = testbed.timers.model_copy(update={"scale": scale})
     if seed is not None:
         changes["seed"] = seed
-    sentences.faults += [read_fault(one, testbed.hosts) for one in faults]
+    sentences.faults += [read_fault(one, [*testbed.placed]) for one in faults]
     testbed = testbed.model_copy(update=changes)
     return _plan(testbed, (path, text), sentences)
 
@@ -137,7 +139,7 @@ def schema() -> dict[str, Any]:
 
 def _explained(error: ErrorDetails, document: Document) -> Problem:
     """Say one of pydantic's findings in our words, at its place."""
-    kind, path, value = error["type"], error["loc"], error["input"]
+    kind, path, value = error["type"], _place(error["loc"]), error["input"]
     context = error.get("ctx", {})
     if kind == "missing":
         expected = {"hosts": "a list of names", "script": "a list of steps"}.get(
@@ -162,6 +164,12 @@ def _explained(error: ErrorDetails, document: Document) -> Problem:
     return Problem(*place, found, expected, _advice(path, value))
 
 
+def _place(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    """Leave out what pydantic adds to the place of a mistake."""
+    tagged = path[:1] == ("hosts",) and len(path) > 1 and path[1] in HOSTS_TAGS
+    return path[:1] + path[2:] if tagged else path
+
+
 def _known_keys(path: tuple[str | int, ...]) -> list[str]:
     model: type[BaseModel] = Testbed
     if path[0] == "networks" and len(path) > 1:
@@ -180,32 +188,10 @@ def _advice(path: tuple[str | int, ...], value: object) -> str:
     return ""
 
 
-def _names(document: Document, key: str) -> list[str]:
-    data = document.data if isinstance(document.data, dict) else {}
-    value = data.get(key)
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
-
-
-def _repeated_hosts(document: Document) -> list[Problem]:
-    problems = []
-    seen: set[str] = set()
-    data = document.data if isinstance(document.data, dict) else {}
-    hosts = data.get("hosts")
-    for index, name in enumerate(hosts if isinstance(hosts, list) else ()):
-        place = document.place(("hosts", index))
-        if isinstance(name, str) and name in seen:
-            problems.append(Problem(*place, f"{name!r} a second time", "every host once"))
-        if isinstance(name, str) and name in RESERVED:
-            told = f"{name!r}, a word of the step language"
-            problems.append(Problem(*place, told, "another name"))
-        seen.add(str(name))
-    return problems
-
-
 def _unknown_agents(document: Document) -> list[Problem]:
     data = document.data if isinstance(document.data, dict) else {}
     agents = data.get("agents")
-    known = [*dict.fromkeys(_names(document, "hosts")), "default"]
+    known = [*places.host_names(document), "default"]
     return [
         Problem(
             *document.place(("agents", name), key=True),
@@ -228,23 +214,13 @@ class _Sentences:
 
 
 def _sentences(document: Document, problems: list[Problem]) -> _Sentences:
-    names = Names(tuple(dict.fromkeys(_names(document, "hosts"))), _families(document))
+    families = places.families(document)
+    names = Names(tuple(places.host_names(document)), places.FAMILIES, families_of=families)
     return _Sentences(
         _lines(document, "faults", fault_forms.FORMS, names, problems),
         _lines(document, "script", FORMS, names, problems),
         _lines(document, "expect", EXPECTATIONS, names, problems),
     )
-
-
-def _families(document: Document) -> tuple[str, ...]:
-    data = document.data if isinstance(document.data, dict) else {}
-    networks = data.get("networks")
-    for network in networks.values() if isinstance(networks, dict) else ():
-        try:
-            return Network.model_validate(network).families
-        except ValidationError:
-            return ("inet", "inet6")
-    return Network().families
 
 
 def _lines(
@@ -282,17 +258,24 @@ def _plan(
 ) -> Plan:
     path, text = file
     agents: Mapping[str, Sequence[str]] = testbed.agents
-    (network,) = testbed.networks.values()
+    topology = derive(
+        [
+            NetworkSpec(name=name, families=network.families, mtu=network.mtu)
+            for name, network in testbed.networks.items()
+        ],
+        testbed.placed,
+        testbed.routers,
+    )
+    families = {network.name: network.families for network in topology.networks}
     hosts = tuple(
         HostPlan(
-            name=name,
-            mac=f"02:4d:50:00:00:{number:02x}",
-            addresses=tuple(_address(family, number) for family in network.families),
-            mtu=network.mtu,
-            agent=_argv(agents.get(name, agents.get("default", DEFAULT_AGENT)), path.parent),
-            seed=None if testbed.seed is None else _host_seed(testbed.seed, name),
+            name=node.name,
+            port=node.port,
+            families=families[node.port.network],
+            agent=_argv(agents.get(node.name, agents.get("default", DEFAULT_AGENT)), path.parent),
+            seed=None if testbed.seed is None else _host_seed(testbed.seed, node.name),
         )
-        for number, name in enumerate(testbed.hosts, 2)
+        for node in topology.hosts
     )
     return Plan(
         name=path.stem,
@@ -300,17 +283,13 @@ def _plan(
         text=text,
         seed=testbed.seed,
         hosts=hosts,
-        families=network.families,
+        topology=topology,
         timers=testbed.timers.arguments(),
         requires=tuple(testbed.requires),
         script=tuple(sentences.script),  # type: ignore[arg-type]  # FORMS makes only AnyStep
         expect=tuple(sentences.expect),  # type: ignore[arg-type]  # EXPECTATIONS makes only Saw
         faults=tuple(sentences.faults),  # type: ignore[arg-type]  # only AnyFault
     )
-
-
-def _address(family: str, number: int) -> str:
-    return f"10.77.0.{number}/24" if family == "inet" else f"fd77::{number:x}/64"
 
 
 def _host_seed(seed: int, name: str) -> int:

@@ -45,8 +45,11 @@ class Names:
 
     hosts: tuple[str, ...]
     families: tuple[str, ...] = ("inet",)
+    """Of any host."""
     sockets: dict[str, tuple[str, int]] = field(default_factory=dict)
     """Socket name to its host ("" when the step that makes it is wrong) and line."""
+    families_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By host, where not every host has all."""
 
     def sockets_of(self, host: str) -> list[str]:
         """List the sockets that a host has made so far."""
@@ -225,9 +228,10 @@ def _group(tokens: Sequence[Token], *_: object) -> str:
     return str(group)
 
 
-def _family(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> str:
-    if tokens[0].text not in names.families:
-        raise WrongWord(tokens[0], f"a family of the network ({listed(names.families)})")
+def _family(tokens: Sequence[Token], found: Mapping[str, object], names: Names) -> str:
+    families = names.families_of.get(str(found.get("host")), names.families)
+    if tokens[0].text not in families:
+        raise WrongWord(tokens[0], f"a family of the network ({listed(families)})")
     return tokens[0].text
 
 

@@ -7,8 +7,8 @@ from typing import Literal
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
-from mpwire.lab.hosts import HostSpec
 from mpwire.lab.switch import Decide, Recorder, Switch, deliver_all, spare
+from mpwire.lab.topology import Topology, one_lan
 from mpwire.sim.loop import VirtualLoop
 from mpwire.sim.process import SimProcess
 from mpwire.sim.stack import LINK_LATENCY_S, Stack
@@ -37,8 +37,9 @@ class SimFabric:
         """Let faults act on frames, and through them on agents."""
         self._decide, self._strike = decide, strike
 
-    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
+    async def start(self, topology: Topology, recorder: Recorder) -> None:
         """Make the hosts and connect them."""
+        hosts = one_lan(topology)
         self._recorder = recorder
         macs = {spec.name: spec.mac_octets() for spec in hosts}
         for spec in hosts:

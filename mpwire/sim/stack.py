@@ -19,7 +19,7 @@ from mpwire.capture.groups import ALLOW_NEW, BLOCK_OLD, TO_EXCLUDE, TO_INCLUDE
 from mpwire.core.address import Address
 from mpwire.core.events import SendDatagram
 from mpwire.io.udp import Arrival, Unreachable, socket_error
-from mpwire.lab.hosts import HostSpec
+from mpwire.lab.topology import Port
 from mpwire.sim import packets
 from mpwire.vocabulary import WsaError
 from mpwire.winsock import SocketError
@@ -106,7 +106,7 @@ class SimSocket:
 class Stack:
     """The stack of one host; the switch writes frames into it like into any port."""
 
-    def __init__(self, spec: HostSpec, loop: Later, put_on_cable: Callable[[bytes], None]) -> None:
+    def __init__(self, spec: Port, loop: Later, put_on_cable: Callable[[bytes], None]) -> None:
         """Begin without sockets.
 
         Args:

@@ -8,6 +8,7 @@ import time
 import inner_scenarios as inner
 
 from mpwire.lab.fabric import SwitchFabric
+from mpwire.lab.topology import lan
 
 CLOCK = time.perf_counter
 
@@ -18,7 +19,7 @@ async def start(spec: inner.Spec) -> object:
     fabric = SwitchFabric(carrier=spec["carrier"])
     hosts = inner.specs(spec["hosts"])
     began_s = CLOCK()
-    await fabric.start(hosts, inner.Tape())
+    await fabric.start(lan(hosts), inner.Tape())
     started_s = CLOCK()
     await fabric.settle()
     settled_s = CLOCK()

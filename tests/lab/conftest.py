@@ -17,11 +17,11 @@ from mpwire.errors import MachineError
 from mpwire.lab import testbed
 from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.decide import Strike
-from mpwire.lab.hosts import HostSpec
 from mpwire.lab.process import HostProcess
 from mpwire.lab.progress import AnyProgress, Failure
 from mpwire.lab.runner import Runner, recorded
 from mpwire.lab.switch import Decide, Recorder
+from mpwire.lab.topology import Topology
 
 AGENT = Path(__file__).with_name("scripted_agent.py")
 
@@ -50,7 +50,7 @@ class ProcessFabric:
     def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Have nothing to impair."""
 
-    async def start(self, hosts: Sequence[HostSpec], recorder: Recorder) -> None:
+    async def start(self, topology: Topology, recorder: Recorder) -> None:
         """Make nothing."""
 
     def spawn(

@@ -24,6 +24,7 @@ from mpwire.lab.fabric import FabricError, SwitchFabric
 from mpwire.lab.launch import launch
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ring import SLOT_COUNT
+from mpwire.lab.topology import lan
 
 PORT = 7000
 GROUP = "239.1.2.3"
@@ -287,7 +288,7 @@ async def recorded(spec: inner.Spec) -> object:
             hosts=hosts,
         )
         writer.record(run)
-        await fabric.start(specs, writer)
+        await fabric.start(lan(specs), writer)
         await asyncio.gather(*(fabric.sentinel(host.name, "start") for host in specs))
         listener = open_socket(fabric, "h1")
         listener.bind(("", PORT))
@@ -316,7 +317,7 @@ class FullTape(inner.Tape):
 async def full(spec: inner.Spec) -> object:
     """Go on after the recorder has failed."""
     fabric = SwitchFabric(carrier=spec["carrier"])
-    await fabric.start(inner.specs(2), FullTape())
+    await fabric.start(lan(inner.specs(2)), FullTape())
     sender = open_socket(fabric, "h2")
     for _ in range(3):
         sender.sendto(b"hello", ("10.77.0.1", PORT))
@@ -396,7 +397,7 @@ async def _refused_hosts() -> dict[str, Any]:
         ("empty", []),
     ):
         try:
-            await fabric.start(hosts, inner.Tape())
+            await fabric.start(lan(hosts), inner.Tape())
         except LocalProtocolError as error:
             said[name] = str(error)
     return said

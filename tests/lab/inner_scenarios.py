@@ -14,9 +14,9 @@ import msgspec
 
 from mpwire.capture.records import AnyRecord
 from mpwire.lab.fabric import SwitchFabric
-from mpwire.lab.hosts import HostSpec
 from mpwire.lab.process import HostProcess
 from mpwire.lab.switch import Decide, deliver_all
+from mpwire.lab.topology import Port, lan
 
 Spec = dict[str, Any]
 Scenario = Callable[[Spec], Coroutine[Any, Any, object]]
@@ -76,10 +76,10 @@ class Tape:
         self.entries.append({"after": self.frame_count, **msgspec.to_builtins(record)})
 
 
-def specs(count: int, ipv6: bool = False) -> list[HostSpec]:
+def specs(count: int, ipv6: bool = False) -> list[Port]:
     """Describe h1, h2, ... of one LAN."""
     return [
-        HostSpec(
+        Port(
             name=f"h{number}",
             mac=f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}",
             addresses=(
@@ -98,7 +98,7 @@ async def fabric_of(
     """Run a fabric as the specification says."""
     tape = Tape()
     fabric = SwitchFabric(carrier=spec.get("carrier"), decide=decide, deadline_s=deadline_s)
-    await fabric.start(specs(spec.get("hosts", 3), spec.get("ipv6", False)), tape)
+    await fabric.start(lan(specs(spec.get("hosts", 3), spec.get("ipv6", False))), tape)
     try:
         yield fabric, tape
     finally:

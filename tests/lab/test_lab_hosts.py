@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mpwire.lab.hosts import HostSpec, own_addresses
+from mpwire.lab.hosts import own_addresses
+from mpwire.lab.topology import Port
 
 ROUTES = """\
 fd770000000000000000000000000000 40 00000000000000000000000000000000 00 00000000000000000000000000000000 00000100 00000001 00000000 00000001     eth0
@@ -25,7 +26,7 @@ def test_own_addresses_are_the_local_routes_to_single_addresses() -> None:
 
 
 def test_a_specification_gives_objects() -> None:
-    spec = HostSpec(name="h", mac="02:00:00:00:00:0a", addresses=("10.0.0.1/24", "fd77::1/64"))
+    spec = Port(name="h", mac="02:00:00:00:00:0a", addresses=("10.0.0.1/24", "fd77::1/64"))
     assert spec.mac_octets() == bytes.fromhex("02000000000a")
     assert [address.version for address in spec.interfaces()] == [4, 6]
 

@@ -22,9 +22,12 @@ def test_the_tables_are_those_of_the_code() -> None:
 
 def test_the_example_is_right_and_its_mistakes_are_told_so() -> None:
     blocks = re.findall(r"```(yaml)?\n(.*?)```", TEXT, re.DOTALL)
-    example, faults = (text for kind, text in blocks if kind == "yaml")
+    example, connected, faults = (text for kind, text in blocks if kind == "yaml")
     assert len(testbed.parse(example, Path("meet.yaml"), {}).script) == 8
     assert len(testbed.parse(SMALL + faults, Path("meet.yaml"), {}).faults) == 5
+    rest = "about: x\nscript: [root opens R as c_root/d_root over inet6]\n"
+    placed = testbed.parse(rest + connected, Path("meet.yaml"), {}).topology
+    assert [port.name for port in placed.on("south")] == ["leaf1", "leaf2", "edge.south"]
     mistaken = example.replace("[root, leaf1]", "[root, leaf]").replace("accepts", "invites")
     mistaken = mistaken.replace("on R as P1", "with R as P1")
     with pytest.raises(TestbedError) as caught:

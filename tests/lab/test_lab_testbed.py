@@ -37,11 +37,11 @@ def wrong(text: str) -> list[str]:
 
 def test_addresses_and_macs_follow_from_the_order_of_hosts() -> None:
     plan = parse("about: x\nnetworks: {lan: {family: both, mtu: 1280}}\nhosts: [b, a]\n" + SCRIPT)
-    assert [(host.name, host.mac, host.addresses, host.mtu) for host in plan.hosts] == [
+    assert [(host.name, host.mac, host.addresses, host.port.mtu) for host in plan.hosts] == [
         ("b", "02:4d:50:00:00:02", ("10.77.0.2/24", "fd77::2/64"), 1280),
         ("a", "02:4d:50:00:00:03", ("10.77.0.3/24", "fd77::3/64"), 1280),
     ]
-    assert plan.families == ("inet", "inet6")
+    assert plan.hosts[0].families == ("inet", "inet6")
     assert (plan.hosts[0].address("inet"), plan.hosts[0].address("inet6")) == (
         "10.77.0.2",
         "fd77::2",
@@ -166,8 +166,8 @@ MODEL = [
         SMALL + "hots: 3\n",
         [
             (
-                "4:1: found 'hots', expected about, networks, hosts, agents, timers, seed,"
-                " requires, faults, script or expect; did you mean 'hosts'?"
+                "4:1: found 'hots', expected about, networks, hosts, routers, agents, timers,"
+                " seed, requires, faults, script or expect; did you mean 'hosts'?"
             )
         ],
     ),
@@ -193,7 +193,41 @@ MODEL = [
         ["2:8: found 252 of them, expected at most 250"],
     ),
     (SMALL + "networks: {}\n", ["4:11: found none, expected at least 1"]),
-    (SMALL + "networks: {a: {}, b: {}}\n", ["4:11: found 2 of them, expected at most 1"]),
+    (
+        SMALL + "networks: {a: {}, b: {}}\n",
+        ["2:8: found a list, expected a mapping of hosts to networks (a or b)"],
+    ),
+    (
+        SMALL.replace("[root, leaf1]", "{root: a, leaf1: C, the: a}")
+        + "networks: {a: {}, b: {}}\n",
+        [
+            "2:25: found 'C', expected 1 to 15 small letters, digits and hyphens, a letter first",
+            "2:25: found 'C', expected a network (a or b)",
+            "2:28: found 'the', a word of the step language, expected another name",
+        ],
+    ),
+    (SMALL.replace("[root, leaf1]", "{}"), ["2:8: found none, expected at least 1"]),
+    (
+        SMALL + "routers: {root: [lan], on: [lan, lan], Up: 3, x: [lan, land]}\n",
+        [
+            "4:11: found 'root', a host, expected a name that no host has",
+            "4:17: found 1 of them, expected at least 2",
+            "4:24: found 'on', a word of the step language, expected another name",
+            "4:34: found 'lan' a second time, expected every network once",
+            "4:40: found 'Up', expected 1 to 15 small letters, digits and hyphens, a letter first",
+            "4:44: found the number 3, expected a list",
+            "4:56: found 'land', expected a network (lan); did you mean 'lan'?",
+        ],
+    ),
+    (
+        SMALL.replace("[root, leaf1]", "{root: a, leaf1: b}")
+        + "networks: {a: {}, b: {}}\n"
+        + "routers: {u: [a, b], v: [a, b], w: [a, b], x: [a, b], y: [a, b]}\n",
+        [
+            "4:12: found 5 routers on a, expected at most 4",
+            "4:19: found 5 routers on b, expected at most 4",
+        ],
+    ),
     (
         SMALL + "networks: {LAN: {}}\n",
         ["4:12: found 'LAN', expected 1 to 15 small letters, digits and hyphens, a letter first"],

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 from mpwire.io.udp import Arrival
-from mpwire.lab.hosts import HostSpec
+from mpwire.lab.topology import Port
 from mpwire.sim.packets import udp_frame
 from mpwire.sim.stack import Stack
 
-HOST = HostSpec(name="b", mac="02:00:00:00:00:02", addresses=("10.0.0.2/24",))
+HOST = Port(name="b", mac="02:00:00:00:00:02", addresses=("10.0.0.2/24",))
 MACS = HOST.mac_octets(), bytes.fromhex("020000000001")
 
 
