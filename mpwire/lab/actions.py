@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from mpwire.lab import steps
+from mpwire.lab.comparing import compare, octets_shown
 from mpwire.lab.links import AgentFault, Decision, Refused, Report
 from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed, name, said
 from mpwire.lab.steps import AnyExpectation, AnyStep, Sight
@@ -54,6 +55,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             await _decide(stage, step)
         case steps.Receive():
             await _receive(stage, step)
+        case steps.Take():
+            await _take(stage, step)
         case steps.Enumerate():
             await _enumerate(stage, step)
         case steps.See():
@@ -98,7 +101,7 @@ async def _simple(stage: Stage, step: _Simple) -> None:
             await _calling(stage, view, "ioctl", setting, step.error)
         case steps.CalleeData():
             result = await _calling(stage, view, "callee_data", {}, None)
-            _compare("callee data", step.data, result.get("callee_data"))
+            compare("callee data", step.data, result.get("callee_data"))
         case steps.Send():
             mark = {"private": True} if step.in_private else {}
             arguments = {"data": step.data.hex(), **mark}
@@ -114,7 +117,7 @@ async def _simple(stage: Stage, step: _Simple) -> None:
         case steps.PartingWords():
             result = await _calling(stage, view, "recv_disconnect", {}, step.error)
             if step.error is None:
-                _compare("parting words", step.data, result.get("data"))
+                compare("parting words", step.data, result.get("data"))
         case steps.Linger():
             await _calling(stage, view, "set_linger", {"seconds": step.seconds}, step.error)
         case steps.Close():
@@ -280,7 +283,7 @@ async def _accept(stage: Stage, step: steps.Accept) -> None:
     )
     _check_peer(stage, step, result.get("address"))
     asked = stage.asked.get((step.peer, step.host))
-    _compare(f"caller data of {step.peer}", asked, result.get("caller_data"))
+    compare(f"caller data of {step.peer}", asked, result.get("caller_data"))
 
 
 def _check_peer(
@@ -326,34 +329,31 @@ async def _decide(stage: Stage, step: steps.Reject | steps.Defer) -> None:
 async def _receive(stage: Stage, step: steps.Receive) -> None:
     view = stage.sockets[step.socket]
     if step.data is not None:
-        report = await stage.announced(view, "FD_READ", "to receive")
-        if report is not None:
-            report.used = True
+        await _readable(stage, view)
     result = await _calling(stage, view, "recv", {}, step.error)
     if step.data is not None:
-        _compare("data", step.data, result.get("data"))
+        compare("data", step.data, result.get("data"))
+        stage.received = step.data
         if bool(result.get("private")) is not step.in_private:
             wanted = "private" if step.in_private else "group"
             raise StepFailed(f"expected {wanted} data, seen the other kind")
 
 
-def _compare(what: str, expected: bytes | None, seen: object) -> None:
-    """Compare octets with their hexadecimal text; no octets and none at all are the same."""
-    if seen != (expected or b"").hex() and not (seen is None and not expected):
-        told = _shown(expected)
-        raise StepFailed(f"expected {what} {told}, seen {_shown(seen)}")
+async def _take(stage: Stage, step: steps.Take) -> None:
+    view = stage.sockets[step.socket]
+    await _readable(stage, view)
+    result = await _calling(stage, view, "recv", {}, None)
+    try:
+        stage.received = bytes.fromhex(result["data"])
+    except (KeyError, TypeError, ValueError):
+        told = octets_shown(result.get("data"))
+        raise StepFailed(f"expected data as hexadecimal text, seen {told}") from None
 
 
-def _shown(octets: object) -> str:
-    if isinstance(octets, str):
-        try:
-            octets = bytes.fromhex(octets)
-        except ValueError:
-            return f"no hexadecimal text: {octets[:80]!r}"
-    if not isinstance(octets, bytes):
-        return "none" if octets is None else f"{octets!r}"
-    text = octets.decode("ascii", "backslashreplace")
-    return f'"{text}"' if text.isprintable() else f"octets {octets.hex()}"
+async def _readable(stage: Stage, view: SocketView) -> None:
+    report = await stage.announced(view, "FD_READ", "to receive")
+    if report is not None:
+        report.used = True
 
 
 async def _enumerate(stage: Stage, step: steps.Enumerate) -> None:

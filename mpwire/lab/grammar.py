@@ -161,6 +161,12 @@ FORMS: Final = (
         'leaf1 receives "hello" on L1',
     ),
     Form(
+        "HOST receives something on SOCKET",
+        steps.Take,
+        "Wait for FD_READ and receive one message, whatever it says.",
+        "leaf1 receives something on L1",
+    ),
+    Form(
         "HOST receives on SOCKET and gets ERROR",
         steps.Receive,
         "Receive at once; the call fails.",

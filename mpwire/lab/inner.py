@@ -9,16 +9,18 @@ import asyncio
 import io
 import os
 import signal
-import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
 from mpwire.capture import RunWriter
 from mpwire.errors import MachineError
+from mpwire.lab.dialogue import AnyQuestion, AnyTold
 from mpwire.lab.fabric import SwitchFabric
-from mpwire.lab.pipes import LineWriter
+from mpwire.lab.live import Ask, LiveRunner
+from mpwire.lab.pipes import CHUNK_OCTETS, LINE_OCTETS_MAX, LineWriter
 from mpwire.lab.plan import Order
 from mpwire.lab.runner import Runner, ended, recorded
 
@@ -31,14 +33,11 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     encode = msgspec.json.Encoder().encode
     plan, folder = order.plan, Path(order.folder)
     writer = RunWriter(folder, [recorded(host) for host in plan.hosts])
-    runner = Runner(
-        plan,
-        SwitchFabric(carrier=order.carrier),
-        writer,
-        lambda line: output.write(encode(line)),
-        watched=order.watched,
-        command=order.command,
-    )
+
+    def tell(line: AnyTold) -> None:
+        output.write(encode(line))
+
+    runner = await _runner(order, writer, tell)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, runner.interrupt)
@@ -59,12 +58,42 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     return STATUS[failure.kind] if failure else 0
 
 
+async def _runner(order: Order, writer: RunWriter, tell: Callable[[AnyTold], None]) -> Runner:
+    fabric = SwitchFabric(carrier=order.carrier)
+    known: dict[str, Any] = {"watched": order.watched, "command": order.command}
+    if not order.live:
+        return Runner(order.plan, fabric, writer, tell, **known)
+    return LiveRunner(order.plan, fabric, writer, tell, await _questions(), **known)
+
+
+async def _questions() -> Ask:
+    """Read questions from standard input as they come."""
+    reader = asyncio.StreamReader(LINE_OCTETS_MAX)
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), io.FileIO(0, "rb", closefd=False)
+    )
+
+    async def ask() -> AnyQuestion | None:
+        line = await reader.readline()
+        return msgspec.json.decode(line, type=AnyQuestion) if line else None
+
+    return ask
+
+
 def main() -> int:
     """Read the order and carry it out."""
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
+    order = msgspec.json.decode(read_line(0), type=Order)
     os.set_blocking(1, False)
 
     async def carried_out() -> int:
         return await carry_out(order, LineWriter(io.FileIO(1, "wb", closefd=False)))
 
     return asyncio.run(carried_out())
+
+
+def read_line(descriptor: int) -> bytes:
+    """Read one line and nothing behind it, which nobody says before it was answered."""
+    octets = bytearray()
+    while not octets.endswith(b"\n") and (chunk := os.read(descriptor, CHUNK_OCTETS)):
+        octets += chunk
+    return bytes(octets)

@@ -40,9 +40,12 @@ class LabProcess:
     Not safe for use by several threads at once.
     """
 
-    def __init__(self, pid: int, progress: int) -> None:
-        """Take over the supervisor's pid and the reading end of the progress pipe."""
+    def __init__(self, pid: int, progress: int, questions: int = -1) -> None:
+        """Take over the supervisor's pid, the reading end of the progress pipe, and the writing
+        end of the lab's standard input, if there is one.
+        """
         self._pid = pid
+        self._questions = questions
         self._pidfd = os.pidfd_open(pid)
         self._progress = progress
         self._unread = b""
@@ -72,6 +75,14 @@ class LabProcess:
             if not chunk:
                 return
             self._unread += chunk
+
+    def say(self, line: bytes) -> None:
+        """Write a line, given without its end, to the standard input of a lab that listens.
+
+        Nothing happens when it has ended: what it said last tells why.
+        """
+        if self._questions >= 0:
+            _write(self._questions, line + b"\n")
 
     def _parse(self, line: bytes) -> dict[str, object]:
         try:
@@ -154,9 +165,10 @@ class LabProcess:
         self.kill()
         if self._status is None:
             self._status = self._reap()
-        os.close(self._progress)
-        os.close(self._pidfd)
-        self._progress = -1
+        for descriptor in (self._progress, self._pidfd, self._questions):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._progress = self._questions = -1
 
     def __enter__(self) -> Self:
         """Return the handle itself."""
@@ -176,28 +188,51 @@ def launch(
     spec: Mapping[str, object],
     module: str = "mpwire.lab.inner",
     paths: Sequence[str] = (),
+    *,
+    listens: bool = False,
 ) -> LabProcess:
     """Start `module.main()` as the lab process, with `spec` as JSON on its standard input.
 
     Args: spec: JSON-able; module: has `main() -> int`, whose standard output is JSON Lines;
-        paths: searched before the caller's own module path.
+        paths: searched before the caller's own module path; listens: the lab reads one line with
+            the specification, and then what `LabProcess.say` tells it.
     Raises: MachineError when the interpreter or this system cannot start it at all.
     """
-    found = [*paths, *sys.path]
-    search = list(dict.fromkeys(str(Path(entry or ".").absolute()) for entry in found))
-    command = [sys.executable, "-c", BOOT, json.dumps(search), module]
-    order = json.dumps({"caller": os.getpid(), "command": command})
-    standard_input = _memory_file(json.dumps(spec).encode())
+    order = json.dumps({"caller": os.getpid(), "command": command_of(module, paths)})
+    encoded = json.dumps(spec).encode()
+    standard_input, questions = os.pipe() if listens else (_memory_file(encoded), -1)
     reading, writing = os.pipe()
     try:
         pid = _spawn([sys.executable, "-I", "-S", str(SUPERVISOR), order], standard_input, writing)
     except BaseException:
         os.close(reading)
+        if listens:
+            os.close(questions)
         raise
     finally:
         os.close(standard_input)
         os.close(writing)
-    return LabProcess(pid, reading)
+    lab = LabProcess(pid, reading, questions)
+    if listens:
+        lab.say(encoded)
+    return lab
+
+
+def command_of(module: str, paths: Sequence[str] = ()) -> list[str]:
+    """Give the command line that runs `module.main()` with this process's imports."""
+    found = [*paths, *sys.path]
+    search = list(dict.fromkeys(str(Path(entry or ".").absolute()) for entry in found))
+    return [sys.executable, "-c", BOOT, json.dumps(search), module]
+
+
+def _write(descriptor: int, octets: bytes) -> None:
+    """Write all of it, or as much as there is a reader for."""
+    unwritten = memoryview(octets)
+    while unwritten:
+        try:
+            unwritten = unwritten[os.write(descriptor, unwritten) :]
+        except BrokenPipeError:
+            return
 
 
 def _memory_file(octets: bytes) -> int:

@@ -60,6 +60,10 @@ class PipedProcess(Protocol):
 class AgentProcess(Protocol):
     """What a fabric's `spawn` returns; `mpwire.lab.process.HostProcess` is one."""
 
+    @property
+    def pid(self) -> int | None:
+        """Tell its process id, if it is a process."""
+
     def pipes(self, on_line: Callable[[bytes], None], on_end: Callable[[str], None]) -> Pipes:
         """Begin to listen: take each line, and once the end, with a reason if it was not simple."""
 

@@ -70,5 +70,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     command: tuple[str, ...] = ()
     """Command line that started it all, for the run file."""
     carrier: Literal["tap", "veth"] | None = None
+    live: bool = False
+    """The plan's script is not played: what happens is asked for, line by line (`dialogue`)."""
     watched: bool = False
     """Somebody wants to see every frame and event while the run goes on."""

@@ -23,6 +23,7 @@ class Started(Progress, frozen=True, kw_only=True, tag="started"):
     """IP addresses of each host, without prefix length."""
     macs: dict[str, str]
     carrier: str
+    fabric: str = "switch"
     steps: int
     """Lines of the script."""
 

@@ -181,6 +181,7 @@ class Runner:
                 },
                 macs={host.name: host.mac for host in plan.hosts},
                 carrier=self._fabric.carrier,
+                fabric=self._fabric.name,
                 steps=len(plan.script),
             )
         )

@@ -15,7 +15,8 @@ import msgspec
 
 from mpwire.errors import InputError, MachineError
 from mpwire.lab import testbed
-from mpwire.lab.launch import LabError, LabProcess, launch
+from mpwire.lab.dialogue import Answered, AnyTold
+from mpwire.lab.launch import LabError, launch
 from mpwire.lab.plan import Order
 from mpwire.lab.progress import AnyProgress, Ended, Failure, Started
 
@@ -94,57 +95,73 @@ def run_folder(out: Path, name: str) -> Iterator[Path]:
     Raises:
         InputError: `out` cannot be written.
     """
-    folder = _new_folder(out, name)
+    folder = new_folder(out, name)
     try:
         yield folder
     except MachineError:
         _remove_if_empty(folder)
         raise
-    _point_latest(out, folder)
+    point_latest(out, folder)
 
 
 def _carried_out(order: Order, folder: Path, on_progress: OnProgress | None) -> RunOutcome:
     """Let a lab carry out an order; raise as `run_testbed` does."""
     with launch(msgspec.to_builtins(order)) as lab:
-        follower = _Follower(on_progress)
-        follower.follow(lab)
+        follower = Follower(on_progress)
+        with _first_interrupt(lab.interrupt):
+            for line in lab.lines():
+                follower.take(line)
         status = lab.wait()
-    if follower.lacking is not None:
-        raise MachineError(follower.lacking)
-    if follower.ended is None:
-        raise LabError(f"the lab ended with status {status}; what it recorded is in {folder}")
-    return RunOutcome(folder, folder / "run.pcapng", follower.carrier, follower.ended.failed)
+    return follower.outcome(folder, status)
 
 
-class _Follower:
-    """Read a lab's progress to its end."""
+class Follower:
+    """Take a lab's progress to its end."""
 
     def __init__(self, on_progress: OnProgress | None) -> None:
         self.lacking: str | None = None
         self.ended: Ended | None = None
         self.carrier = ""
+        self.fabric = "switch"
         self._on_progress = on_progress
 
-    def follow(self, lab: LabProcess) -> None:
-        """Read until the lab has closed its output; the first Ctrl-C only stops the script."""
-        with _first_interrupt(lab.interrupt):
-            for line in lab.lines():
-                self._take(line)
+    def take(self, line: Mapping[str, object]) -> Answered | None:
+        """Take one line; return it if it answers a question.
 
-    def _take(self, line: Mapping[str, object]) -> None:
+        Raises:
+            LabError: nobody understands it.
+        """
         if "lacks" in line:
             self.lacking = str(line["lacks"])
-            return
+            return None
         try:
-            progress: AnyProgress = msgspec.convert(line, type=AnyProgress)
+            progress: AnyTold = msgspec.convert(line, type=AnyTold)
         except msgspec.ValidationError as error:
             raise LabError(f"the lab said what nobody understands: {error}") from error
+        if isinstance(progress, Answered):
+            return progress
         if isinstance(progress, Ended):
             self.ended = progress
         elif isinstance(progress, Started):
-            self.carrier = progress.carrier
+            self.carrier, self.fabric = progress.carrier, progress.fabric
         if self._on_progress is not None:
             self._on_progress(progress)
+        return None
+
+    def outcome(self, folder: Path, status: int) -> RunOutcome:
+        """Say how a run went whose lab has ended.
+
+        Raises:
+            MachineError: this machine cannot run it.
+            LabError: the lab ended before the run did.
+        """
+        if self.lacking is not None:
+            raise MachineError(self.lacking)
+        if self.ended is None:
+            raise LabError(f"the lab ended with status {status}; what it recorded is in {folder}")
+        return RunOutcome(
+            folder, folder / "run.pcapng", self.carrier, self.ended.failed, self.fabric
+        )
 
 
 @contextlib.contextmanager
@@ -170,7 +187,12 @@ def _first_interrupt(act: Callable[[], None]) -> Iterator[None]:
         signal.signal(signal.SIGINT, usual)
 
 
-def _new_folder(out: Path, name: str) -> Path:
+def new_folder(out: Path, name: str) -> Path:
+    """Make a folder that nobody has.
+
+    Raises:
+        InputError: `out` cannot be written.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
@@ -185,7 +207,7 @@ def _new_folder(out: Path, name: str) -> Path:
     raise AssertionError("numbers do not end")
 
 
-def _point_latest(out: Path, folder: Path) -> None:
+def point_latest(out: Path, folder: Path) -> None:
     """Lead `latest` to a folder in one step, so that it always leads somewhere."""
     link = out / f".latest-{folder.name}"
     try:

@@ -97,6 +97,8 @@ class Stage:
         """Hosts whose agents have been stopped."""
         self._frozen_until_s: dict[str, float] = {}
         self._strikes: list[asyncio.Task[None]] = []
+        self.received: bytes | None = None
+        """What the newest step that received anything has got."""
 
     def add(self, view: SocketView) -> None:
         """Give a socket its name."""

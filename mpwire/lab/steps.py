@@ -185,6 +185,10 @@ class Receive(SocketStep, frozen=True, kw_only=True, tag="receive"):
     error: str | None = None
 
 
+class Take(SocketStep, frozen=True, kw_only=True, tag="take"):
+    """Receive one message, whatever it is."""
+
+
 class Shutdown(SocketStep, frozen=True, kw_only=True, tag="shutdown"):
     """End the session, or one direction of it, and keep the descriptor."""
 
@@ -315,6 +319,7 @@ AnyStep = (
     | CalleeData
     | Send
     | Receive
+    | Take
     | Shutdown
     | Part
     | PartingWords

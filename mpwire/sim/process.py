@@ -160,6 +160,8 @@ class SimPipes:
 class SimProcess:
     """One agent."""
 
+    pid = None
+
     def __init__(self, loop: VirtualLoop, stack: Stack) -> None:
         """Prepare an agent on a host; it begins when somebody listens."""
         from mpwire.sim.network import SimNetwork  # noqa: PLC0415 - which needs the loop of agents

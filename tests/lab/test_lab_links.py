@@ -30,6 +30,8 @@ HELLO = b'{"hello": {"contract": 1, "name": "x", "version": "0", "calls": ["list
 class Pipes:
     """An agent's pipes without an agent; the test writes what it would print."""
 
+    pid = None
+
     def __init__(self) -> None:
         self.calls, to_agent = os.pipe()
         from_agent, self.output = os.pipe()

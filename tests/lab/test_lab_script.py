@@ -137,6 +137,7 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
     ('leaf1 reads callee data "" on L1', steps.CalleeData, {"data": b""}),
     ('root sends "a\\n\\t\\x00\\\\é" on R', steps.Send, {"data": b"a\n\t\x00\\\xc3\xa9"}),
     ('leaf1 receives "hello" on L1', steps.Receive, {"data": b"hello", "error": None}),
+    ("leaf1 receives something on L1", steps.Take, {"socket": "L1"}),
     ("leaf1 receives on L1 and gets WSAEDISCON", steps.Receive, {"data": None}),
     ("root shuts down R", steps.Shutdown, {"how": "BOTH"}),
     ("root shuts down R for sending", steps.Shutdown, {"how": "SEND"}),

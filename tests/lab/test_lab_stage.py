@@ -386,6 +386,14 @@ ODD = [
         "expected data \"a\", seen no hexadecimal text: 'zz'",
     ),
     (
+        "root receives something on R",
+        {
+            "bind": [[OK, {"event": "FD_READ", "socket": 1, "code": 0}]],
+            "recv": [[{"result": {"data": "zz"}}]],
+        },
+        "expected data as hexadecimal text, seen no hexadecimal text: 'zz'",
+    ),
+    (
         'root receives "a" on R',
         {"bind": [[OK, {"event": "FD_READ", "socket": 1, "code": 0}]], "recv": [[OK]]},
         'expected data "a", seen none',

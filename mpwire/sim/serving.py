@@ -1,0 +1,61 @@
+"""A process that carries out orders in the simulation, one after the other, as a lab does.
+
+A program that wants the simulation out of its own process, and many of them in a row without
+paying for imports each time, keeps one of these: see `child`.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import msgspec
+
+from mpwire.capture import RunWriter
+from mpwire.lab.dialogue import AnyQuestion, AnyTold
+from mpwire.lab.live import LiveRunner
+from mpwire.lab.plan import Order
+from mpwire.lab.runner import Runner, ended, recorded
+from mpwire.sim.fabric import SimFabric
+from mpwire.sim.loop import VirtualLoop
+
+
+def carry_out(order: Order) -> None:
+    """Carry out one order; its progress goes to standard output, the last line ends it."""
+    plan, folder, loop = order.plan, Path(order.folder), VirtualLoop()
+    writer = RunWriter(folder, [recorded(host) for host in plan.hosts])
+    fabric = SimFabric(loop)
+    if order.live:
+        runner: Runner = LiveRunner(
+            plan, fabric, writer, tell, ask, watched=order.watched, command=order.command
+        )
+    else:
+        runner = Runner(plan, fabric, writer, tell, watched=order.watched, command=order.command)
+    try:
+        failure = loop.run_until_complete(runner.run())
+    finally:
+        loop.close()
+    writer.finish()
+    for host, said in runner.said.items():
+        if said:
+            (folder / f"{host}.stderr").write_text(said, "utf-8")
+    tell(ended(failure))
+
+
+def tell(line: AnyTold) -> None:
+    """Say one line."""
+    unwritten = msgspec.json.encode(line) + b"\n"
+    while unwritten:
+        unwritten = unwritten[os.write(1, unwritten) :]
+
+
+async def ask() -> AnyQuestion | None:
+    """Wait for a question: virtual time stands still until it comes."""
+    line = sys.stdin.buffer.readline()
+    return msgspec.json.decode(line, type=AnyQuestion) if line else None
+
+
+def main() -> int:
+    """Carry out orders until nobody gives any more."""
+    for line in iter(sys.stdin.buffer.readline, b""):
+        carry_out(msgspec.json.decode(line, type=Order))
+    return 0
