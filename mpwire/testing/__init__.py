@@ -6,5 +6,6 @@
 - `ends`: the four ends of a membership for a playbook, and what their peers would say
 - `conversation`: one endpoint, and strangers who talk to it
 - `explore`, `exploration`: all interleavings of small sessions of the real machines
+- `peers`: endpoints of other making, to be put in the place of the reference endpoint
 - `broken`: deliberately wrong variants of the reference endpoint, for proving the judge
 """

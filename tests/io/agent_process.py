@@ -25,9 +25,9 @@ RESULTS = {name: _part(part) for name, part in SCHEMA["results"].items()}
 class AgentProcess:
     """One agent under test; every line it prints is held against the schema."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str = "mpwire.io.agent") -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "mpwire.io.agent"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
