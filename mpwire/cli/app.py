@@ -294,6 +294,31 @@ def show(
     raise _Ended(guarded(output, command))
 
 
+lab = typer.Typer(name="lab", no_args_is_help=True, help="Look at testbeds without running them.")
+app.add_typer(lab)
+
+
+@lab.command("show")
+def lab_show(
+    testbed: Annotated[Path, typer.Argument(metavar="TESTBED", hidden=True)],
+    json: Json = False,
+) -> None:
+    """Draw the networks, hosts, routers and routes of a testbed.
+
+    \b
+    Example:
+      mpwire lab show testbeds/rooted-lan.yaml
+    """
+    output = Output(json=json)
+
+    def command() -> Status:
+        from mpwire.cli.lab import show as show_topology  # noqa: PLC0415 - only what is needed
+
+        return show_topology(output, testbed)
+
+    raise _Ended(guarded(output, command))
+
+
 @app.command()
 def agent() -> None:
     """Be the reference endpoint, driven by JSON Lines on standard input.

@@ -46,6 +46,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     path: str
+    about: str
+    """What the testbed shows, for people."""
     text: str
     """The testbed file, word for word, for the run file."""
     seed: int | None

@@ -280,6 +280,7 @@ def _plan(
     return Plan(
         name=path.stem,
         path=str(path),
+        about=testbed.about,
         text=text,
         seed=testbed.seed,
         hosts=hosts,

@@ -47,7 +47,7 @@ def test_every_command_is_listed() -> None:
         command.name or command.callback.__name__
         for command in app.registered_commands
         if command.callback is not None
-    }
+    } | {group.typer_instance.info.name for group in app.registered_groups if group.typer_instance}
 
 
 def test_every_file_it_points_to_exists() -> None:
