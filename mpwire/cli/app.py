@@ -2,11 +2,35 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 import mpwire
+from mpwire.cli.options import (
+    Agents,
+    AllFrames,
+    Capture,
+    Captures,
+    Carrier,
+    EveryFault,
+    Explain,
+    Fabric,
+    Faults,
+    Frame,
+    Jobs,
+    Json,
+    Junit,
+    Merge,
+    Out,
+    Quiet,
+    Rules,
+    Sample,
+    Save,
+    Scale,
+    Seed,
+    Testbeds,
+)
 from mpwire.cli.output import Output, guarded
 from mpwire.cli.status import Status
 
@@ -18,12 +42,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for programs.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print results only.")]
-AllFrames = Annotated[
-    bool, typer.Option("--all-frames", help="Show echoes, ARP and the like in the ladder, too.")
-]
 
 
 def conduct(arguments: Sequence[str]) -> int:
@@ -53,12 +71,6 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def _factor(wanted: float | None) -> float | None:
-    if wanted is not None and not 0.001 <= wanted <= 4:  # which no NaN is, either
-        raise typer.BadParameter(f"expected a factor from 0.001 to 4, found {wanted:g}")
-    return wanted
-
-
 @app.callback()
 def root(
     _version_wanted: Annotated[
@@ -79,76 +91,11 @@ def root(
     """
 
 
-Carrier = Annotated[
-    Literal["tap", "veth"] | None,
-    typer.Option("--carrier", help="How hosts are attached; what works, if not given."),
-]
-Agents = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--agent",
-        metavar="[HOST=]COMMAND",
-        help="Put this program under test, on one host or on all. May be repeated.",
-    ),
-]
-Scale = Annotated[
-    float | None,
-    typer.Option(
-        "--scale",
-        metavar="FACTOR",
-        callback=_factor,
-        help="Multiply timers by this, 0.001 to 4, in place of the testbeds' own scale.",
-    ),
-]
-Junit = Annotated[
-    Path | None,
-    typer.Option("--junit", metavar="FILE", help="Write a JUnit XML report for CI servers."),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(
-        "--seed", metavar="N", min=0, help="Draw all that is random from this, not the testbeds'."
-    ),
-]
-Faults = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--fault",
-        metavar="SENTENCE",
-        help="Add a fault, such as 'drop the first ACCEPT'. May be repeated.",
-    ),
-]
-
-Fabric = Annotated[
-    Literal["auto", "switch", "sim"],
-    typer.Option(
-        "--fabric",
-        help="switch: network namespaces; sim: virtual time in one process; auto: what works.",
-    ),
-]
-EveryFault = Annotated[
-    Literal["drop", "drop-pair", "dup", "reorder", "kill-after"] | None,
-    typer.Option("--every", help="Run once for every message, with this fault aimed at it."),
-]
-Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Labs at a time under --every.")
-]
-Sample = Annotated[
-    int | None,
-    typer.Option("--sample", metavar="N", min=1, help="Draw N cases of --every with the seed."),
-]
-
-
 @app.command()
 def run(
-    testbeds: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="TESTBED", hidden=True),
-    ] = None,
+    testbeds: Testbeds = None,
     *,
-    out: Annotated[
-        Path, typer.Option("--out", metavar="DIR", help="Folder of run folders.")
-    ] = Path("mpwire-runs"),
+    out: Out = Path("mpwire-runs"),
     fabric: Fabric = "auto",
     carrier: Carrier = None,
     agent: Agents = None,
@@ -206,22 +153,12 @@ def run(
 
 @app.command()
 def check(
-    files: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="FILE", hidden=True),
-    ] = None,
+    files: Captures = None,
     *,
-    rules: Annotated[bool, typer.Option("--rules", help="List all rules.")] = False,
-    explain: Annotated[
-        str | None, typer.Option("--explain", metavar="RULE", help="Tell one rule.")
-    ] = None,
-    merge: Annotated[
-        bool,
-        typer.Option("--merge", help="Judge captures of one session, taken at several places."),
-    ] = False,
-    save: Annotated[
-        Path | None, typer.Option("--save", metavar="FILE", help="Keep what --merge has merged.")
-    ] = None,
+    rules: Rules = False,
+    explain: Explain = None,
+    merge: Merge = False,
+    save: Save = None,
     junit: Junit = None,
     quiet: Quiet = False,
     json: Json = False,
@@ -265,10 +202,8 @@ def check(
 
 @app.command()
 def show(
-    file: Annotated[str, typer.Argument(metavar="FILE", hidden=True)],
-    frame: Annotated[
-        int | None, typer.Option("--frame", metavar="N", help="One frame, octet by octet.")
-    ] = None,
+    file: Capture,
+    frame: Frame = None,
     all_frames: AllFrames = False,
     json: Json = False,
 ) -> None:

@@ -26,14 +26,14 @@ def check(output: Output, arguments: Sequence[str], junit: Path | None = None) -
     require_folder_of(junit)
     files = find_files(arguments)
     if len(files) == 1:
-        result = judged(assess(open_run(files[0])), in_full=True)
+        result = judged(assess(open_run(files[0])), in_full=True, junit=junit is not None)
         write_junit(junit, [result])
         if output.json:
             output.document(as_document([result]))
         else:
             print_verdict(output, result)
         return result.status
-    results = _check_all(output, files)
+    results = _check_all(output, files, junit=junit is not None)
     write_junit(junit, results)
     if output.json:
         output.document(as_document(results))
@@ -42,7 +42,7 @@ def check(output: Output, arguments: Sequence[str], junit: Path | None = None) -
     return worst(result.status for result in results)
 
 
-def _check_all(output: Output, files: Sequence[Path]) -> list[Result]:
+def _check_all(output: Output, files: Sequence[Path], *, junit: bool) -> list[Result]:
     results = []
     watched = output.is_terminal and not output.quiet
     status = output.console.status("") if watched else None
@@ -52,16 +52,16 @@ def _check_all(output: Output, files: Sequence[Path]) -> list[Result]:
         for place, path in enumerate(files, 1):
             if status is not None:
                 status.update(f"{place}/{len(files)} {path}")
-            results.append(_check_one(path))
+            results.append(_check_one(path, junit=junit))
     finally:
         if status is not None:
             status.stop()
     return results
 
 
-def _check_one(path: Path) -> Result:
+def _check_one(path: Path, *, junit: bool) -> Result:
     """Judge one of several; one that cannot be read does not keep the others from it."""
     try:
-        return judged(assess(open_run(path)), in_full=False)
+        return judged(assess(open_run(path)), in_full=False, junit=junit)
     except InputError as error:
         return unreadable(path, str(error))

@@ -10,7 +10,7 @@ from mpwire.capture.runfile import RunFile
 from mpwire.capture.writer import Writer
 from mpwire.cli.files import find_file
 from mpwire.cli.output import Output
-from mpwire.cli.results import Result, judged, print_verdict, require_folder_of, write_junit
+from mpwire.cli.results import judged, print_verdict, require_folder_of, write_junit
 from mpwire.cli.status import Status
 from mpwire.errors import InputError
 from mpwire.report import assess
@@ -26,12 +26,14 @@ def check_merged(
     merged = merge([_source(argument) for argument in arguments])
     if save is not None:
         _save(merged.run, save)
-    result = judged(assess(merged.run), in_full=True)
+    result = judged(assess(merged.run), in_full=True, junit=junit is not None)
     write_junit(junit, [result])
     if output.json:
         output.document({**result.document, "vantages": _vantages(merged)})
     else:
-        _print(output, merged, result)
+        if not output.quiet:
+            _print_vantages(output, merged)
+        print_verdict(output, result)
     return result.status
 
 
@@ -43,7 +45,7 @@ def _source(argument: str) -> Source:
     return Source(open_run(find_file(name)), frozenset(places.split(",")))
 
 
-def _print(output: Output, merged: Merged, result: Result) -> None:
+def _print_vantages(output: Output, merged: Merged) -> None:
     output.line()
     output.line(line(("  vantages", "bold")))
     for source in merged.sources:
@@ -56,7 +58,6 @@ def _print(output: Output, merged: Merged, result: Result) -> None:
                 (f", {_clock(source, merged)}", "dim"),
             )
         )
-    print_verdict(output, result)
 
 
 def _clock(source: Source, merged: Merged) -> str:

@@ -33,8 +33,8 @@ class Result:
     summary: str
     """Why, in one line."""
     document: Mapping[str, object]
-    suite: Element
-    """The same for CI servers."""
+    suite: Element | None = None
+    """The same for CI servers, where that is wanted."""
     assessment: Assessment | None = None
     """Everything about it, where the result is told in full; it holds the whole run."""
     fresh: bool = False
@@ -43,9 +43,14 @@ class Result:
 
 
 def judged(
-    assessment: Assessment, *, in_full: bool, fresh: bool = False, notes: Iterable[str] = ()
+    assessment: Assessment,
+    *,
+    in_full: bool,
+    junit: bool = False,
+    fresh: bool = False,
+    notes: Iterable[str] = (),
 ) -> Result:
-    """Make the result of a run that was judged."""
+    """Make the result of a run that was judged; junit: with the part of a report about it."""
     interrupted = fresh and assessment.interrupted
     return Result(
         path=assessment.run.path,
@@ -53,7 +58,7 @@ def judged(
         word=assessment.verdict.value,
         summary=_summary(assessment),
         document=document_of(assessment),
-        suite=suite_of(assessment),
+        suite=suite_of(assessment) if junit else None,
         assessment=assessment if in_full else None,
         fresh=fresh,
         notes=tuple(notes),
@@ -114,7 +119,7 @@ def write_junit(path: Path | None, results: Sequence[Result]) -> None:
     """Write results as JUnit XML where that is wanted; wholly or not at all."""
     if path is not None:
         part = path.with_name(f"{path.name}.part")
-        part.write_bytes(junit_document([result.suite for result in results]))
+        part.write_bytes(junit_document([one.suite for one in results if one.suite is not None]))
         part.replace(path)
 
 

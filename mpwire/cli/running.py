@@ -138,7 +138,7 @@ def _run_one(output: Output, options: RunOptions, job: Job, *, alone: bool) -> R
             if signals.came(signal.SIGINT):  # before the lab was ready to end in order
                 raise KeyboardInterrupt from None
             raise
-    return _judge(outcome, in_full=alone)
+    return _judge(outcome, in_full=alone, junit=options.junit is not None)
 
 
 def request_of(
@@ -183,7 +183,7 @@ class _Signals:
         os.close(self._writing)
 
 
-def _judge(outcome: RunOutcome, *, in_full: bool) -> Result:
+def _judge(outcome: RunOutcome, *, in_full: bool, junit: bool) -> Result:
     """Judge what was recorded, and store the verdict with it."""
     assessment = assess(open_run(outcome.run_file), failures_of(outcome))
     annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
@@ -191,7 +191,7 @@ def _judge(outcome: RunOutcome, *, in_full: bool) -> Result:
     notes = [f"{path.stem} wrote to standard error: {path}" for path in written]
     if outcome.instead:
         notes.append(f"simulated, as namespaces are not to be had here: {outcome.instead}")
-    return judged(assessment, in_full=in_full, fresh=True, notes=notes)
+    return judged(assessment, in_full=in_full, junit=junit, fresh=True, notes=notes)
 
 
 def failures_of(outcome: RunOutcome) -> list[FailedStep]:

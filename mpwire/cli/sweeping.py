@@ -83,7 +83,8 @@ def sweep(output: Output, options: RunOptions, job: Job) -> Status:
     whole, outcome = _run(options, job, ())
     if whole.verdict is not Verdict.PASS:
         annotate(outcome.run_file, document_of(whole), comments_of(whole))
-        result = judged(whole, in_full=True, fresh=True)
+        result = judged(whole, in_full=True, junit=options.junit is not None, fresh=True)
+        write_junit(options.junit, [result])
         output.document(result.document) if output.json else print_verdict(output, result)
         return result.status
     sent = messages(whole.run)
@@ -144,7 +145,8 @@ class _Sweeper:
             row.lost = lost_events(self._expected, events_of(judgement))
         if row.lost:
             row.verdict = Verdict.FAIL
-        result = judged(assessment, in_full=False, fresh=True)
+        junit = self._options.junit is not None
+        result = judged(assessment, in_full=False, junit=junit, fresh=True)
         if row.verdict is Verdict.PASS:
             _drop(outcome)
         else:

@@ -23,7 +23,7 @@ from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import MAXIMUM_BACKLOG
 from mpwire.oracle.staging import Stage, stage
 from mpwire.oracle.streams import acknowledged, inflows
-from mpwire.oracle.trace import Endpoint
+from mpwire.oracle.trace import IMAGINED, Endpoint
 from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.wire.messages import Abort, Announce, Cancel, Close, Data, JoinReq, Reject
 from mpwire.wire.numbers import (
@@ -70,7 +70,7 @@ def _played(run: RunFile, staged: Stage, lines: Iterable[AgentLine]) -> RunFile:
         command=[],
         started_ns=0,
         seed=None,
-        fabric="sim",
+        fabric=IMAGINED,
         carrier="",
         contract=1,
         hosts=hosts,

@@ -12,7 +12,7 @@ from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import Inflow, Limits, acknowledged, acks_of, inflows
-from mpwire.oracle.trace import NEVER, START, Packet, Position, is_multicast
+from mpwire.oracle.trace import IMAGINED, NEVER, START, Packet, Position, is_multicast
 from mpwire.wire.messages import Accept, Ack, Confirm, Data, DataAck, Side, Sync
 from mpwire.wire.numbers import AckedType, LeafDirection, Planes, SyncFlag
 
@@ -131,10 +131,11 @@ def _heard(case: Case, socket: Socket | None, items: list[Deliverable]) -> list[
 def _listening(case: Case, end: End) -> Position:
     """Return from where on a side's host is known to take what is sent to the session's group.
 
-    That is its report to routers; a simulated network has none, and gives members their data.
+    That is its report to routers. Where hosts are imagined nobody knows of one, and members are
+    given their data.
     """
     run = case.trace.run.run
-    if run is not None and run.fabric == "sim":
+    if run is not None and run.fabric == IMAGINED:
         return START
     groups = {packet.destination[0] for packet in end.membership.group.packets}
     said = [r for r in case.trace.reports if r.host == end.host and r.group in groups and r.joins]

@@ -26,6 +26,8 @@ Endpoint = tuple[str, int]
 
 LOSS = re.compile(r"(?P<host>\S+) loses its interface")
 """The sentence of a script by which a host loses its interface."""
+IMAGINED = "imagined"
+"""Fabric of a run whose applications nobody saw (`oracle.imagined`)."""
 START: Position = (0, 0)
 NEVER: Position = (1 << 62, 0)
 

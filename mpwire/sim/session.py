@@ -4,6 +4,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -55,15 +56,7 @@ def run_on_fabric(
         plan = _load(path, request)
         if foreign_agent(plan) is not None:
             raise
-        outcome = _simulate(path, out, request, on_progress)
-        return RunOutcome(
-            outcome.folder,
-            outcome.run_file,
-            outcome.carrier,
-            outcome.failure,
-            outcome.fabric,
-            str(error),
-        )
+        return replace(_simulate(path, out, request, on_progress), instead=str(error))
 
 
 def _in_namespaces(

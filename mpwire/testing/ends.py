@@ -9,8 +9,9 @@ tags and numbers that make the end believe that it comes from its peer. Keyword 
 any field.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
@@ -51,6 +52,7 @@ from mpwire.wire.registries import (
     Capability,
     CloseFlag,
     CloseReason,
+    DataFlag,
     JoinFlags,
     LeafDirection,
     PendingState,
@@ -67,6 +69,8 @@ LEAF_ID: Final = 2
 PEER_TAG: Final = 0xFEED_0000_0000_0001
 PEER_SEQ: Final = 500
 """Sequence number of the first message the counterpart originates."""
+OTHER_LEAF = 7
+"""A member whose messages a root relays."""
 CAPABILITIES: Final = Capability.REPAIR | Capability.SIDECHAT | Capability.HALFCLOSE
 """What all ends and their peers can do, unless a test says otherwise."""
 BOTH_WAYS: Final = LeafDirection.SEND | LeafDirection.RECEIVE
@@ -219,6 +223,10 @@ class Counterpart:
         message = Data(**self._header(seq), origin=self.own_id, dflags=0, hop=0, payload=payload)
         return replace(message, **changes)
 
+    def relayed(self, seq: int, payload: bytes = b"theirs", origin: int = OTHER_LEAF) -> Data:
+        """Pass on a message of another leaf."""
+        return self.data(seq, payload, origin=origin, dflags=DataFlag.RELAYED, hop=1)
+
     def data_ack(self, rcv_next: int, window: int = 256, **changes: object) -> DataAck:
         """Acknowledge what the end has originated."""
         header = self._header(1)
@@ -286,6 +294,10 @@ class Counterpart:
 
 def _facts() -> SessionFacts:
     return SessionFacts(SESSION_ID, DESCRIPTION, next_data_seq=100)
+
+
+Ends: TypeAlias = Callable[..., tuple[Playbook, Counterpart]]
+"""What makes an end and its counterpart."""
 
 
 def asking_leaf(plan: TimerPlan | None = None, **changes: object) -> tuple[Playbook, Counterpart]:

@@ -199,6 +199,16 @@ def test_a_report_for_ci_servers(mpwire: Mpwire, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["report.xml"]
 
 
+def test_a_report_of_several_files_has_a_suite_for_each(mpwire: Mpwire, tmp_path: Path) -> None:
+    report, junk = tmp_path / "report.xml", tmp_path / "junk.pcap"
+    junk.write_bytes(b"no capture")
+    done = mpwire("check", *sorted(PCAPS.glob("*.pcapng")), junk, "--junit", report)
+    assert done.returncode == 1
+    root = ET.parse(report).getroot()  # noqa: S314 - written by ourselves
+    found = [(suite.get("failures"), suite.get("errors")) for suite in root]
+    assert found == [("1", "0"), ("0", "0"), ("0", "1")]
+
+
 def test_a_report_needs_its_folder(mpwire: Mpwire, tmp_path: Path) -> None:
     report = tmp_path / "nowhere" / "report.xml"
     done = mpwire("check", str(PCAPS / "rooted-lan.pcapng"), "--junit", str(report))

@@ -43,6 +43,12 @@ def test_several_captures_are_judged_as_one(mpwire: Mpwire, captures: Path) -> N
     assert "  ✓ join              22 " in done.stdout, "what one vantage cannot show is shown now"
 
 
+def test_quiet_is_the_verdict_alone(mpwire: Mpwire, captures: Path) -> None:
+    names = [captures / f"{host}.pcap" for host in HOSTS]
+    done = mpwire("check", "--merge", "--quiet", *names)
+    assert len(done.stdout.splitlines()) == 1
+
+
 def test_what_was_merged_is_kept(mpwire: Mpwire, captures: Path, tmp_path: Path) -> None:
     kept = tmp_path / "merged.pcapng"
     files = [str(captures / f"{host}.pcap") for host in HOSTS]

@@ -226,9 +226,11 @@ def test_a_machine_without_namespaces_simulates_and_says_so(
 
 
 def test_a_run_can_be_simulated(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
-    done = mpwire("run", str(short), "--fabric", "sim", "--out", str(tmp_path))
+    report = tmp_path / "report.xml"
+    done = mpwire("run", short, "--fabric", "sim", "--out", tmp_path, "--junit", report)
     assert done.returncode == 0
     assert "as namespaces are not to be had" not in done.stdout
+    assert report.read_text("utf-8").count("<testsuite ") == 1
     judged = mpwire("check", str(tmp_path / "latest"))
     assert judged.returncode == 0
 

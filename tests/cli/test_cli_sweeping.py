@@ -84,10 +84,12 @@ def test_a_testbed_that_does_not_pass_is_told_as_it_is(
     mpwire: Mpwire, meeting: Path, tmp_path: Path
 ) -> None:
     meeting.write_text(MEETING.replace('receives "hello"', 'receives "goodbye"'), "utf-8")
-    done = mpwire("run", meeting, "--every", "drop", "--out", tmp_path / "o")
+    report = tmp_path / "report.xml"
+    done = mpwire("run", meeting, "--every", "drop", "--junit", report, "--out", tmp_path / "o")
     assert done.returncode == 1
     assert " FAIL  meeting" in done.stdout
     assert "labs" not in done.stdout
+    assert 'failures="1"' in report.read_text("utf-8")
 
 
 @pytest.mark.lab

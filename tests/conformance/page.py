@@ -9,7 +9,7 @@ Its exit status is 0 when every requirement is verified (or declared open) and t
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -91,20 +91,31 @@ def complaints(outcomes: dict[int, Outcome]) -> list[str]:
     ]
 
 
+def stale(requirements: Sequence[Requirement], outcomes: dict[int, Outcome]) -> list[str]:
+    """Say of each requirement that was tried whether the written page has its row so."""
+    written = PAGE.read_text(encoding="utf-8").splitlines(keepends=True) if PAGE.exists() else []
+    tried = [one for one in requirements if one.number in outcomes]
+    return [
+        f"{PAGE.name} is out of date about W{one.number}: run python -m tests.conformance"
+        for one in tried
+        if _row(one, outcomes[one.number]) not in written
+    ]
+
+
 def main(arguments: list[str]) -> int:
     """Try requirements; return an exit status."""
     requirements = read_requirements()
-    numbers = [int(name[1:]) for name in arguments if re.fullmatch(r"W\d+", name)]
-    outcomes = run_trial(frozenset(numbers or [one.number for one in requirements]))
+    named = [int(name[1:]) for name in arguments if re.fullmatch(r"W\d+", name)]
+    numbers = frozenset(named or [one.number for one in requirements])
+    outcomes = run_trial(numbers)
     wrong = complaints(outcomes)
-    if numbers:
+    if "--check" in arguments:
+        wrong += stale(requirements, outcomes)
+    elif named:
         wrong += [f"W{number}: {one.red}" for number, one in outcomes.items() if one.is_verified]
+        sys.stdout.write("".join(f"{line}\n" for line in wrong))
+        return 0
     else:
-        page = write_page(requirements, outcomes)
-        written = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if "--check" not in arguments:
-            PAGE.write_text(page, encoding="utf-8")
-        elif page != written:
-            wrong.append(f"{PAGE.name} is out of date: run python -m tests.conformance")
+        PAGE.write_text(write_page(requirements, outcomes), encoding="utf-8")
     sys.stdout.write("".join(f"{line}\n" for line in wrong))
-    return int(bool(wrong) and not numbers)
+    return int(bool(wrong))

@@ -3,6 +3,7 @@
 import pytest
 
 from mpwire.testing.conversation import Conversation, leaf_conversation, root_conversation
+from mpwire.testing.ends import Ends, joined_leaf, joined_root
 
 
 @pytest.fixture
@@ -15,3 +16,10 @@ def root() -> Conversation:
 def leaf() -> Conversation:
     """Give the endpoint of a leaf."""
     return leaf_conversation()
+
+
+@pytest.fixture(params=[joined_leaf, joined_root], ids=["leaf", "root"])
+def ends(request: pytest.FixtureRequest) -> Ends:
+    """Give what makes an end that has joined and its peer: both kinds of member."""
+    ends: Ends = request.param
+    return ends

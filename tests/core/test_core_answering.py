@@ -1,7 +1,5 @@
 """The end that is asked: queue, PENDING, ACCEPT, REJECT."""
 
-from collections.abc import Callable
-
 import pytest
 
 from mpwire.core.answering import EARLY_DATA
@@ -27,6 +25,7 @@ from mpwire.testing.ends import (
     PEER_TAG,
     SESSION_ID,
     Counterpart,
+    Ends,
     asked_root,
     asking_leaf,
     invited_leaf,
@@ -54,7 +53,6 @@ from mpwire.wire.registries import (
     RejectReason,
 )
 
-Ends = Callable[..., tuple[Playbook, Counterpart]]
 END = PEER_SEQ - 1
 """FinalSeq of a peer that sent no data."""
 

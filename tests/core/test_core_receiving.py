@@ -1,8 +1,5 @@
 """How a member takes data: delivery, DATA_ACK, NACK, SYNC (protocol.md 11)."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import pytest
 
 from mpwire.core.events import (
@@ -16,33 +13,16 @@ from mpwire.core.inflow import BUFFER, INITIAL_WINDOW
 from mpwire.core.timers import TimerName
 from mpwire.testing.ends import (
     LEAF_ID,
+    OTHER_LEAF,
     PEER_SEQ,
-    Counterpart,
+    Ends,
     joined_leaf,
     joined_root,
 )
-from mpwire.testing.playbook import Playbook, dropped, forgotten, reported, sent
+from mpwire.testing.playbook import dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Data, DataAck, Nack
-from mpwire.wire.registries import AbortReason, DataFlag, LeafDirection
-
-OTHER_LEAF = 7
-Ends: TypeAlias = Callable[..., tuple[Playbook, Counterpart]]
-
-
-@pytest.fixture(params=[joined_leaf, joined_root], ids=["leaf", "root"])
-def ends(request: pytest.FixtureRequest) -> Ends:
-    """Give both kinds of member."""
-    ends: Ends = request.param
-    return ends
-
-
-def relayed(
-    peer: Counterpart, seq: int, payload: bytes = b"theirs", origin: int = OTHER_LEAF
-) -> Data:
-    """Pass on a message of another leaf."""
-    return peer.data(seq, payload, origin=origin, dflags=DataFlag.RELAYED, hop=1)
-
+from mpwire.wire.registries import AbortReason, LeafDirection
 
 # DATA_ACK -------------------------------------------------------------------------------------
 
@@ -154,7 +134,7 @@ def test_a_sender_only_leaf_hears_no_sync() -> None:
 
 def test_nobody_is_relayed_what_is_its_own() -> None:
     play, peer = joined_leaf()
-    play.feed(relayed(peer, 900, origin=LEAF_ID)).expect(dropped("R82"))
+    play.feed(peer.relayed(900, origin=LEAF_ID)).expect(dropped("R82"))
     play.feed(peer.sync(900, 900, origin=LEAF_ID)).expect(dropped("R92"))
 
 
@@ -163,17 +143,17 @@ def test_nobody_is_relayed_what_is_its_own() -> None:
 
 def test_a_relayed_origin_begins_where_sync_says() -> None:
     play, peer = joined_leaf()
-    play.feed(relayed(peer, 900)).expect(dropped("R82"))
+    play.feed(peer.relayed(900)).expect(dropped("R82"))
     play.feed(peer.sync(901, 900, origin=OTHER_LEAF)).expect(sent(DataAck, origin=OTHER_LEAF))
     play.expire(TimerName.NACK).expect(sent(Nack, origin=OTHER_LEAF, ranges=((900, 900),)))
-    play.feed(relayed(peer, 900)).expect(
+    play.feed(peer.relayed(900)).expect(
         reported(DataReceived, origin=OTHER_LEAF, payload=b"theirs", seq=900)
     )
 
 
 def test_best_effort_relay_begins_with_the_first_message() -> None:
     play, peer = joined_leaf(caps=0)
-    play.feed(relayed(peer, 900)).expect(reported(DataReceived, origin=OTHER_LEAF))
+    play.feed(peer.relayed(900)).expect(reported(DataReceived, origin=OTHER_LEAF))
 
 
 def test_the_slowest_receiver_closes_the_window_of_the_origin_and_reopens_it() -> None:

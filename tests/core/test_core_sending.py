@@ -1,8 +1,5 @@
 """How a member sends data: in its time, with repairs, and all of it before the end."""
 
-from collections.abc import Callable
-from typing import TypeAlias
-
 import pytest
 from msgspec.structs import replace
 
@@ -20,34 +17,17 @@ from mpwire.core.outflow import Outflow
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.ends import (
+    OTHER_LEAF,
     PEER_SEQ,
     Counterpart,
+    Ends,
     asked_root,
-    joined_leaf,
     joined_root,
 )
 from mpwire.testing.playbook import Playbook, dropped, forgotten, reported, sent
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Abort, Accept, Close, CloseAck, Data, Nack, Sync
 from mpwire.wire.registries import AbortReason, CloseAckFlag, CloseReason, DataFlag
-
-OTHER_LEAF = 7
-Ends: TypeAlias = Callable[..., tuple[Playbook, Counterpart]]
-
-
-@pytest.fixture(params=[joined_leaf, joined_root], ids=["leaf", "root"])
-def ends(request: pytest.FixtureRequest) -> Ends:
-    """Give both kinds of member."""
-    ends: Ends = request.param
-    return ends
-
-
-def relayed(
-    peer: Counterpart, seq: int, payload: bytes = b"theirs", origin: int = OTHER_LEAF
-) -> Data:
-    """Pass on a message of another leaf."""
-    return peer.data(seq, payload, origin=origin, dflags=DataFlag.RELAYED, hop=1)
-
 
 # DATA_ACK -------------------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ def read_until_quiet(bus: Bus, receiver: Actor, got: list[bytes]) -> None:
         got += receiver.recv_all()
 
 
-@pytest.mark.w(71, 73, 80)
+@pytest.mark.w(71, 73)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("closer", ["sender", "receiver"])
 @pytest.mark.parametrize("case", ["few", "full window", "held back"])
@@ -111,7 +111,7 @@ def test_nothing_is_lost_before_a_graceful_close(
         assert closes(leaf, handle) == [CLOSED, CLOSED], seed
 
 
-@pytest.mark.w(71, 78, 80)
+@pytest.mark.w(71, 78)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_nothing_is_lost_before_half_a_close(loss: float) -> None:
     for seed in SEEDS:
@@ -132,7 +132,7 @@ def test_nothing_is_lost_before_half_a_close(loss: float) -> None:
         assert closes(leaf) == [CLOSED], seed
 
 
-@pytest.mark.w(71, 80)
+@pytest.mark.w(71)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_dismantling_leaves_no_leaf_behind(loss: float) -> None:
     bus = Bus(seed=5, traced=False)

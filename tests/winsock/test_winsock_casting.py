@@ -509,7 +509,7 @@ def test_what_waited_for_members_that_are_gone_is_not_sent(bus: Bus) -> None:
     assert group_data(bus) == []
 
 
-@pytest.mark.w(71, 80)
+@pytest.mark.w(71)
 def test_a_root_closes_when_the_group_has_got_everything(bus: Bus) -> None:
     root, leaves, sent = held_back(bus, 12)
     root.shutdown()

@@ -122,9 +122,8 @@ def origin_ends_elsewhere() -> None:
     alter(Sync, lambda _message: first(), seq=lambda message: plus(message.seq, 5))
 
 
-@patch("R93", "rooted-lan", "root")
-def told_of_others_unasked() -> None:
-    """MEMBER goes to leaves that do not want to be told of others."""
+def tell_of_others(action: MemberAction, member_id: int) -> None:
+    """Let the first DATA be followed by MEMBER."""
 
     def tell(_endpoint: Endpoint, data: Data) -> list[Any]:
         return [
@@ -133,37 +132,27 @@ def told_of_others_unasked() -> None:
                 destination_tag=data.destination_tag,
                 seq=77,
                 sender_id=data.sender_id,
-                action=MemberAction.JOINED,
+                action=action,
                 leaf_dir=3,
-                member_id=2,
+                member_id=member_id,
                 boundary_seq=0,
             )
         ]
 
     first = once()
     append(Data, lambda endpoint, data: tell(endpoint, data) if first() else [])
+
+
+@patch("R93", "rooted-lan", "root")
+def told_of_others_unasked() -> None:
+    """MEMBER goes to leaves that do not want to be told of others."""
+    tell_of_others(MemberAction.JOINED, 2)
 
 
 @patch("R93", "rooted-lan", "leaf1")
 def leaf_tells_of_others() -> None:
     """A leaf sends MEMBER, which is for the root to send."""
-
-    def tell(_endpoint: Endpoint, data: Data) -> list[Any]:
-        return [
-            Member(
-                session_id=data.session_id,
-                destination_tag=data.destination_tag,
-                seq=77,
-                sender_id=data.sender_id,
-                action=MemberAction.LEFT,
-                leaf_dir=3,
-                member_id=3,
-                boundary_seq=0,
-            )
-        ]
-
-    first = once()
-    append(Data, lambda endpoint, data: tell(endpoint, data) if first() else [])
+    tell_of_others(MemberAction.LEFT, 3)
 
 
 @patch("R94", "rooted-lan", "root")
