@@ -1,81 +1,134 @@
 """Change core and winsock in small ways and see whether the oracle notices.
 
-    python -m tests.mutation --sample 200 --seed 1 --jobs 2 [--out FILE] [--only PART]
+    python -m tests.mutation --out FILE [--sample 250] [--seed 1] [--only PART]
 
-Needs the extra `mutation` (cosmic-ray). Every mutant plays the testbeds in the simulation, some of
-them in bad networks too, until a verdict is not PASS. What survives them all is printed, with the
-score; --out keeps all outcomes, and a later call with the same file goes on where it ended.
+Needs the extra `mutation` (cosmic-ray). A mutant plays those scenarios in the simulation that run
+what it changes, those first that have killed its neighbours, until one is lost. What survives them
+all is printed, with the score. Everything is kept in FILE; a later call goes on where it ended.
 """
 
 import argparse
+import gc
 import random
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
 
-from tests.mutation.arena import Outcome, Scenario, fight, scenarios
+from tests.mutation.applying import change
+from tests.mutation.arena import Outcome, fight, folder_in_memory
 from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.reach import Known, known
+from tests.mutation.scenarios import scenarios
 
 
-class Record(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     """A mutant and its fate, as kept in a file."""
 
     mutant: Mutant
+    function: str
+    before: str
+    after: str
+    """The line that changes."""
+    digest: str
+    """Of the whole module: two mutants may be the same."""
     outcome: Outcome
+    twin: str = ""
+    """The mutant that this one is the same as."""
+
+
+class Order:
+    """Which scenarios come first: those that killed mutants of the same function, or module."""
+
+    def __init__(self, rounds: Sequence[Known]) -> None:
+        """Begin with the order that they are given in."""
+        self._rounds = rounds
+        self._kills: Counter[tuple[str, str]] = Counter()
+
+    def learn(self, record: Record) -> None:
+        """Take a kill into account."""
+        if record.outcome.fate == "killed":
+            module = record.mutant.module
+            for place in (module, f"{module}:{record.function}", ""):
+                self._kills[place, record.outcome.scenario] += 1
+
+    def of(self, mutant: Mutant) -> list[Known]:
+        """Return the scenarios that run what the mutant changes, the likeliest killer first."""
+        module = mutant.module
+        places = (f"{module}:{mutant.place.function}", module, "")
+
+        def rank(one: Known) -> tuple[int, ...]:
+            return tuple(-self._kills[place, one.scenario.name] for place in places)
+
+        return sorted((one for one in self._rounds if one.reaches(mutant)), key=rank)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Play, print, return 0."""
     asked = _arguments(arguments)
-    rounds = scenarios()
-    first = fight("", "", rounds)
-    if first.fate != "survived":
-        print(f"the endpoint itself fails {first.scenario}: {', '.join(first.rules)}")
+    rounds, lost = known(scenarios(), folder_in_memory)
+    if lost:
+        print(f"the endpoint itself does not pass {', '.join(lost)}")
         return 1
-    known = _kept(asked.out)
     chosen = [one for one in mutants() if not asked.only or asked.only in one.name]
+    random.Random(asked.seed).shuffle(chosen)
     if asked.sample:
-        chosen = random.Random(asked.seed).sample(chosen, min(asked.sample, len(chosen)))
-    print(
-        f"{len(rounds)} scenarios, {len(chosen)} mutants, "
-        f"{first.seconds:.1f} s of CPU for each that survives"
-    )
-    records = [Record(one, known[one.name]) for one in chosen if one.name in known]
-    waiting = [one for one in chosen if one.name not in known]
-    with ThreadPoolExecutor(asked.jobs) as pool:
-        for record in pool.map(lambda one: _fought(one, rounds), waiting):
-            records.append(record)
+        chosen = chosen[: asked.sample]
+    print(f"{len(rounds)} scenarios, {len(chosen)} mutants", flush=True)
+    kept = {one.mutant.name: one for one in read(asked.out)}
+    order = Order(rounds)
+    twins: dict[str, Record] = {}
+    records = []
+    gc.freeze()
+    for mutant in chosen:
+        record = kept.get(mutant.name)
+        if record is None:
+            record = _fought(mutant, order, twins, asked.rounds)
             _keep(asked.out, record)
-            if record.outcome.fate == "survived":
-                print(_told(record), flush=True)
-    _sum_up(records)
+        records.append(record)
+        if not record.twin:
+            twins[record.digest] = record
+            order.learn(record)
+    for line in summary(records):
+        print(line)
     return 0
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--sample", type=int, default=0, help="draw so many; 0: all")
-    parser.add_argument("--seed", type=int, default=1, help="of the sample")
-    parser.add_argument("--jobs", type=int, default=2, help="mutants at a time")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample, and of the order")
     parser.add_argument("--only", default="", help="those whose name has this part")
+    parser.add_argument("--rounds", type=int, default=0, help="at most so many each; 0: all")
     parser.add_argument("--out", type=Path, help="file of outcomes, one JSON object a line")
     return parser.parse_args(arguments)
 
 
-def _fought(mutant: Mutant, rounds: Sequence[Scenario]) -> Record:
-    return Record(mutant, fight(mutant.module, mutant.mutated(), rounds))
+def _fought(mutant: Mutant, order: Order, twins: dict[str, Record], limit: int) -> Record:
+    source = mutant.mutated()
+    made = change(mutant.module, source)
+    before, after = mutant.difference(source)
+    twin = twins.get(made.digest)
+    rounds = order.of(mutant)[: limit or None]
+    outcome = fight(made, rounds) if twin is None else twin.outcome
+    return Record(
+        mutant,
+        mutant.place.function,
+        before,
+        after,
+        made.digest,
+        outcome,
+        twin.mutant.name if twin is not None else "",
+    )
 
 
-def _kept(path: Path | None) -> dict[str, Outcome]:
+def read(path: Path | None) -> list[Record]:
+    """Return the outcomes that a file keeps."""
     if path is None or not path.exists():
-        return {}
-    lines = path.read_bytes().splitlines()
-    records = (msgspec.json.decode(line, type=Record) for line in lines)
-    return {record.mutant.name: record.outcome for record in records}
+        return []
+    return [msgspec.json.decode(line, type=Record) for line in path.read_bytes().splitlines()]
 
 
 def _keep(path: Path | None, record: Record) -> None:
@@ -84,30 +137,18 @@ def _keep(path: Path | None, record: Record) -> None:
             stream.write(msgspec.json.encode(record) + b"\n")
 
 
-def _told(record: Record) -> str:
-    before, after = record.mutant.difference()
-    return f"survived  {record.mutant.name}\n    - {before}\n    + {after}"
-
-
-def _sum_up(records: Sequence[Record]) -> None:
-    fates = Counter(record.outcome.fate for record in records)
-    counted = fates["killed"] + fates["survived"]
-    if counted:
-        print(
-            f"{counted} mutants: {fates['killed']} killed, {fates['survived']} survived "
-            f"({100 * fates['killed'] / counted:.1f} %); {fates['unfit']} could not be imported"
-        )
-    for line in _by_module(records):
-        print(line)
-
-
-def _by_module(records: Sequence[Record]) -> Iterator[str]:
-    modules_seen = sorted({record.mutant.module for record in records})
-    for module in modules_seen:
-        fates = Counter(one.outcome.fate for one in records if one.mutant.module == module)
-        counted = fates["killed"] + fates["survived"]
-        if counted:
-            yield f"  {module:36} {fates['killed']:4} of {counted:4} killed"
+def summary(records: Sequence[Record]) -> Iterator[str]:
+    """Say how many were killed, and how, by module."""
+    different = [one for one in records if not one.twin]
+    fates = Counter(one.outcome.fate for one in different)
+    ways = Counter(one.outcome.way for one in different if one.outcome.way)
+    yield f"{len(records)} mutants, {len(different)} of them different: {dict(fates)}, {dict(ways)}"
+    for module in sorted({one.mutant.module for one in different}):
+        mine = [one.outcome.fate for one in different if one.mutant.module == module]
+        counted = Counter(mine)
+        alive = counted["survived"] + counted["unreached"]
+        killed = counted["killed"]
+        yield f"  {module:36} {killed:4} of {killed + alive:4} killed"
 
 
 if __name__ == "__main__":

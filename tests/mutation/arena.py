@@ -1,150 +1,167 @@
-"""Where a mutant lives or dies: a process of its own, which plays scenarios until one is not PASS.
+"""Where a mutant lives or dies: a process of its own, which plays scenarios until one is lost.
 
-The parent has imported the judge and the lab, and nothing that is mutated. A child imports the
-endpoint with one module changed and runs scenarios in the simulation.
+The parent has imported everything and played every scenario with the endpoint as it is. A child
+takes the change and plays those scenarios that run what is changed. Where the record comes out
+as it did without the change, it needs no judge.
 """
 
-import importlib
-import importlib.abc
-import importlib.machinery
-import importlib.util
 import os
 import resource
 import shutil
-import sys
+import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 from typing import Final, Literal
 
 import msgspec
 
 from mpwire.capture import open_run
-from mpwire.lab import testbed
-from mpwire.lab.plan import Plan
-from mpwire.report import assess
+from mpwire.report import Assessment, assess
 from mpwire.vocabulary import Verdict
-from tests.mutation.mutants import ROOT
+from tests.mutation.applying import Change, Simulate, applied
+from tests.mutation.reach import Known, digest_of, warned
 
-CPU_LIMIT_S: Final = 60
-ENDPOINT: Final = ("mpwire.core", "mpwire.winsock", "mpwire.io", "mpwire.sim")
-"""What a mutant imports anew."""
+CPU_LIMIT_S: Final = 6.0
+"""Of one scenario: fifty times what the longest takes."""
+MEMORY_OCTETS: Final = 3 << 30
 MEMORY: Final = Path("/dev/shm")  # noqa: S108 - run files that nobody keeps
-LOSSY: Final = (
-    ("rooted-lan", "drop 12 % of messages"),
-    ("rooted-lan", "duplicate 30 % of messages"),
-    ("rooted-lan", "reorder 30 % of messages"),
-    ("conference-lan", "drop 10 % of messages"),
-    ("rooted-dialogue", "drop 10 % of messages"),
-    ("rooted-asm", "drop 10 % of messages"),
-    ("rooted-dismantle", "drop 12 % of messages"),
-    ("end-half-close", "drop 12 % of messages"),
-)
-"""Testbeds that are run again in a bad network, by the seeds that follow."""
-SEEDS: Final = (2, 3)
-Fate = Literal["killed", "survived", "unfit"]
+TOLD: Final = 160
+"""Characters of a reason that are kept."""
+Fate = Literal["killed", "survived", "unreached", "same", "unfit"]
+"""survived: in spite of scenarios that run it; same: it compiles to what it was; unfit: it cannot
+be imported."""
+Way = Literal["", "rule", "warning", "expectation", "crash", "no end"]
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """What became of a mutant."""
 
     fate: Fate
     scenario: str = ""
     """The scenario that killed it."""
+    way: Way = ""
+    """How it was noticed there: by a rule of the judge, by its warning that somebody was late
+    (in virtual time nobody is without being wrong), by a step of the script that failed, by the end
+    of an agent that broke down, or since it did not come to an end."""
     rules: tuple[str, ...] = ()
-    """The rules that it broke there; none where its process failed instead."""
+    """The rules that it broke there."""
+    told: str = ""
+    """The first step that failed, or how an agent broke down."""
+    played: int = 0
+    """How many scenarios it has played."""
+    differed: tuple[str, ...] = ()
+    """Scenarios that it survived though the record was another."""
+    undecided: tuple[str, ...] = ()
+    """Among these the ones that the judge could not decide."""
     seconds: float = 0.0
     """CPU time."""
 
 
-class Scenario(msgspec.Struct, frozen=True):
-    """One run that a correct endpoint passes."""
-
-    name: str
-    plan: Plan
-
-
-def scenarios() -> list[Scenario]:
-    """Return the library, and some of it in a bad network."""
-    folder = ROOT / "testbeds"
-    found = [Scenario(path.stem, testbed.load(path)) for path in sorted(folder.glob("*.yaml"))]
-    for name, fault in LOSSY:
-        for seed in SEEDS:
-            plan = testbed.load(folder / f"{name}.yaml", faults=[fault], seed=seed)
-            found.append(Scenario(f"{name}, seed {seed}, {fault}", plan))
-    return found
-
-
-class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Give one module another source."""
-
-    def __init__(self, module: str, source: str) -> None:
-        self._module = module
-        self._source = source
-
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
-        """Find the one module."""
-        del path, target
-        if fullname != self._module:
-            return None
-        return importlib.util.spec_from_loader(fullname, self)
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Execute the other source."""
-        code = compile(self._source, f"<mutant of {self._module}>", "exec")
-        exec(code, module.__dict__)  # noqa: S102 - that is what a mutant is
-
-
-def fight(module: str, source: str, rounds: Sequence[Scenario]) -> Outcome:
+def fight(change: Change, rounds: Sequence[Known]) -> Outcome:
     """Let a mutant play in a process of its own."""
+    if change.is_none:
+        return Outcome("same")
+    if not rounds:
+        return Outcome("unreached")
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(reading)
-        outcome = _play(module, source, rounds)
-        os.write(writing, msgspec.json.encode(outcome))
-        os._exit(0)
+        try:
+            outcome = _play(change, rounds, writing)
+            os.write(writing, msgspec.json.encode(outcome))
+        finally:
+            os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as stream:
-        said = stream.read()
+        *begun, said = stream.read().split(b"\n")
     _, _, usage = os.wait4(child, 0)
     if not said:  # it ran without end, or took the process with it
-        return Outcome("killed", "no end", (), usage.ru_utime + usage.ru_stime)
+        name = begun[-1].decode() if begun else "import"
+        taken = usage.ru_utime + usage.ru_stime
+        return Outcome("killed", name, "no end", played=len(begun), seconds=taken)
     return msgspec.json.decode(said, type=Outcome)
 
 
-def _play(module: str, source: str, rounds: Sequence[Scenario]) -> Outcome:
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))
+def _play(change: Change, rounds: Sequence[Known], writing: int) -> Outcome:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 2)
-    if source:
-        for name in [*sys.modules]:
-            if name.startswith(ENDPOINT):
-                del sys.modules[name]
-        sys.meta_path.insert(0, _Changed(module, source))
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
     try:
-        simulate = importlib.import_module("mpwire.sim").run_simulated
-    except Exception:  # noqa: BLE001 - whatever a mutant does while it is imported
-        return Outcome("unfit", "import", (), _seconds())
-    for scenario in rounds:
-        folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+        simulate = applied(change)
+    except Exception as error:  # noqa: BLE001 - whatever a mutant does while it is imported
+        return Outcome("unfit", "import", told=repr(error)[:TOLD], seconds=_seconds())
+    differed: list[str] = []
+    undecided: list[str] = []
+    for number, one in enumerate(rounds, 1):
+        os.write(writing, one.scenario.name.encode() + b"\n")
+        signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+        lost, verdict = _round(simulate, one)
+        if lost is not None:
+            return msgspec.structs.replace(
+                lost,
+                played=number,
+                differed=tuple(differed),
+                undecided=tuple(undecided),
+                seconds=_seconds(),
+            )
+        if verdict is not None:
+            differed.append(one.scenario.name)
+        if verdict not in {None, Verdict.PASS}:
+            undecided.append(one.scenario.name)
+    return Outcome(
+        "survived",
+        played=len(rounds),
+        differed=tuple(differed),
+        undecided=tuple(undecided),
+        seconds=_seconds(),
+    )
+
+
+def _round(simulate: Simulate, known: Known) -> tuple[Outcome | None, Verdict | None]:
+    """Play a scenario; say how it was lost, else the verdict if the record is another."""
+    name = known.scenario.name
+    with folder_in_memory() as folder:
         try:
-            simulate(scenario.plan, folder)
+            simulate(known.scenario.plan, folder)
+            if digest_of(folder) == known.digest:
+                return None, None
             assessment = assess(open_run(folder))
-        except BaseException:  # noqa: BLE001 - a mutant may break the harness's own process, too
-            return Outcome("killed", scenario.name, (), _seconds())
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-        if assessment.verdict is not Verdict.PASS:
-            broken = tuple(one.id for one in assessment.judgement.rules if one.failed)
-            return Outcome("killed", scenario.name, broken, _seconds())
-    return Outcome("survived", "", (), _seconds())
+        except BaseException as error:  # noqa: BLE001 - a mutant may break the harness's process
+            return Outcome("killed", name, "crash", told=repr(error)[:TOLD]), None
+        if assessment.verdict is Verdict.FAIL:
+            return _lost(name, folder, assessment), None
+        late = sorted(warned(assessment) - known.warned)
+        if late:  # in virtual time no machine was too busy
+            return Outcome("killed", name, "warning", tuple(late)), None
+        return None, assessment.verdict
+
+
+def _lost(name: str, folder: Path, assessment: Assessment) -> Outcome:
+    rules = tuple(one.id for one in assessment.judgement.rules if one.failed)
+    steps = [step for step in assessment.failed_steps if step.kind == "failed"]
+    told = f"{steps[0].text}: {steps[0].reason}" if steps else ""
+    broken = [path.read_text("utf-8") for path in sorted(folder.glob("*.stderr"))]
+    if broken:
+        told = broken[0].strip().rpartition("\n")[2]
+    way: Way = "crash" if broken else "rule" if rules else "expectation"
+    return Outcome("killed", name, way, rules, told[:TOLD])
+
+
+@contextmanager
+def folder_in_memory() -> Iterator[Path]:
+    """Make a folder for a run file that nobody keeps."""
+    folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _seconds() -> float:
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    return usage.ru_utime + usage.ru_stime
+    return round(usage.ru_utime + usage.ru_stime, 3)

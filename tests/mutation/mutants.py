@@ -1,12 +1,16 @@
 """Which mutants there are: small changes of the source, made by the operators of cosmic-ray."""
 
+import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 ROOT: Final = Path(__file__).parents[2]
+IMPORTED: Final = ""
+"""Where a change is that takes effect while its module is imported: in no function."""
 PACKAGES: Final = ("core", "winsock")
 OPERATORS: Final = (
     "core/AddNot",
@@ -50,9 +54,14 @@ class Mutant(msgspec.Struct, frozen=True):
         kind = self.operator.partition("/")[2]
         return f"{self.module}:{self.line}:{kind}#{self.occurrence}"
 
+    @property
+    def place(self) -> "Place":
+        """Say what is changed: a statement of a function, or of the module."""
+        return _places(self.module).get(self.line, Place(IMPORTED, self.line, self.line))
+
     def source(self) -> str:
         """Return the module's source as it is."""
-        return dict(modules())[self.module].read_text("utf-8")
+        return source_of(self.module)
 
     def mutated(self) -> str:
         """Return the module's source with the change."""
@@ -62,10 +71,68 @@ class Mutant(msgspec.Struct, frozen=True):
         assert made is not None
         return made
 
-    def difference(self) -> tuple[str, str]:
+    def difference(self, mutated: str) -> tuple[str, str]:
         """Return the line that changes, before and after."""
-        pairs = zip(self.source().splitlines(), self.mutated().splitlines(), strict=False)
+        pairs = zip(self.source().splitlines(), mutated.splitlines(), strict=False)
         return next(((a.strip(), b.strip()) for a, b in pairs if a != b), ("", ""))
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A statement, or the head of one that has a body."""
+
+    function: str
+    """Such as "Member.close", or IMPORTED."""
+    first: int
+    last: int
+    """Lines."""
+
+
+@cache
+def source_of(module: str) -> str:
+    """Return a module's source as it is."""
+    return dict(modules())[module].read_text("utf-8")
+
+
+@cache
+def _places(module: str) -> dict[int, Place]:
+    """Find the innermost statement of every line."""
+    found: dict[int, Place] = {}
+    _locate(ast.parse(source_of(module)).body, IMPORTED, "", found)
+    return found
+
+
+def _locate(
+    statements: list[ast.stmt], function: str, prefix: str, found: dict[int, Place]
+) -> None:
+    for one in statements:
+        blocks = _blocks(one)
+        inner, name = function, prefix
+        if isinstance(one, ast.ClassDef | ast.FunctionDef):
+            name = f"{prefix}{one.name}."
+            if isinstance(one, ast.FunctionDef):
+                inner = inner or name[:-1]
+        for first, last, body in blocks or [(one.lineno, one.end_lineno or one.lineno, [])]:
+            place = Place(function, first, last)
+            found.update(dict.fromkeys(range(first, last + 1), place))
+            _locate(body, inner, name, found)
+
+
+def _blocks(one: ast.stmt) -> list[tuple[int, int, list[ast.stmt]]]:
+    """Take a compound statement apart: the lines of each head, and what stands under it."""
+    if isinstance(one, ast.Match):
+        cases = [(case.pattern.lineno, case.body[0].lineno - 1, case.body) for case in one.cases]
+        return [(one.lineno, cases[0][0] - 1, []), *cases]
+    if not isinstance(one, ast.If | ast.For | ast.While | ast.With | ast.Try | _DEFINITION):
+        return []
+    blocks = [(one.lineno, one.body[0].lineno - 1, one.body)]
+    for more in (getattr(one, "orelse", []), getattr(one, "finalbody", [])):
+        blocks += [(more[0].lineno, more[0].lineno - 1, more)] if more else []
+    for handler in getattr(one, "handlers", []):
+        blocks.append((handler.lineno, handler.body[0].lineno - 1, handler.body))
+    return blocks
+
+
+_DEFINITION = ast.ClassDef | ast.FunctionDef
 
 
 def modules() -> Iterator[tuple[str, Path]]:
@@ -78,10 +145,14 @@ def modules() -> Iterator[tuple[str, Path]]:
 
 def mutants() -> Iterator[Mutant]:
     """Yield every mutant of every module."""
-    for module, path in modules():
-        source = path.read_text("utf-8")
-        for operator in OPERATORS:
-            yield from _of_operator(module, source, operator)
+    for module, _ in modules():
+        yield from mutants_of(module)
+
+
+def mutants_of(module: str) -> Iterator[Mutant]:
+    """Yield every mutant of one module."""
+    for operator in OPERATORS:
+        yield from _of_operator(module, source_of(module), operator)
 
 
 def _of_operator(module: str, source: str, operator: str) -> Iterator[Mutant]:

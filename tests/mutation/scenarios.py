@@ -1,0 +1,71 @@
+"""What mutants play: runs that a correct endpoint passes, in good networks and in bad ones."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mpwire.lab import testbed
+from mpwire.lab.plan import Plan
+from mpwire.testing.broken.scenes import SCENES
+from tests.benchmarks.random_testbeds import drawn
+from tests.mutation.mutants import ROOT
+
+LIBRARY: Final = ROOT / "testbeds"
+OWN: Final = Path(__file__).parent / "testbeds"
+"""Testbeds that were written because mutants had survived all others."""
+DRAWN: Final = 60
+"""So many sessions drawn at random, with their networks and disasters."""
+LOSSY: Final = (
+    ("rooted-lan", "drop 12 % of messages"),
+    ("rooted-lan", "duplicate 30 % of messages"),
+    ("rooted-lan", "reorder 30 % of messages"),
+    ("conference-lan", "drop 10 % of messages"),
+    ("rooted-dialogue", "drop 10 % of messages"),
+    ("rooted-asm", "drop 10 % of messages"),
+    ("rooted-dismantle", "drop 12 % of messages"),
+    ("end-half-close", "drop 12 % of messages"),
+)
+"""Testbeds of the library that are run again in a bad network, by the seeds that follow."""
+SEEDS: Final = (2, 3)
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """One run that a correct endpoint passes."""
+
+    name: str
+    plan: Plan
+
+
+def scenarios() -> list[Scenario]:
+    """Return the library, some of it in bad networks, small scenes, and sessions drawn."""
+    return [*_files(LIBRARY), *_files(OWN), *_lossy(), *_texts()]
+
+
+def _files(folder: Path) -> Iterator[Scenario]:
+    for path in sorted(folder.glob("*.yaml")):
+        yield Scenario(path.stem, testbed.load(path))
+
+
+def _lossy() -> Iterator[Scenario]:
+    for name, fault in LOSSY:
+        for seed in SEEDS:
+            plan = testbed.load(LIBRARY / f"{name}.yaml", faults=[fault], seed=seed)
+            yield Scenario(f"{name}, seed {seed}, {fault}", plan)
+
+
+def _texts() -> Iterator[Scenario]:
+    texts = [(f"scene {name}", text) for name, text in SCENES.items()]
+    texts += [(f"drawn {number}", drawn(number)) for number in range(1, DRAWN + 1)]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "scene.yaml"
+        for name, text in texts:
+            path.write_text(text, "utf-8")
+            yield Scenario(name, testbed.load(path))
+
+
+def named(names: Sequence[str]) -> list[Scenario]:
+    """Return some of the library by name."""
+    return [Scenario(name, testbed.load(LIBRARY / f"{name}.yaml")) for name in names]
