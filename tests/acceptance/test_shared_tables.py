@@ -17,8 +17,11 @@ from mpwire.oracle import judge
 from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict, WsaError
 from mpwire.wire.registries import RejectReason
-from tests.mutation.arena import Scenario, fight
-from tests.mutation.mutants import ROOT
+from tests.mutation.applying import change
+from tests.mutation.arena import fight, folder_in_memory
+from tests.mutation.mutants import ROOT, source_of
+from tests.mutation.reach import known
+from tests.mutation.scenarios import Scenario
 
 RULES: Final = "mpwire.oracle.rules"
 TIMED_OUT: Final = int(WsaError.WSAETIMEDOUT)
@@ -197,10 +200,11 @@ def played(shared: Shared, folder: Path) -> RunFile:
 
 def test_the_judge_notices_a_wrong_endpoint(shared: Shared, tmp_path: Path) -> None:
     module, right, wrong = shared.product
-    path = ROOT / Path(*module.split(".")).with_suffix(".py")
-    source = path.read_text("utf-8")
+    source = source_of(module)
     assert right in source
-    outcome = fight(module, source.replace(right, wrong), [scenario(shared, tmp_path)])
+    rounds, lost = known([scenario(shared, tmp_path)], folder_in_memory)
+    assert not lost
+    outcome = fight(change(module, source.replace(right, wrong)), rounds)
     assert outcome.fate == "killed"
     assert shared.rule in outcome.rules
 
