@@ -11,7 +11,7 @@ from mpwire.oracle.opening import Opening
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
-from mpwire.oracle.streams import Inflow, Limits, acknowledged, acks_of, inflows
+from mpwire.oracle.streams import Inflow, Limits, acknowledged, acks_of, inflows, repeated
 from mpwire.oracle.trace import IMAGINED, NEVER, START, Packet, Position, is_multicast
 from mpwire.wire.messages import Accept, Ack, Confirm, Data, DataAck, Side, Sync
 from mpwire.wire.numbers import AckedType, LeafDirection, Planes, SyncFlag
@@ -150,10 +150,11 @@ def _readable(
     A session that repairs hands messages out in Seq order, so that a message waits for those
     before it; without repair each is readable as it arrives. What came before this side knew
     where the origin starts, or further ahead than it had offered to take, may have been dropped,
-    unless an acknowledgement shows the contrary; what waits for such a message is as uncertain.
+    unless an acknowledgement shows the contrary before another copy comes; what waits for such a
+    message is as uncertain.
     """
     end, start = inflow.end, inflow.start
-    proofs = acknowledged(end, inflow.origin)
+    proofs, again = acknowledged(end, inflow.origin), repeated(inflow.arrivals)
     limits = Limits(start or 0, acks_of(end.sent(DataAck), inflow.origin))
     copies: dict[int, Packet] = {}
     expected, doubt = start, False
@@ -173,7 +174,8 @@ def _readable(
             )
             dropped = dropped or (repairs and not serial_before(number, limits.at(copy.position)))
             doubt = repairs and (doubt or dropped)
-            proved = any(serial_before(number, bound) for _, bound in proofs)
+            latest = again.get(number, NEVER)
+            proved = any(serial_before(number, r) and a.position < latest for a, r in proofs)
             certain = proved or (
                 taking[0] < copy.position < taking[1] and not dropped and not doubt
             )

@@ -7,6 +7,7 @@ member was concerned by it.
 """
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mpwire.oracle.membership import End, is_full
@@ -187,6 +188,18 @@ def acknowledged(end: End, origin: int) -> list[tuple[Packet, int]]:
     if origin == end.peer.member_id:
         said += [(packet, read(packet, CloseAck).rcv_next) for packet in end.sent(CloseAck)]
     return sorted(said, key=lambda one: one[0].number)
+
+
+def repeated(arrivals: Sequence[Packet]) -> dict[int, Position]:
+    """Tell when the second copy of each Seq came, among some DATA of one origin."""
+    seen: set[int] = set()
+    found: dict[int, Position] = {}
+    for packet in arrivals:
+        seq = read(packet, Data).seq
+        if seq in seen:
+            found.setdefault(seq, packet.position)
+        seen.add(seq)
+    return found
 
 
 class Limits:

@@ -77,7 +77,11 @@ def main(arguments: Sequence[str]) -> int:
     if asked.sample:
         chosen = chosen[: asked.sample]
     print(f"{len(rounds)} scenarios, {len(chosen)} mutants", flush=True)
-    kept = {one.mutant.name: one for one in read(asked.out)}
+    kept = {
+        one.mutant.name: one
+        for one in read(asked.out)
+        if not asked.again or one.outcome.fate in {"killed", "same"}
+    }
     order = Order(rounds)
     twins: dict[str, Record] = {}
     records = []
@@ -100,6 +104,7 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=__doc__)
     parser.add_argument("--sample", type=int, default=0, help="draw so many; 0: all")
     parser.add_argument("--seed", type=int, default=1, help="of the sample, and of the order")
+    parser.add_argument("--again", action="store_true", help="try what has survived once more")
     parser.add_argument("--only", default="", help="those whose name has this part")
     parser.add_argument("--rounds", type=int, default=0, help="at most so many each; 0: all")
     parser.add_argument("--out", type=Path, help="file of outcomes, one JSON object a line")
@@ -125,10 +130,12 @@ def _fought(mutant: Mutant, order: Order, twins: dict[str, Record], limit: int) 
 
 
 def read(path: Path | None) -> list[Record]:
-    """Return the outcomes that a file keeps."""
+    """Return the outcomes that a file keeps, the last one of each mutant."""
     if path is None or not path.exists():
         return []
-    return [msgspec.json.decode(line, type=Record) for line in path.read_bytes().splitlines()]
+    lines = path.read_bytes().splitlines()
+    records = (msgspec.json.decode(line, type=Record) for line in lines)
+    return [*{one.mutant.name: one for one in records}.values()]
 
 
 def _keep(path: Path | None, record: Record) -> None:

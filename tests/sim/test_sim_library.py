@@ -14,6 +14,7 @@ from mpwire.lab.sight import sighting
 from mpwire.report import assess
 from mpwire.sim import RunRequest, run_on_fabric, run_simulated
 from mpwire.vocabulary import Verdict
+from tests.mutation.scenarios import settled
 
 LIBRARY = sorted((Path(__file__).parents[2] / "testbeds").glob("*.yaml"))
 TOUR = Path(__file__).parents[2] / "testbeds" / "rooted-lan.yaml"
@@ -30,6 +31,18 @@ def test_every_testbed_passes(path: Path, tmp_path: Path) -> None:
     assessment = assess(simulated(path, tmp_path))
     assert [(one.rule, one.reason) for one in assessment.judgement.findings] == []
     assert assessment.judgement.incomplete == []
+    assert assessment.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda path: path.stem)
+def test_every_testbed_passes_when_everything_settles_after_each_step(
+    path: Path, tmp_path: Path
+) -> None:
+    """Let barriers say all the time what was read: the judge then leaves nothing open."""
+    slowly = tmp_path / "settled.yaml"
+    slowly.write_text(settled(path.read_text("utf-8")), "utf-8")
+    assessment = assess(simulated(slowly, tmp_path))
+    assert [(one.rule, one.reason) for one in assessment.judgement.findings] == []
     assert assessment.verdict is Verdict.PASS
 
 
