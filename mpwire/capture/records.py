@@ -35,6 +35,17 @@ class Host(msgspec.Struct, kw_only=True):
     """Addresses with prefix length, "10.77.0.2/24"."""
     agent: list[str] = []
     """Command line of the agent; empty where no agent ran."""
+    network: str = ""
+    """The LAN it is on; empty where there is only one."""
+
+
+class Router(msgspec.Struct, kw_only=True):
+    """One router of the run, as a part of the record `run`."""
+
+    name: str
+    """Name in the testbed."""
+    ports: list[Host]
+    """Its ports, one per LAN; their names are those of interfaces in the capture."""
 
 
 class Run(Record, tag="run"):
@@ -56,10 +67,17 @@ class Run(Record, tag="run"):
     """Version of the agent contract."""
     hosts: list[Host]
     """The hosts: `name`, `mac`, `addresses`, `agent`."""
+    routers: list[Router] = []
+    """What was on the way between them. Their ports are vantages, and nobody's endpoints."""
     faults: list[str] = []
     """What the fabric did to messages, one sentence a fault; those of the testbed and others."""
     format: int = FORMAT
     """Edition of this file format."""
+
+    @property
+    def vantages(self) -> list[Host]:
+        """List where frames were captured: hosts, then ports of routers."""
+        return [*self.hosts, *(port for router in self.routers for port in router.ports)]
 
 
 class Testbed(Record, tag="testbed"):

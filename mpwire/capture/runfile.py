@@ -187,7 +187,7 @@ def _write(
     stream: BinaryIO, run: RunFile, verdict: dict[str, object], comments: dict[int, str]
 ) -> None:
     pcapng = Writer(stream, application=APPLICATION)
-    hosts = {host.name: host for host in run.run.hosts} if run.run else {}
+    hosts = {host.name: host for host in run.run.vantages} if run.run else {}
     numbers = {}
     for interface in run.interfaces:
         host = hosts.get(interface.name)

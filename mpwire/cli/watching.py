@@ -38,6 +38,7 @@ class Watcher:
             addresses={
                 one.partition("/")[0]: host.name for host in hosts for one in host.addresses
             },
+            on_the_way=frozenset(plan.topology.router_ports),
         )
         self._ladder = Ladder(
             self._cast,

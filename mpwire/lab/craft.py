@@ -8,11 +8,15 @@ import struct
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 
+Address = IPv4Address | IPv6Address
+
 SWITCH_MAC = bytes.fromhex("026d70770000")
 SWITCH_IPV4 = IPv4Address("192.0.0.8")
 """The IPv4 dummy address (Source: RFC 7600): a source for ICMP, never an address of anybody."""
 SWITCH_IPV6 = IPv6Address("100::8")
 """In the discard-only prefix (Source: RFC 6666), which no network routes."""
+SWITCH_SPACING = 16
+"""Between the switch's addresses towards one router's ports, of which each has its own."""
 
 ECHO_IDENTIFIER = 0x6D70
 NONCE_OCTETS = 8
@@ -35,7 +39,7 @@ def _ethernet(destination: bytes, source: bytes, kind: int, payload: bytes) -> b
     return destination + source + struct.pack("!H", kind) + payload
 
 
-def _icmpv6(source: IPv6Address, destination: IPv6Address, message: bytes) -> bytes:
+def _icmpv6(source: Address, destination: Address, message: bytes) -> bytes:
     """Layout: IPv6 header of 40 octets, hop limit 255, then the message with its checksum."""
     pseudo = source.packed + destination.packed + struct.pack("!II", len(message), _ICMPV6)
     message = message[:2] + struct.pack("!H", checksum(pseudo + message)) + message[4:]
@@ -43,17 +47,23 @@ def _icmpv6(source: IPv6Address, destination: IPv6Address, message: bytes) -> by
     return header + source.packed + destination.packed + message
 
 
-def echo_request(mac: bytes, address: IPv4Address | IPv6Address, nonce: int) -> bytes:
+def switch_address(version: int, place: int) -> Address:
+    """Give the switch's address towards the port of a node that stands there, from 0."""
+    return (SWITCH_IPV4 if version == 4 else SWITCH_IPV6) + SWITCH_SPACING * place
+
+
+def echo_request(mac: bytes, address: Address, nonce: int, place: int = 0) -> bytes:
     """Build an echo request from the switch to a host, with the nonce as its data."""
+    source = switch_address(address.version, place)
     data = nonce.to_bytes(NONCE_OCTETS, "big")
     echo = struct.pack("!HH", ECHO_IDENTIFIER, nonce & 0xFFFF) + data
     if isinstance(address, IPv6Address):
         message = struct.pack("!BBH", 128, 0, 0) + echo
-        return _ethernet(mac, SWITCH_MAC, _IPV6, _icmpv6(SWITCH_IPV6, address, message))
+        return _ethernet(mac, SWITCH_MAC, _IPV6, _icmpv6(source, address, message))
     message = struct.pack("!BBH", 8, 0, 0) + echo
     message = message[:2] + struct.pack("!H", checksum(message)) + message[4:]
     header = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(message), 0, 0, 64, _ICMP, 0)
-    header += SWITCH_IPV4.packed + address.packed
+    header += source.packed + address.packed
     header = header[:10] + struct.pack("!H", checksum(header)) + header[12:]
     return _ethernet(mac, SWITCH_MAC, _IPV4, header + message)
 

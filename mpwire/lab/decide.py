@@ -170,6 +170,11 @@ class Decider:
         copies = () if hit.lost else (copy,) * hit.count
         return Fate(copies, "; ".join(hit.causes), () if hit.lost else tuple(hit.strikes))
 
+    def severed(self, sender: str, receiver: str) -> Fate:
+        """Say what becomes of any frame between two, as far as cuts go."""
+        cut = self._cuts.get((sender, receiver))
+        return UNHARMED if cut is None else Fate((), cut)
+
     def _meet(self, number: int, fault: AnyFault, hit: _Hit) -> None:
         """Let a fault act on a frame, if it means it."""
         if isinstance(fault, Limit):

@@ -12,6 +12,7 @@ from hashlib import sha256
 from typing import Final, Literal, get_args
 
 from mpwire.capture import RunFile
+from mpwire.capture.onway import end_to_end
 from mpwire.capture.records import Decision
 from mpwire.lab.sight import sighting
 
@@ -39,6 +40,7 @@ class Sent:
 
 def messages(run: RunFile) -> list[Sent]:
     """List what was sent in a run, in order, once per receiver."""
+    run = end_to_end(run)
     frames = {frame.number: frame for frame in run.frames}
     counts: Counter[tuple[str, str, str]] = Counter()
     decided: set[tuple[int, str]] = set()

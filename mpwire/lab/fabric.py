@@ -8,12 +8,10 @@ before it wrote the line then has its number first.
 """
 
 import asyncio
-import ctypes
 import itertools
 import os
-import resource
 import select
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,8 +20,8 @@ from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
-from mpwire.lab.hosts import Host, check_hosts, silence_switch_side
-from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.hosts import Cable, Host, check_ports, silence_switch_side
+from mpwire.lab.means import allow_descriptors, present_cpu, tap_opens
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
 from mpwire.lab.ring import PacketRing
@@ -35,8 +33,9 @@ from mpwire.lab.switch import (
     deliver_all,
     port_error,
     spare,
+    ways,
 )
-from mpwire.lab.topology import Port, Topology, one_lan
+from mpwire.lab.topology import Port, Topology
 
 Carrier = Literal["tap", "veth"]
 
@@ -89,13 +88,14 @@ class SwitchFabric:
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_s = 0.0
         self._released = asyncio.Event()
-        self._peers: tuple[Port, ...] = ()
+        self._cables: dict[str, Cable] = {}
+        """By port; those of routers, too."""
         self._down: set[str] = set()
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
-        """Set a host's interface down, or up again with all it had."""
+        """Set the interface of a host, or a router's port, down, or up again with all it had."""
         self._down = self._down - {host} if is_up else self._down | {host}
-        self._hosts[host].set_interface(self._peers, self._deadline_s, is_up=is_up)
+        self._cables[host].set_interface(self._deadline_s, is_up=is_up)
 
     def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Let faults act from the start on.
@@ -106,23 +106,23 @@ class SwitchFabric:
         self._decide, self._strike = decide, strike
 
     async def start(self, topology: Topology, recorder: Recorder) -> None:
-        """Make the hosts and connect them; from here on frames are recorded.
+        """Make hosts and routers and connect them; from here on frames are recorded.
 
         Raises: LocalProtocolError for specifications that contradict each other; MachineError
             for what the kernel refused.
         """
-        hosts = one_lan(topology)
-        check_hosts(hosts)
+        ports = topology.ports
+        check_ports([port for node in topology.nodes for port in node.ports])
         self._recorder = recorder
-        _allow_descriptors(64 + 16 * len(hosts))
+        allow_descriptors(64 + 16 * len(ports))
+        lans = {network.name: topology.on(network.name) for network in topology.networks}
+        answering = max(map(len, lans.values())) > MESH_HOST_COUNT
         try:
-            self._make(hosts)
-            answering = len(hosts) > MESH_HOST_COUNT
-            self._peers = () if answering else tuple(hosts)
-            for host in self._hosts.values():
-                host.bring_up(self._peers)
-            for host in self._hosts.values():
-                host.wait_until_usable(self._deadline_s)
+            self._make(topology)
+            for name, cable in self._cables.items():
+                cable.bring_up(() if answering else lans[ports[name].network])
+            for cable in self._cables.values():
+                cable.wait_until_usable(self._deadline_s)
         except OSError as error:
             await self.stop()
             raise MachineError(f"the kernel refused a host: {error}") from error
@@ -131,31 +131,34 @@ class SwitchFabric:
             raise
         self._switch = Switch(
             recorder,
-            {name: host.port for name, host in self._hosts.items()},
-            {spec.name: spec.mac_octets() for spec in hosts},
+            {name: cable.port for name, cable in self._cables.items()},
+            {name: spec.mac_octets() for name, spec in ports.items()},
             self._decide,
-            _packed_neighbours(hosts) if answering else None,
+            _packed_neighbours(ports.values()) if answering else None,
+            ways=ways(topology),
         )
         self._switch.received = self._received
         self._switch.strike = self._strike
         self._epoll = select.epoll()
-        taps = [host.port for host in self._hosts.values() if isinstance(host.port, TapPort)]
+        taps = [one.port for one in self._cables.values() if isinstance(one.port, TapPort)]
         sources: list[Source] = [self._ring] if self._ring else [*taps]
         self._sources = {source.fileno(): source for source in sources}
         for descriptor in self._sources:
             self._epoll.register(descriptor, select.EPOLLIN)
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._on_readable)
 
-    def _make(self, hosts: Sequence[Port]) -> None:
+    def _make(self, topology: Topology) -> None:
         if not self._forced:
-            self.carrier = "tap" if _tap_opens() else "veth"
+            self.carrier = "tap" if tap_opens() else "veth"
         if self.carrier == "veth":
             silence_switch_side()
             # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
-            os.sched_setaffinity(0, {_present_cpu()})
-            self._ring = PacketRing(max(spec.mtu for spec in hosts) + ETHERNET_OCTETS)
-        for spec in hosts:
-            self._hosts[spec.name] = Host(spec, self._ring)
+            os.sched_setaffinity(0, {present_cpu()})
+            self._ring = PacketRing(max(one.mtu for one in topology.networks) + ETHERNET_OCTETS)
+        for node in topology.nodes:
+            host = Host(node, self._ring, forwards=node in topology.routers)
+            self._hosts[node.name] = host
+            self._cables |= host.cables
 
     @property
     def switch(self) -> Switch:
@@ -242,7 +245,7 @@ class SwitchFabric:
 
     def counters(self, host: str) -> Counters:
         """Tell what the kernel has counted for a host since its start."""
-        return self._hosts[host].counters(self.switch.read_count[host], self._lost_count())
+        return self._cables[host].counters(self.switch.read_count[host], self._lost_count())
 
     def _lost_count(self) -> int:
         """Count frames that reached us and were lost: a TAP device counts such at the host."""
@@ -271,7 +274,7 @@ class SwitchFabric:
         while loop.time() < deadline_s:
             self.drain()
             handled_count = self.switch.handled_count
-            reached = [host for host in self._hosts if host not in self._down]
+            reached = [port for port in self._cables if port not in self._down]
             await self._answers([self._ask(host, None) for host in reached])
             self.drain()
             quiet = self.switch.handled_count == handled_count and not len(self.switch.held)
@@ -289,17 +292,17 @@ class SwitchFabric:
     def _missing(self) -> str:
         """Say whose kernel has sent more frames than came out of the cable."""
         lost_count = self._lost_count()
-        for name, host in self._hosts.items():
+        for name, cable in self._cables.items():
             arrived_count = self.switch.read_count[name] + lost_count
-            sent_count = host.sent_count()
+            sent_count = cable.sent_count()
             if sent_count > arrived_count:
                 return f"{name} has sent {sent_count} frames, {arrived_count} have arrived"
         return ""
 
     def _ask(self, host: str, stage: Literal["start", "end"] | None) -> "_Echo":
-        spec = self._hosts[host].spec
-        nonce = next(self._nonces)
-        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce)
+        cable = self._cables[host]
+        spec, nonce = cable.spec, next(self._nonces)
+        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce, cable.place)
         answer = asyncio.get_running_loop().create_future()
         try:
             request = self.switch.inject(host, frame)
@@ -368,31 +371,5 @@ class _Echo:
     answer: asyncio.Future[int]
 
 
-def _packed_neighbours(hosts: Sequence[Port]) -> dict[bytes, bytes]:
+def _packed_neighbours(hosts: Iterable[Port]) -> dict[bytes, bytes]:
     return {address.ip.packed: spec.mac_octets() for spec in hosts for address in spec.interfaces()}
-
-
-def _allow_descriptors(wanted_count: int) -> None:
-    """Raise the soft limit of open files where many hosts need it; few programs like it high."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != resource.RLIM_INFINITY and soft < wanted_count:
-        ceiling = wanted_count if hard == resource.RLIM_INFINITY else min(wanted_count, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (ceiling, hard))
-
-
-def _tap_opens() -> bool:
-    """Try a TAP device in a namespace that is thrown away."""
-    namespace = NetworkNamespace.create()
-    try:
-        TapPort(namespace, "").close()
-    except OSError:  # /dev/net/tun is missing, or not for this user
-        return False
-    finally:
-        namespace.close()
-    return True
-
-
-def _present_cpu() -> int:
-    """Tell the CPU on which the scheduler has put us, a better choice than any of our own."""
-    cpu = ctypes.CDLL(None).sched_getcpu()
-    return cpu if cpu >= 0 else min(os.sched_getaffinity(0))

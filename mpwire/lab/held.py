@@ -16,7 +16,9 @@ class Held:
     frame: bytes
     """As it will arrive."""
     sender: str
+    """Host that made it."""
     receiver: str
+    """Port that gets it."""
     copy: Copy
     cause: str | None = None
     strikes: tuple[Strike, ...] = ()

@@ -1,9 +1,10 @@
-"""One host: a namespace of its own with one interface, addresses, and nothing that speaks unasked.
+"""One host: a namespace of its own with its interface, addresses, and nothing that speaks unasked.
 
 A host is a kernel network stack and no process. Duplicate address detection, router
 solicitations, link-local addresses and reverse-path filters are off: they delay first packets by
 seconds, or add frames that no testbed asked for. Peers are permanent neighbours, so no ARP or ND
-precedes a datagram.
+precedes a datagram. A router is the same with an interface in each of its networks, and passes on
+what is not for itself.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from pathlib import Path
 from mpwire.capture.records import Counters
 from mpwire.errors import LocalProtocolError, MachineError
 from mpwire.lab.counters import InterfaceFile, read_udp
-from mpwire.lab.craft import SWITCH_IPV4, SWITCH_IPV6, SWITCH_MAC
+from mpwire.lab.craft import SWITCH_MAC, switch_address
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import (
     Request,
@@ -26,33 +27,31 @@ from mpwire.lab.netlink import (
     neighbour_add,
     replacing,
     route_add,
+    route_via,
 )
-from mpwire.lab.ports import INTERFACE, TAP_QUEUE_COUNT, TapPort, VethPort
+from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort, VethPort
 from mpwire.lab.ring import PacketRing
-from mpwire.lab.topology import Port
+from mpwire.lab.topology import Node, Port, Route
 
 LOOPBACK_INDEX = 1
-_PER_VERSION = (
-    (4, f"{SWITCH_IPV4}/32", ("224.0.0.0/4",)),
-    (6, f"{SWITCH_IPV6}/128", ()),
-)
-"""Per IP version: the switch's address, and multicast where the kernel routes it nowhere yet."""
+_PER_VERSION = ((4, 32, ("224.0.0.0/4",)), (6, 128, ()))
+"""Per IP version: bits of an address, and multicast where the kernel routes it nowhere yet."""
 ROUTES = Path("/proc/self/net/ipv6_route")
 RTF_LOCAL = 0x8000_0000
 
 
-def check_hosts(hosts: Sequence[Port]) -> None:
+def check_ports(ports: Sequence[Port]) -> None:
     """Raise LocalProtocolError for specifications that contradict each other."""
-    if not hosts:
+    if not ports:
         raise LocalProtocolError("a fabric needs at least one host")
-    macs = [spec.mac_octets() for spec in hosts]
-    for spec, mac in zip(hosts, macs, strict=True):
+    macs = [spec.mac_octets() for spec in ports]
+    for spec, mac in zip(ports, macs, strict=True):
         if len(mac) != 6 or mac[0] & 1 or mac == SWITCH_MAC or macs.count(mac) > 1:
             raise LocalProtocolError(f"{spec.name}: {spec.mac} cannot be its link address")
         if not spec.addresses:
             raise LocalProtocolError(f"{spec.name} has no address")
-    names = [spec.name for spec in hosts]
-    addresses = [address.ip for spec in hosts for address in spec.interfaces()]
+    names = [spec.name for spec in ports]
+    addresses = [address.ip for spec in ports for address in spec.interfaces()]
     for what, given in (("name", names), ("address", addresses)):
         if len(set(given)) < len(given):
             raise LocalProtocolError(f"two hosts have the same {what}")
@@ -72,7 +71,7 @@ def own_addresses(text: str) -> set[str]:
     return found
 
 
-def _quieten(wants_ipv6: bool) -> None:
+def _quieten(*, wants_ipv6: bool, forwards: bool = False) -> None:
     """Set the switches of the present namespace before it has an interface."""
     settings = {f"ipv4/conf/{scope}/rp_filter": 0 for scope in ("all", "default")}
     for scope in ("all", "default"):
@@ -86,6 +85,12 @@ def _quieten(wants_ipv6: bool) -> None:
                 f"{ipv6}/router_solicitations": 0,
                 f"{ipv6}/addr_gen_mode": 1,
             }
+    if forwards:
+        # Every error is told, however many there are: what is limited by time is not repeatable.
+        settings |= {"ipv4/ip_forward": 1, "ipv4/icmp_ratelimit": 0}
+        settings |= {f"ipv4/conf/{scope}/send_redirects": 0 for scope in ("all", "default")}
+        if wants_ipv6:
+            settings |= {"ipv6/conf/all/forwarding": 1, "ipv6/icmp/ratelimit": 0}
     for path, value in settings.items():
         with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 has nothing to say
             file = os.open(f"/proc/sys/net/{path}", os.O_WRONLY | os.O_CLOEXEC)
@@ -101,30 +106,66 @@ def silence_switch_side() -> None:
 
 
 class Host:
-    """Hold a host's namespace and our end of its cable."""
+    """Hold the namespace of a host or a router, and our ends of its cables."""
 
-    def __init__(self, spec: Port, ring: PacketRing | None) -> None:
-        """Make the namespace and its interface, which is still down and has no address.
+    def __init__(self, node: Node, ring: PacketRing | None, *, forwards: bool = False) -> None:
+        """Make the namespace and its interfaces, which are still down and have no addresses.
 
-        Args: ring: None attaches the host by a TAP device.
+        Args: ring: None attaches the host by TAP devices; forwards: it is a router.
+        Raises: OSError, MachineError where the carrier cannot be had.
+        """
+        self.name = node.name
+        self.namespace = NetworkNamespace.create()
+        self.cables: dict[str, Cable] = {}
+        """By the name of the port."""
+        try:
+            versions = {one.version for port in node.ports for one in port.interfaces()}
+            with self.namespace.entered():
+                _quieten(wants_ipv6=6 in versions, forwards=forwards)
+            for place, port in enumerate(node.ports):
+                routes = [route for route in node.routes if route.port == port.name]
+                self.cables[port.name] = Cable(self.namespace, port, routes, place, ring)
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the cables and of the namespace; harmless when done already."""
+        for cable in self.cables.values():
+            cable.close()
+        self.namespace.close()
+
+
+class Cable:
+    """Attach a host, or a router, to one network."""
+
+    def __init__(
+        self,
+        namespace: NetworkNamespace,
+        spec: Port,
+        routes: Sequence[Route],
+        place: int,
+        ring: PacketRing | None,
+    ) -> None:
+        """Make the interface.
+
+        Args: routes: those that begin here; place: among the interfaces of the host, from 0.
         Raises: OSError, MachineError where the carrier cannot be had.
         """
         self.spec = spec
-        self.namespace = NetworkNamespace.create()
+        self.place = place
+        self.interface = f"eth{place}"
+        self._routes = routes
+        self._namespace = namespace
         self._queue_count = TAP_QUEUE_COUNT if ring is None else None
         self._counters: InterfaceFile | None = None
-        try:
-            with self.namespace.entered():
-                _quieten(any(address.version == 6 for address in spec.interfaces()))
-            self.port = self._attach(ring)
-        except BaseException:
-            self.namespace.close()
-            raise
+        self._peers: tuple[Port, ...] = ()
+        self.port = self._attach(ring)
 
     def _attach(self, ring: PacketRing | None) -> TapPort | VethPort:
         if ring is None:
-            return TapPort(self.namespace, self.spec.name)
-        port = VethPort(self.namespace, self.spec.mtu, ring)
+            return TapPort(self._namespace, self.spec.name, self.interface)
+        port = VethPort(self._namespace, self.spec.mtu, ring, self.interface)
         ring.hear(port.name, self.spec.name)
         return port
 
@@ -133,28 +174,29 @@ class Host:
 
         Raises: MachineError naming what the kernel refused.
         """
-        with self.namespace.entered():
-            index = socket.if_nametoindex(INTERFACE)
-            self._counters = InterfaceFile(INTERFACE)
+        self._peers = tuple(peers)
+        with self._namespace.entered():
+            index = socket.if_nametoindex(self.interface)
+            self._counters = InterfaceFile(self.interface)
             with RouteSocket() as route:
-                route.apply(self._requests(index, peers))
+                route.apply(self._requests(index))
 
-    def set_interface(self, peers: Iterable[Port], deadline_s: float, *, is_up: bool) -> None:
+    def set_interface(self, deadline_s: float, *, is_up: bool) -> None:
         """Set the interface down, which forgets routes and neighbours, or up with all it had.
 
         Raises: MachineError naming what the kernel refused.
         """
-        with self.namespace.entered():
-            index = socket.if_nametoindex(INTERFACE)
+        with self._namespace.entered():
+            index = socket.if_nametoindex(self.interface)
             requests = [link_set(index, is_up=False)]
             if is_up:
-                requests = [replacing(one) for one in self._requests(index, peers)]
+                requests = [replacing(one) for one in self._requests(index)]
             with RouteSocket() as route:
                 route.apply(requests)
         if is_up:
             self.wait_until_usable(deadline_s)
 
-    def _requests(self, index: int, peers: Iterable[Port]) -> list[Request]:
+    def _requests(self, index: int) -> list[Request]:
         requests = [
             link_set(LOOPBACK_INDEX),
             link_set(index, mac=self.spec.mac, mtu=self.spec.mtu, queue_count=self._queue_count),
@@ -163,16 +205,20 @@ class Host:
         requests += [address_add(index, address) for address in addresses]
         versions = {address.version for address in addresses}
         mac = SWITCH_MAC.hex(":")
-        for version, switch, multicast in _PER_VERSION:
+        for version, bits, multicast in _PER_VERSION:
             if version in versions:
-                requests += [route_add(index, route) for route in (switch, *multicast)]
-                requests.append(neighbour_add(index, switch.partition("/")[0], mac))
-        for peer in peers:
+                switch = switch_address(version, self.place)
+                requests.append(route_add(index, f"{switch}/{bits}"))
+                # A router sends nothing to groups of its own accord.
+                requests += [route_add(index, route) for route in multicast if not self.place]
+                requests.append(neighbour_add(index, str(switch), mac))
+        for peer in self._peers:
             requests += [
                 neighbour_add(index, str(address.ip), peer.mac)
                 for address in peer.interfaces()
                 if peer != self.spec and address.version in versions
             ]
+        requests += [route_via(index, one.destination, one.gateway) for one in self._routes]
         return requests
 
     def wait_until_usable(self, deadline_s: float) -> None:
@@ -189,7 +235,7 @@ class Host:
         if not wanted:
             return
         give_up_s = time.monotonic() + deadline_s
-        with self.namespace.entered():
+        with self._namespace.entered():
             while not wanted <= own_addresses(ROUTES.read_text("ascii")):
                 if time.monotonic() > give_up_s:
                     raise MachineError(f"{self.spec.name} does not take its IPv6 addresses")
@@ -209,14 +255,13 @@ class Host:
         Args: received_count: frames of this host that the switch has read; lost_count: frames
             that were lost before it could, of this host or of any that shares its ring.
         """
-        with self.namespace.entered():
+        with self._namespace.entered():
             udp = read_udp()  # a namespace counts from 0, too
         capture = {"received": received_count, "dropped": lost_count}
         return Counters(host=self.spec.name, interface=self._interface(), udp=udp, capture=capture)
 
     def close(self) -> None:
-        """Let go of the cable and of the namespace; harmless when done already."""
+        """Let go of our end; harmless when done already."""
         if self._counters is not None:
             self._counters.close()
         self.port.close()
-        self.namespace.close()

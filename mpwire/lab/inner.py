@@ -22,7 +22,8 @@ from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.live import Ask, LiveRunner
 from mpwire.lab.pipes import CHUNK_OCTETS, LINE_OCTETS_MAX, LineWriter
 from mpwire.lab.plan import Order
-from mpwire.lab.runner import Runner, ended, recorded
+from mpwire.lab.runner import Runner, ended
+from mpwire.lab.vantages import vantages
 
 STATUS: Final = {"failed": 1, "unsupported": 5, "interrupted": 130}
 MACHINE_LACKS: Final = 4
@@ -32,7 +33,7 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     """Run what was ordered, write the run file, and return the exit status."""
     encode = msgspec.json.Encoder().encode
     plan, folder = order.plan, Path(order.folder)
-    writer = RunWriter(folder, [recorded(host) for host in plan.hosts])
+    writer = RunWriter(folder, vantages(plan))
 
     def tell(line: AnyTold) -> None:
         output.write(encode(line))

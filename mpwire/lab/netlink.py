@@ -30,7 +30,8 @@ NLMSG_ERROR = 2
 NUD_PERMANENT = 0x80
 IFA_F_NODAD, IFA_F_PERMANENT = 0x02, 0x80
 IFF_UP = 0x1
-RT_TABLE_MAIN, RTPROT_STATIC, RT_SCOPE_LINK, RTN_UNICAST = 254, 4, 253, 1
+RT_TABLE_MAIN, RTPROT_STATIC, RTN_UNICAST = 254, 4, 1
+RT_SCOPE_UNIVERSE, RT_SCOPE_LINK = 0, 253
 
 BATCH_COUNT = 64
 """Requests in flight: above some 250 the kernel answers ENOBUFS."""
@@ -111,6 +112,26 @@ def route_add(index: int, destination: str) -> Request:
     message["type"] = RTN_UNICAST
     message["attrs"] = [("RTA_DST", str(network.network_address)), ("RTA_OIF", index)]
     return _encode(f"route {destination}", message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL)
+
+
+@cache
+def route_via(index: int, destination: str, gateway: str) -> Request:
+    """Route a network to a neighbour that knows the way."""
+    network = ip_network(destination)
+    message = rtmsg()
+    message["family"] = socket.AF_INET if network.version == 4 else socket.AF_INET6
+    message["dst_len"] = network.prefixlen
+    message["table"] = RT_TABLE_MAIN
+    message["proto"] = RTPROT_STATIC
+    message["scope"] = RT_SCOPE_UNIVERSE
+    message["type"] = RTN_UNICAST
+    message["attrs"] = [
+        ("RTA_DST", str(network.network_address)),
+        ("RTA_GATEWAY", gateway),
+        ("RTA_OIF", index),
+    ]
+    what = f"route {destination} via {gateway}"
+    return _encode(what, message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL)
 
 
 @cache

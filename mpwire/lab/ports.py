@@ -18,8 +18,6 @@ from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket, veth_add
 from mpwire.lab.ring import PacketRing
 
-INTERFACE = "eth0"
-"""Name of the interface in every host."""
 TAP_QUEUE_COUNT = 4096
 """Frames that a TAP device holds for us: room for any burst of a testbed."""
 FRAME_MAX_OCTETS = 65_600
@@ -35,7 +33,7 @@ _NOTHING = {errno.EAGAIN, errno.EIO, errno.EBADFD}
 class TapPort:
     """Hold a host's TAP device."""
 
-    def __init__(self, namespace: NetworkNamespace, host: str) -> None:
+    def __init__(self, namespace: NetworkNamespace, host: str, interface: str = "eth0") -> None:
         """Make the device in the host's namespace.
 
         Raises: OSError where this user may not.
@@ -44,7 +42,7 @@ class TapPort:
         with namespace.entered():
             self._tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
             try:
-                request = struct.pack("16sH22x", INTERFACE.encode(), _IFF_TAP | _IFF_NO_PI)
+                request = struct.pack("16sH22x", interface.encode(), _IFF_TAP | _IFF_NO_PI)
                 fcntl.ioctl(self._tap, _TUNSETIFF, request)
                 # Left to its namespace, the device goes with all the others in one sweep; closed
                 # one by one, each costs some 35 ms.
@@ -83,7 +81,9 @@ class VethPort:
     _numbers = itertools.count()
     # Never the same name twice: the kernel takes its time to remove the pairs of a past fabric.
 
-    def __init__(self, namespace: NetworkNamespace, mtu: int, ring: PacketRing) -> None:
+    def __init__(
+        self, namespace: NetworkNamespace, mtu: int, ring: PacketRing, interface: str = "eth0"
+    ) -> None:
         """Make the pair, its other end in the host's namespace.
 
         Args: mtu: of our end.
@@ -91,9 +91,9 @@ class VethPort:
         """
         self.name = name = f"p{next(self._numbers)}"
         with RouteSocket() as route:
-            route.apply([veth_add(name, mtu, INTERFACE, namespace.descriptor)])
+            route.apply([veth_add(name, mtu, interface, namespace.descriptor)])
         with namespace.entered():
-            _transmit_offloads_off(INTERFACE)
+            _transmit_offloads_off(interface)
         self._send = ring.writer(name)
 
     def write(self, frame: bytes, /) -> None:

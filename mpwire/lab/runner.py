@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol
 
 import mpwire
-from mpwire.capture.records import Counters, Host, Run, Testbed
+from mpwire.capture.records import Counters, Run, Testbed
 from mpwire.errors import MpwireError
 from mpwire.lab.actions import perform
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
@@ -28,6 +28,7 @@ from mpwire.lab.progress import Ended, Failure, Started
 from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed, gathered
 from mpwire.lab.switch import Decide, Recorder
 from mpwire.lab.topology import Topology
+from mpwire.lab.vantages import recorded, routers
 
 BEGINNING: Final = "the agents say hello and are configured"
 ENDING: Final = "everything settles and the agents leave"
@@ -126,6 +127,11 @@ class Runner:
         self._interrupted = False
         self._limit: asyncio.Timeout | None = None
 
+    @property
+    def _ports(self) -> list[str]:
+        """List where frames are captured."""
+        return list(self.plan.topology.ports)
+
     def interrupt(self) -> None:
         """Stop the script where it is; the run still ends in order, and soon."""
         if self._interrupted:
@@ -166,7 +172,8 @@ class Runner:
                 fabric=self._fabric.name,
                 carrier=self._fabric.carrier,
                 contract=CONTRACT,
-                hosts=[recorded(host) for host in plan.hosts],
+                hosts=recorded(plan),
+                routers=routers(plan),
             )
         )
         self._journal.record(Testbed(path=plan.path, text=plan.text))
@@ -229,7 +236,7 @@ class Runner:
         return Failure(line=line, text=text, reason=reason, kind=kind)
 
     async def _begin(self) -> None:
-        await gathered([self._fabric.sentinel(host.name, "start") for host in self.plan.hosts])
+        await gathered([self._fabric.sentinel(port, "start") for port in self._ports])
         for host in self.plan.hosts:
             self._start(host)
         await gathered([self._configure(host) for host in self.plan.hosts])
@@ -281,11 +288,11 @@ class Runner:
         wrong += await self._dismiss()
         try:
             await self._fabric.settle()
-            await gathered([self._fabric.sentinel(host.name, "end") for host in self.plan.hosts])
+            await gathered([self._fabric.sentinel(port, "end") for port in self._ports])
         except MpwireError as error:
             wrong.append(str(error))
-        for host in self.plan.hosts:
-            self._journal.record(self._fabric.counters(host.name))
+        for port in self._ports:
+            self._journal.record(self._fabric.counters(port))
         if wrong:
             raise StepFailed("; ".join(dict.fromkeys(wrong)))
 
@@ -349,13 +356,6 @@ async def run(
 ) -> Failure | None:
     """Run a plan from beginning to end; return why its script stopped early, if it did."""
     return await Runner(plan, fabric, recorder, tell).run()
-
-
-def recorded(host: HostPlan) -> Host:
-    """Describe a host for the run file."""
-    return Host(
-        name=host.name, mac=host.mac, addresses=list(host.addresses), agent=list(host.agent)
-    )
 
 
 def ended(failure: Failure | None) -> Ended:

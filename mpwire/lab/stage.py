@@ -278,7 +278,8 @@ class Stage:
 
     def cut(self, host: str, peer: str | None, cause: str, *, one_way: bool) -> None:
         """Let nothing pass between a host and another, or all others, any more."""
-        for other in self.hosts if peer is None else (peer,):
+        routers = [router.name for router in self.plan.topology.routers]
+        for other in (*self.hosts, *routers) if peer is None else (peer,):
             self.network.cut(host, other, cause)
             if not one_way:
                 self.network.cut(other, host, cause)

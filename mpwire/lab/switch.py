@@ -3,9 +3,10 @@
 Every frame that a host sends is numbered when it is read, and every receiver gets a decision of
 its own, delivered (with the number of that delivery) or not (with the reason). The switch learns
 nothing from the traffic: who has which link address is told to it, so no frame changes what
-happens to a later one, unless it was decided that it has to wait for that one. It knows no clock
-but the one that stamps frames, no event loop and no kernel; sources and ports are anything that
-can be read and written.
+happens to a later one, unless it was decided that it has to wait for that one. It is one switch
+for all networks, and lets nothing pass from one to another: that is what routers are for. It
+knows no clock but the one that stamps frames, no event loop and no kernel; sources and ports are
+anything that can be read and written.
 
 A frame is written to a receiver before its delivery is numbered, and one thread does both without
 reading anything in between: what the receiver does because of it always comes later.
@@ -16,15 +17,18 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
+import msgspec
+
 from mpwire.capture.records import AnyRecord, Decision
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC, answer_resolution
 from mpwire.lab.decide import UNHARMED, Fate, Strike
 from mpwire.lab.held import Held, HeldFrames
 from mpwire.lab.sight import changed
+from mpwire.lab.topology import Topology
 
 Decide = Callable[[bytes, str, str], Fate]
-"""(frame, sender, receiver) -> what becomes of it."""
+"""(frame, host or router that made it, receiving port) -> what becomes of it."""
 
 PORT_FULL = "port full"
 UNKNOWN_DESTINATION = "unknown destination"
@@ -77,6 +81,36 @@ def spare(_strike: Strike) -> None:
     """Do nothing to anybody."""
 
 
+class Ways(msgspec.Struct, frozen=True):
+    """What a switch knows of networks and routers."""
+
+    networks: Mapping[str, str] = {}
+    """Network by port; where there is only one it may be left out."""
+    routers: Mapping[str, str] = {}
+    """Router by port."""
+    owners: Mapping[bytes, str] = {}
+    """Host or router by the octets of its addresses."""
+
+    def origin(self, frame: bytes, sender: str) -> str:
+        """Say who made a frame that a port has sent: a router sends for others, too."""
+        router = self.routers.get(sender)
+        if router is None:
+            return sender
+        kind = frame[12:14]
+        source = frame[26:30] if kind == b"\x08\0" else frame[22:38] if kind == b"\x86\xdd" else b""
+        return self.owners.get(source, router)
+
+
+def ways(topology: Topology) -> Ways:
+    """Tell a switch about a topology."""
+    networks = {name: port.network for name, port in topology.ports.items()}
+    routers = {name: topology.node_of[name] for name in topology.router_ports}
+    return Ways(networks, routers, topology.owners if routers else {})
+
+
+ONE_LAN = Ways()
+
+
 class Switch:
     """Forward frames between ports and record each one."""
 
@@ -89,11 +123,13 @@ class Switch:
         neighbours: Mapping[bytes, bytes] | None = None,
         *,
         clock: Clock = KERNEL_CLOCK,
+        ways: Ways = ONE_LAN,
     ) -> None:
         """Connect the hosts' ports.
 
         Args: ports, macs: by host name; neighbours: link address by packed IP address, for which
-            the switch answers ARP and ND itself; None floods such questions as any LAN does.
+            the switch answers ARP and ND itself; None floods such questions as any LAN does;
+            ways: who is on which network, and what routers there are.
         """
         self.decide = decide
         self.received: Callable[[str, bytes, int], None] | None = None
@@ -109,8 +145,15 @@ class Switch:
         self._recorder = recorder
         self._clock = clock
         self._ports = dict(ports)
-        self._by_mac = {mac: host for host, mac in macs.items()}
-        self._others = {host: [other for other in ports if other != host] for host in ports}
+        self._ways = ways
+        on = ways.networks.get
+        self._by_mac = {(on(host), mac): host for host, mac in macs.items()}
+        lans: dict[str | None, list[str]] = {}
+        for port in ports:
+            lans.setdefault(on(port), []).append(port)
+        self._others = {
+            port: [other for other in lans[on(port)] if other != port] for port in ports
+        }
         self._neighbours = neighbours
 
     def drain(self, source: Source, limit_count: int) -> int:
@@ -145,7 +188,7 @@ class Switch:
             if not self._others[sender]:
                 self._undelivered(number, NOBODY, UNKNOWN_DESTINATION)
             return
-        known = self._by_mac.get(frame[:6])
+        known = self._by_mac.get((self._ways.networks.get(sender), frame[:6]))
         if known is None or known == sender:
             self._undelivered(number, NOBODY, UNKNOWN_DESTINATION)
         else:
@@ -171,6 +214,7 @@ class Switch:
             self._undelivered(held.number, held.receiver, f"held at the end: {held.cause}")
 
     def _hand_over(self, number: int, frame: bytes, sender: str, receiver: str) -> None:
+        sender = self._ways.origin(frame, sender)
         fate = self.decide(frame, sender, receiver)
         if not fate.copies:
             self._undelivered(number, receiver, f"impaired: {fate.cause}")

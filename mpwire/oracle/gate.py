@@ -96,7 +96,7 @@ def _sentinels(run: RunFile) -> Iterator[str]:
         for one in run.of(Sentinel)
         if one.request in numbers and one.reply in numbers
     }
-    for host in run.run.hosts if run.run else ():
+    for host in run.run.vantages if run.run else ():
         for stage in ("start", "end"):
             if (host.name, stage) not in seen:
                 yield f"{host.name}: no sentinel at the {stage}, so its capture is not proved"
@@ -116,7 +116,7 @@ def _thrown_away(run: RunFile) -> Counter[str]:
 def _counters(run: RunFile) -> Iterator[str]:
     thrown_away = _thrown_away(run)
     counted = {one.host: one for one in run.of(Counters)}
-    for host in run.run.hosts if run.run else ():
+    for host in run.run.vantages if run.run else ():
         counters = counted.get(host.name)
         if counters is None:
             yield f"{host.name}: no drop counters"

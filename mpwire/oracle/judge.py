@@ -1,6 +1,7 @@
 """Judge a run file or another capture: every rule, then the whole."""
 
 from mpwire.capture import RunFile
+from mpwire.capture.onway import end_to_end
 from mpwire.capture.records import Step
 from mpwire.oracle.case import Case
 from mpwire.oracle.cutting import tally_of
@@ -35,7 +36,7 @@ def _judge_capture(run: RunFile, limits: Limits) -> Judgement:
 
 def _judge_run(run: RunFile) -> Judgement:
     """Judge a run file as a whole: what agents said ties everything to everything."""
-    case = Case(run)
+    case = Case(end_to_end(run))
     incomplete = gate(run, case)
     tally = Tally()
     tally.take(case, complete=not incomplete)

@@ -15,6 +15,7 @@ import msgspec
 
 from mpwire.capture import RunFile
 from mpwire.capture.framefile import FrameFile
+from mpwire.capture.onway import end_to_end
 from mpwire.capture.records import Sentinel, Step, Testbed
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.inferring import InferredSocket, infer
@@ -123,7 +124,8 @@ def _datagrams(run: RunFile, judgement: Judgement) -> int:
     """Count the messages, each transmission once; in a long capture by a rule that sees all."""
     if isinstance(run.frames, FrameFile):
         return judgement.rule("R4").count
-    return sum(1 for frame in run.frames if frame.direction != "in" and is_ours(frame))
+    frames = end_to_end(run).frames
+    return sum(1 for frame in frames if frame.direction != "in" and is_ours(frame))
 
 
 def _inferred(run: RunFile) -> list[InferredSocket]:
@@ -146,6 +148,6 @@ def _failed(step: Step, run: RunFile) -> FailedStep:
 
 
 def _proved(run: RunFile) -> bool:
-    """Tell whether every host's capture was shown to work before and after."""
-    hosts = run.run.hosts if run.run else []
-    return len(run.of(Sentinel)) >= 2 * len(hosts)
+    """Tell whether every capture was shown to work before and after."""
+    vantages = run.run.vantages if run.run else []
+    return len(run.of(Sentinel)) >= 2 * len(vantages)

@@ -14,6 +14,7 @@ import msgspec
 
 from mpwire.capture import RunFile
 from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.capture.onway import end_to_end
 from mpwire.capture.records import LIFE, AgentExit, AgentLine, Decision, Step
 from mpwire.wire import is_mpw
 
@@ -98,6 +99,8 @@ class Cast:
     """Number of the copy that its sender sent, by that of the delivered one."""
     exits: dict[str, list[int]] = field(default_factory=dict)
     """When the agents of each host ended."""
+    on_the_way: frozenset[str] = frozenset()
+    """Ports of routers: what is seen there is on its way between two lifelines."""
 
     def life(self, host: str, time_ns: int) -> int:
         """Return what the numbers of an agent that spoke then are made unique by."""
@@ -151,8 +154,11 @@ def cast_of(run: RunFile) -> Cast:
         addresses={one.partition("/")[0]: host.name for host in hosts for one in host.addresses},
         sockets=names.known,
         departures={
-            one.delivered: one.frame for one in run.of(Decision) if one.delivered is not None
+            one.delivered: one.frame
+            for one in end_to_end(run).of(Decision)
+            if one.delivered is not None
         },
+        on_the_way=frozenset(port.name for router in run.run.routers for port in router.ports),
         exits=exits,
     )
 

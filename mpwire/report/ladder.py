@@ -15,6 +15,7 @@ from rich.text import Text
 
 from mpwire.capture import Frame
 from mpwire.capture.frames import Datagram, Other, decode_frame
+from mpwire.capture.onway import constant_octets
 from mpwire.capture.records import Decision
 from mpwire.report.canvas import GUTTER, End, Layout, Line, arrange, arrow
 from mpwire.report.cast import Cast
@@ -134,6 +135,8 @@ class Ladder:
     def frame(self, frame: Frame) -> list[Row]:
         """Take a frame as it left (out), as it arrived (in), or as somebody saw it (None)."""
         number, vantage, direction = frame.number, frame.vantage, frame.direction
+        if vantage in self.cast.on_the_way:
+            return []
         decoded = decode_frame(frame.linktype, frame.data)
         if not self._shows(decoded):
             return []
@@ -141,7 +144,7 @@ class Ladder:
         receiver = self._known(vantage) if direction == "in" else None
         receiver = receiver or self._of(destination) or ""
         sent = self._sent
-        if direction == "in" and sent is not None and sent.data == frame.data:
+        if direction == "in" and sent is not None and self._delivers(frame, sent):
             sent.arrived.append((number, receiver))
             return []
         rows = self.finish()
@@ -193,6 +196,13 @@ class Ladder:
                 max(GUTTER - 1, self.layout.column(place) - (len(shown) - 1) // 2), shown, NAME
             )
         return Row(text=line.text())
+
+    def _delivers(self, frame: Frame, sent: _Sent) -> bool:
+        """Tell whether a frame is one that was sent, routers aside."""
+        if frame.data == sent.data or not self.cast.on_the_way:
+            return frame.data == sent.data
+        octets = constant_octets(frame.data)
+        return octets is not None and octets == constant_octets(sent.data)
 
     def _shows(self, decoded: Datagram | Other) -> bool:
         if self._all_frames:

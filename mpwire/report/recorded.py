@@ -6,6 +6,7 @@ import msgspec
 from rich.text import Text
 
 from mpwire.capture import Frame, RunFile
+from mpwire.capture.onway import end_to_end
 from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Decision, Step
 from mpwire.oracle import Judgement, Level
 from mpwire.report.cast import Cast, cast_of
@@ -66,7 +67,7 @@ def ladder_of(
 ) -> Ladder:
     """Make an empty ladder that knows what a run file can tell beforehand."""
     fates: dict[int, list[Decision]] = {}
-    for decision in run.of(Decision):
+    for decision in end_to_end(run).of(Decision):
         fates.setdefault(decision.frame, []).append(decision)
     ladder = Ladder(
         cast or cast_of(run),

@@ -14,7 +14,8 @@ from mpwire.capture import RunWriter
 from mpwire.lab.dialogue import AnyQuestion, AnyTold
 from mpwire.lab.live import LiveRunner
 from mpwire.lab.plan import Order
-from mpwire.lab.runner import Runner, ended, recorded
+from mpwire.lab.runner import Runner, ended
+from mpwire.lab.vantages import vantages
 from mpwire.sim.fabric import SimFabric
 from mpwire.sim.loop import VirtualLoop
 
@@ -22,7 +23,7 @@ from mpwire.sim.loop import VirtualLoop
 def carry_out(order: Order) -> None:
     """Carry out one order; its progress goes to standard output, the last line ends it."""
     plan, folder, loop = order.plan, Path(order.folder), VirtualLoop()
-    writer = RunWriter(folder, [recorded(host) for host in plan.hosts])
+    writer = RunWriter(folder, vantages(plan))
     fabric = SimFabric(loop)
     if order.live:
         runner: Runner = LiveRunner(

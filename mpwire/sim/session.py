@@ -15,8 +15,9 @@ from mpwire.errors import MachineError
 from mpwire.lab import testbed
 from mpwire.lab.plan import Plan
 from mpwire.lab.progress import Failure
-from mpwire.lab.runner import REFERENCE_AGENT, Runner, recorded
+from mpwire.lab.runner import REFERENCE_AGENT, Runner
 from mpwire.lab.session import OnProgress, RunOutcome, run_folder, run_testbed
+from mpwire.lab.vantages import vantages
 from mpwire.sim.fabric import SimFabric
 from mpwire.sim.loop import VirtualLoop
 
@@ -113,7 +114,7 @@ def run_simulated(
     All its agents are taken for the reference agent.
     """
     loop = VirtualLoop()
-    writer = RunWriter(folder, [recorded(host) for host in plan.hosts])
+    writer = RunWriter(folder, vantages(plan))
     watched = on_progress is not None
     runner = Runner(plan, SimFabric(loop), writer, on_progress, watched=watched, command=command)
     try:

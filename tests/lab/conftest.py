@@ -19,9 +19,10 @@ from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.decide import Strike
 from mpwire.lab.process import HostProcess
 from mpwire.lab.progress import AnyProgress, Failure
-from mpwire.lab.runner import Runner, recorded
+from mpwire.lab.runner import Runner
 from mpwire.lab.switch import Decide, Recorder
 from mpwire.lab.topology import Topology
+from mpwire.lab.vantages import vantages
 
 AGENT = Path(__file__).with_name("scripted_agent.py")
 
@@ -134,7 +135,7 @@ def play(tmp_path: Path) -> Play:
             for host, rule in {"default": {}, **rules}.items()
         }
         plan = testbed.parse(text, tmp_path / "bed.yaml", {**commands, **(agents or {})})
-        writer = RunWriter(tmp_path, [recorded(host) for host in plan.hosts])
+        writer = RunWriter(tmp_path, vantages(plan))
         told: list[AnyProgress] = []
         fabric = fabric or ProcessFabric()
 

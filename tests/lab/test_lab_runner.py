@@ -21,7 +21,8 @@ from mpwire.lab.progress import (
     Started,
     StepChanged,
 )
-from mpwire.lab.runner import BEGINNING, ENDING, Runner, recorded, run
+from mpwire.lab.runner import BEGINNING, ENDING, Runner, run
+from mpwire.lab.vantages import vantages
 
 
 class Played(Protocol):
@@ -343,7 +344,7 @@ def test_the_short_form_runs_a_plan_too(play: Play, process_fabric: type, tmp_pa
     (tmp_path / "again").mkdir()
     agent = first.run.run.hosts[0].agent
     plan = testbed.parse(bed(), tmp_path / "bed.yaml", {"default": agent})
-    writer = RunWriter(tmp_path / "again", [recorded(host) for host in plan.hosts])
+    writer = RunWriter(tmp_path / "again", vantages(plan))
     assert asyncio.run(run_plan(plan, process_fabric, writer)) is None
     writer.finish()
 

@@ -19,9 +19,13 @@ from mpwire.lab.switch import (
     NOBODY,
     PORT_FULL,
     UNKNOWN_DESTINATION,
+    Decide,
     Switch,
+    deliver_all,
     port_error,
+    ways,
 )
+from mpwire.lab.topology import Network, derive
 
 HOSTS = ("a", "b", "c")
 MACS = {host: bytes([2, 0, 0, 0, 0, number]) for number, host in enumerate(HOSTS, 1)}
@@ -326,3 +330,48 @@ def test_whatever_is_sent_every_frame_is_accounted_for(
             assert lan.tape.frames[delivered - 1][0] == receiver
     assert sum(len(port.taken) for port in lan.ports.values()) == len(inbound)
     assert msgspec.json.encode(lan.tape.records)
+
+
+ROUTED = derive(
+    [Network(name="north", families=("inet", "inet6")), Network(name="south", families=("inet",))],
+    {"a": "north", "b": "north", "c": "south"},
+    {"edge": ["north", "south"]},
+)
+
+
+def routed(decide: Decide = deliver_all) -> tuple[Switch, Tape, dict[str, ListPort]]:
+    """Connect two networks and the router between them."""
+    tape = Tape()
+    ports = {name: ListPort(tape, name) for name in ROUTED.ports}
+    macs = {name: port.mac_octets() for name, port in ROUTED.ports.items()}
+    return Switch(tape, ports, macs, decide, ways=ways(ROUTED)), tape, ports
+
+
+def test_nothing_passes_from_one_network_to_another() -> None:
+    switch, tape, ports = routed()
+    frame = BROADCAST + ROUTED.ports["a"].mac_octets() + bytes(50)
+    switch.forward("a", frame)
+    assert [name for name, port in ports.items() if port.taken] == ["b", "edge.north"]
+    switch.forward("a", ROUTED.ports["c"].mac_octets() + bytes(56))
+    assert tape.decisions()[-1] == (4, NOBODY, None, UNKNOWN_DESTINATION)
+    switch.forward("edge.south", ROUTED.ports["c"].mac_octets() + bytes(56))
+    assert tape.decisions()[-1] == (5, "c", 6, None)
+
+
+def test_faults_are_asked_about_whoever_made_a_frame() -> None:
+    asked: list[tuple[str, str]] = []
+
+    def decide(_frame: bytes, sender: str, receiver: str) -> Fate:
+        asked.append((sender, receiver))
+        return UNHARMED
+
+    switch, _, _ = routed(decide)
+    macs = {name: port.mac_octets() for name, port in ROUTED.ports.items()}
+    edge, c = macs["edge.north"] + bytes(6), macs["c"] + bytes(6)
+    ipv4 = b"\x08\x00" + bytes(12) + bytes((10, 77, 0, 2, 10, 77, 1, 2))
+    ipv6 = b"\x86\xdd" + bytes(8) + bytes.fromhex(f"fd77{0:026x}02") + bytes(16)
+    switch.forward("a", edge + ipv4)
+    switch.forward("edge.south", c + ipv4)
+    switch.forward("edge.south", c + ipv6)
+    switch.forward("edge.south", c + b"\x08\x06" + bytes(28))
+    assert asked == [("a", "edge.north"), ("a", "c"), ("a", "c"), ("edge", "c")]
