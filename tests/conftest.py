@@ -79,6 +79,14 @@ def inside() -> Inside:
     return run
 
 
+@pytest.fixture(scope="module")
+def bridge() -> str:
+    """Give the name by which scenarios ask for the fabric bridge, where it works."""
+    if reason := carriers().get("lab") or carriers().get("bridge"):
+        pytest.skip(SKIP + reason)
+    return "bridge"
+
+
 @pytest.fixture(scope="module", params=["tap", "veth"])
 def carrier(request: pytest.FixtureRequest) -> str:
     """Give each way to attach a host that works here."""

@@ -11,6 +11,7 @@ In reading order:
     batches       many packets of a long capture at once
     framefile     frames, one at a time or read anew whenever they are wanted
     spool         copies of what can be read only once
+    deliveries    what became of each frame of a run
     runfile       opens and annotates run files and other captures
     document      writes the tables of docs/run-file.md
 """

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from mpwire.capture.deliveries import with_deliveries
 from mpwire.capture.framefile import Frame
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.records import AnyRecord, Counters, Decision, Sentinel
@@ -65,7 +66,11 @@ def origins(run: RunFile) -> dict[int, int]:
 
 
 def end_to_end(run: RunFile) -> RunFile:
-    """Leave out what happens at routers; a run without routers stays as it is."""
+    """Leave out what happens at routers; a run without routers stays as it is.
+
+    Where the fabric says nothing of what became of frames, the frames themselves do.
+    """
+    run = with_deliveries(run)
     routers = _router_of(run)
     if not routers:
         return run

@@ -58,7 +58,7 @@ Faults = Annotated[
 ]
 
 Fabric = Annotated[
-    Literal["auto", "switch", "sim"],
+    Literal["auto", "switch", "sim", "bridge"],
     typer.Option(
         "--fabric",
         help="switch: network namespaces; sim: virtual time in one process; auto: what works.",

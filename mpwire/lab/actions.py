@@ -38,7 +38,7 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
         case steps.Cut():
             stage.cut(step.host, step.peer, step.text, one_way=step.one_way)
         case steps.Heal():
-            stage.network.heal()
+            stage.heal()
         case steps.Restart():
             await stage.restart(step.host)
         case steps.Open():

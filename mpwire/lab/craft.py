@@ -70,16 +70,25 @@ def echo_request(mac: bytes, address: Address, nonce: int, place: int = 0) -> by
 
 def echo_reply_nonce(frame: bytes) -> int | None:
     """Return the nonce of an echo reply to the switch, None for any other frame."""
-    if frame[:6] != SWITCH_MAC or len(frame) < 14:
+    return _nonce(frame, 0, 129) if frame[:6] == SWITCH_MAC else None
+
+
+def echo_request_nonce(frame: bytes) -> int | None:
+    """Return the nonce of an echo request of the switch, None for any other frame."""
+    return _nonce(frame, 8, 128) if frame[6:12] == SWITCH_MAC else None
+
+
+def _nonce(frame: bytes, of_icmp: int, of_icmpv6: int) -> int | None:
+    if len(frame) < 14:
         return None
     (kind,) = struct.unpack_from("!H", frame, 12)
     if kind == _IPV4 and len(frame) >= 34 and frame[23] == _ICMP:
-        message, reply = frame[14 + 4 * (frame[14] & 0xF) :], 0
+        message, wanted = frame[14 + 4 * (frame[14] & 0xF) :], of_icmp
     elif kind == _IPV6 and len(frame) >= 54 and frame[20] == _ICMPV6:
-        message, reply = frame[54:], 129
+        message, wanted = frame[54:], of_icmpv6
     else:
         return None
-    if len(message) < 8 + NONCE_OCTETS or message[0] != reply:
+    if len(message) < 8 + NONCE_OCTETS or message[0] != wanted:
         return None
     if struct.unpack_from("!H", message, 4)[0] != ECHO_IDENTIFIER:
         return None

@@ -21,6 +21,14 @@ _TUN_REMEDY = (
     " or run as root"
 )
 _VETH_REMEDY = "load the kernel modules veth and af_packet: sudo modprobe -a veth af_packet"
+_BRIDGE_REMEDY = (
+    "optional, for the fabric bridge: load the kernel modules bridge and veth:"
+    " sudo modprobe -a bridge veth"
+)
+_NETEM_REMEDY = (
+    "optional, no testbed needs it, as the fabrics switch and sim impair by themselves:"
+    " sudo modprobe sch_netem, where the kernel has it"
+)
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +71,8 @@ def check_lab() -> list[Check]:
     works = Check(
         name=name, ok=True, found="user, mount, PID and network", remedy="", required=True
     )
-    return [works, *judge_carriers(str(found.get("tap")), str(found.get("veth")))]
+    carriers = judge_carriers(str(found.get("tap")), str(found.get("veth")))
+    return [works, *carriers, *judge_bridge(str(found.get("bridge")), str(found.get("netem")))]
 
 
 def judge_carriers(tap: str, veth: str) -> list[Check]:
@@ -82,6 +91,26 @@ def judge_carriers(tap: str, veth: str) -> list[Check]:
             found=veth or "a pair and a ring were made",
             remedy=_VETH_REMEDY if veth else "",
             required=bool(tap),
+        ),
+    ]
+
+
+def judge_bridge(bridge: str, netem: str) -> list[Check]:
+    """Turn the probe's findings, empty where it works, into checks of the fabric bridge."""
+    return [
+        Check(
+            name="kernel bridge",
+            ok=not bridge,
+            found=bridge or "a bridge with a port was made, and a ring hears it",
+            remedy=_BRIDGE_REMEDY if bridge else "",
+            required=False,
+        ),
+        Check(
+            name="netem",
+            ok=not netem,
+            found=netem or "the kernel's network emulator is there",
+            remedy=_NETEM_REMEDY if netem else "",
+            required=False,
         ),
     ]
 

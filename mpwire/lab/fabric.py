@@ -97,12 +97,11 @@ class SwitchFabric:
         self._down = self._down - {host} if is_up else self._down | {host}
         self._cables[host].set_interface(self._deadline_s, is_up=is_up)
 
-    def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
-        """Let faults act from the start on.
+    def part(self, host: str, *, is_apart: bool) -> None:
+        """Leave it to the decisions about frames."""
 
-        Args: decide: asked for each frame and receiver; strike: told what a
-            delivery does to an agent.
-        """
+    def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
+        """Let faults act from the start on: on frames, and through them on agents."""
         self._decide, self._strike = decide, strike
 
     async def start(self, topology: Topology, recorder: Recorder) -> None:

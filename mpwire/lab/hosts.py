@@ -29,8 +29,7 @@ from mpwire.lab.netlink import (
     route_add,
     route_via,
 )
-from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort, VethPort
-from mpwire.lab.ring import PacketRing
+from mpwire.lab.ports import TAP_QUEUE_COUNT, Ears, TapPort, VethPort
 from mpwire.lab.topology import Node, Port, Route
 
 LOOPBACK_INDEX = 1
@@ -108,7 +107,7 @@ def silence_switch_side() -> None:
 class Host:
     """Hold the namespace of a host or a router, and our ends of its cables."""
 
-    def __init__(self, node: Node, ring: PacketRing | None, *, forwards: bool = False) -> None:
+    def __init__(self, node: Node, ring: Ears | None, *, forwards: bool = False) -> None:
         """Make the namespace and its interfaces, which are still down and have no addresses.
 
         Args: ring: None attaches the host by TAP devices; forwards: it is a router.
@@ -145,7 +144,7 @@ class Cable:
         spec: Port,
         routes: Sequence[Route],
         place: int,
-        ring: PacketRing | None,
+        ring: Ears | None,
     ) -> None:
         """Make the interface.
 
@@ -162,7 +161,7 @@ class Cable:
         self._peers: tuple[Port, ...] = ()
         self.port = self._attach(ring)
 
-    def _attach(self, ring: PacketRing | None) -> TapPort | VethPort:
+    def _attach(self, ring: Ears | None) -> TapPort | VethPort:
         if ring is None:
             return TapPort(self._namespace, self.spec.name, self.interface)
         port = VethPort(self._namespace, self.spec.mtu, ring, self.interface)

@@ -17,12 +17,13 @@ import msgspec
 
 from mpwire.capture import RunWriter
 from mpwire.errors import MachineError
+from mpwire.lab.bridge import BridgeFabric
 from mpwire.lab.dialogue import AnyQuestion, AnyTold
 from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.live import Ask, LiveRunner
 from mpwire.lab.pipes import CHUNK_OCTETS, LINE_OCTETS_MAX, LineWriter
 from mpwire.lab.plan import Order
-from mpwire.lab.runner import Runner, ended
+from mpwire.lab.runner import Fabric, Runner, ended
 from mpwire.lab.vantages import vantages
 
 STATUS: Final = {"failed": 1, "unsupported": 5, "interrupted": 130}
@@ -60,7 +61,7 @@ async def carry_out(order: Order, output: LineWriter) -> int:
 
 
 async def _runner(order: Order, writer: RunWriter, tell: Callable[[AnyTold], None]) -> Runner:
-    fabric = SwitchFabric(carrier=order.carrier)
+    fabric = _fabric(order)
     known: dict[str, Any] = {"watched": order.watched, "command": order.command}
     if not order.live:
         return Runner(order.plan, fabric, writer, tell, **known)
@@ -79,6 +80,12 @@ async def _questions() -> Ask:
         return msgspec.json.decode(line, type=AnyQuestion) if line else None
 
     return ask
+
+
+def _fabric(order: Order) -> Fabric:
+    if order.fabric == "bridge":
+        return BridgeFabric()
+    return SwitchFabric(carrier=order.carrier)
 
 
 def main() -> int:

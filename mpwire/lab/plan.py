@@ -71,6 +71,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     """Where the run file goes; it exists and is empty."""
     command: tuple[str, ...] = ()
     """Command line that started it all, for the run file."""
+    fabric: Literal["switch", "bridge"] = "switch"
     carrier: Literal["tap", "veth"] | None = None
     live: bool = False
     """The plan's script is not played: what happens is asked for, line by line (`dialogue`)."""

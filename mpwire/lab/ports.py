@@ -13,10 +13,11 @@ import itertools
 import os
 import socket
 import struct
+from collections.abc import Callable
+from typing import Protocol
 
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket, veth_add
-from mpwire.lab.ring import PacketRing
 
 TAP_QUEUE_COUNT = 4096
 """Frames that a TAP device holds for us: room for any burst of a testbed."""
@@ -28,6 +29,16 @@ _SIOCETHTOOL, _GET_LINK = 0x8946, 0x0A
 _OFFLOADS = {"transmit checksum": 0x17, "scatter-gather": 0x19, "TSO": 0x1F, "GSO": 0x24}
 _NOTHING = {errno.EAGAIN, errno.EIO, errno.EBADFD}
 """No frame now; or none any more, because the link is down or the interface gone."""
+
+
+class Ears(Protocol):
+    """Hear what comes out of veth pairs, and send into them."""
+
+    def hear(self, interface: str, host: str) -> None:
+        """Attribute the frames of an interface to a host."""
+
+    def writer(self, interface: str) -> Callable[[bytes], object]:
+        """Return a function that sends a frame into an interface."""
 
 
 class TapPort:
@@ -82,7 +93,7 @@ class VethPort:
     # Never the same name twice: the kernel takes its time to remove the pairs of a past fabric.
 
     def __init__(
-        self, namespace: NetworkNamespace, mtu: int, ring: PacketRing, interface: str = "eth0"
+        self, namespace: NetworkNamespace, mtu: int, ring: Ears, interface: str = "eth0"
     ) -> None:
         """Make the pair, its other end in the host's namespace.
 

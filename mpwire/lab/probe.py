@@ -5,13 +5,20 @@ Prints one line: by capability, an empty text where it works, else why not.
 
 import json
 import sys
+from collections.abc import Iterator
 
 from mpwire.errors import MachineError
+from mpwire.lab.bridge_cables import BridgePort, Cables
+from mpwire.lab.bridge_links import netem_add
+from mpwire.lab.bridge_ring import BridgeRing
 from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.netlink import RouteSocket
 from mpwire.lab.ports import TapPort, VethPort
 from mpwire.lab.ring import PacketRing
+from mpwire.lab.topology import Port, lan
 
 MTU = 1500
+DEADLINE_S = 2.0
 
 
 def _try_tap() -> None:
@@ -32,10 +39,38 @@ def _try_veth() -> None:
         namespace.close()
 
 
+def _on_bridge() -> Iterator[BridgePort]:
+    spec = Port(name="probe", mac="02:00:00:00:00:01", addresses=("192.0.2.1/24",))
+    ring = BridgeRing()
+    try:
+        cables = Cables(lan([spec]), ring, snooping=False, deadline_s=DEADLINE_S)
+        try:
+            cables.make()
+            yield cables["probe"]
+        finally:
+            cables.close()
+    finally:
+        ring.close()
+
+
+def _try_bridge() -> None:
+    for _ in _on_bridge():
+        pass
+
+
+def _try_netem() -> None:
+    for port in _on_bridge():
+        with RouteSocket() as route:
+            route.apply([netem_add(port.index)])
+
+
+ATTEMPTS = {"tap": _try_tap, "veth": _try_veth, "bridge": _try_bridge, "netem": _try_netem}
+
+
 def main() -> int:
     """Try and report."""
     found = {}
-    for name, attempt in {"tap": _try_tap, "veth": _try_veth}.items():
+    for name, attempt in ATTEMPTS.items():
         try:
             attempt()
         except OSError as error:

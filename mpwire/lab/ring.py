@@ -64,7 +64,7 @@ class PacketRing:
             # came up would swallow frames without a word. Nor do we hear what we send.
             self.socket.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
             self._memory = mmap.mmap(self.socket.fileno(), ring_octets)
-            _bind_to_all(self.socket)
+            bind_to_all(self.socket)
         except OSError as error:
             self.socket.close()
             raise MachineError(f"the kernel refused a packet ring: {error.strerror}") from error
@@ -116,7 +116,7 @@ class PacketRing:
         self.socket.close()
 
 
-def _bind_to_all(packet_socket: socket.socket) -> None:
+def bind_to_all(packet_socket: socket.socket) -> None:
     """Bind to every interface, which Python's own bind cannot say."""
     address = struct.pack("=HHiHBB8x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), 0, 0, 0, 0)
     libc = ctypes.CDLL(None, use_errno=True)

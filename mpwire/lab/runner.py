@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol
 import mpwire
 from mpwire.capture.records import Counters, Run, Testbed
 from mpwire.errors import MpwireError
+from mpwire.lab.able import lacking
 from mpwire.lab.actions import perform
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.decide import Strike
@@ -68,6 +69,9 @@ class Fabric(Protocol):
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
         """Set a host's interface down, or up again."""
+
+    def part(self, host: str, *, is_apart: bool) -> None:
+        """Let nothing pass between a host and all others, or again, where nobody decides that."""
 
     def drain(self) -> int:
         """Forward everything that hosts have sent by now."""
@@ -236,6 +240,9 @@ class Runner:
         return Failure(line=line, text=text, reason=reason, kind=kind)
 
     async def _begin(self) -> None:
+        lacks = lacking(self.plan, self._fabric.name)
+        if lacks:
+            raise Unsupported(f"unsupported: {lacks}")
         await gathered([self._fabric.sentinel(port, "start") for port in self._ports])
         for host in self.plan.hosts:
             self._start(host)

@@ -46,6 +46,7 @@ def run_testbed(
     path: Path,
     out: Path,
     *,
+    fabric: Literal["switch", "bridge"] = "switch",
     carrier: Literal["tap", "veth"] | None = None,
     agents: Mapping[str, Sequence[str]] | None = None,
     scale: float | None = None,
@@ -63,6 +64,7 @@ def run_testbed(
     Args:
         path: the testbed file; `TOUR` is the quick tour.
         out: folder of run folders, made if it is missing.
+        fabric: our own switch between the hosts, or a bridge of the kernel.
         carrier: how hosts are attached; None takes what the machine has.
         agents: command lines that replace those of the file, by host name or "default".
         scale: factor on every timer, in place of the file's.
@@ -82,6 +84,7 @@ def run_testbed(
             plan=plan,
             folder=str(folder.absolute()),
             command=tuple(sys.argv if command is None else command),
+            fabric=fabric,
             carrier=carrier,
             watched=on_progress is not None,
         )

@@ -62,6 +62,9 @@ class NetworkQuiet(Protocol):
     def set_interface(self, host: str, *, is_up: bool) -> None:
         """Set a host's interface down, or up again."""
 
+    def part(self, host: str, *, is_apart: bool) -> None:
+        """Let nothing pass between a host and all others, or again, where nobody decides that."""
+
 
 class Stage:
     """Hold the agents and sockets of a running script."""
@@ -99,6 +102,7 @@ class Stage:
         self._strikes: list[asyncio.Task[None]] = []
         self.received: bytes | None = None
         """What the newest step that received anything has got."""
+        self._apart: set[str] = set()
 
     def add(self, view: SocketView) -> None:
         """Give a socket its name."""
@@ -278,6 +282,18 @@ class Stage:
 
     def cut(self, host: str, peer: str | None, cause: str, *, one_way: bool) -> None:
         """Let nothing pass between a host and another, or all others, any more."""
+        self._cut(host, peer, cause, one_way=one_way)
+        if peer is None and not one_way:
+            self._apart.add(host)
+            self._fabric.part(host, is_apart=True)
+
+    def heal(self) -> None:
+        """Undo all cuts."""
+        self.network.heal()
+        while self._apart:
+            self._fabric.part(self._apart.pop(), is_apart=False)
+
+    def _cut(self, host: str, peer: str | None, cause: str, *, one_way: bool) -> None:
         routers = [router.name for router in self.plan.topology.routers]
         for other in (*self.hosts, *routers) if peer is None else (peer,):
             self.network.cut(host, other, cause)
@@ -292,7 +308,7 @@ class Stage:
             self.network.restore(host)
         else:
             self.down.add(host)
-            self.cut(host, None, cause, one_way=False)
+            self._cut(host, None, cause, one_way=False)
             self._fabric.set_interface(host, is_up=False)
 
     def freeze(self, host: str) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from mpwire.capture import RunFile
+from mpwire.capture.deliveries import decides, deliveries
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.records import (
     AgentExit,
@@ -37,7 +38,7 @@ def gate(run: RunFile, case: Case) -> list[str]:
     reasons = _own_reasons(run, charged=_charged(case))
     reasons += _sentinels(run)
     reasons += _counters(run)
-    reasons += _decisions(run)
+    reasons += _decisions(run) if decides(run.run) else _passed_on(run)
     reasons += _exits(run)
     return reasons
 
@@ -155,6 +156,35 @@ def _decisions(run: RunFile) -> Iterator[str]:
         unaccounted = frame.direction == "in" and frame.number not in delivered
         if unaccounted and isinstance(decode_frame(frame.linktype, frame.data), Datagram):
             yield f"frame {frame.number}: delivered, but by no decision of the fabric"
+
+
+def _passed_on(run: RunFile) -> Iterator[str]:
+    """Check the record of a fabric that passes frames on and decides nothing.
+
+    What the kernel has counted at a host is on record, frame by frame; and whatever datagram
+    arrived was sent by somebody, unchanged.
+    """
+    for one in run.of(Counters):
+        for counted, heard, what in (
+            ("tx_packets", "received", "sent"),
+            ("rx_packets", "delivered", "was sent"),
+        ):
+            frames, recorded = one.interface.get(counted), one.capture.get(heard)
+            if frames is None or frames != recorded:
+                yield f"{one.host}: {what} {frames} frames by the kernel's count, {recorded} heard"
+    recorded_of = Counter((frame.vantage, frame.direction) for frame in run.frames)
+    for one in run.of(Counters):
+        for heard, count in (
+            ("received", recorded_of[one.host, "out"]),
+            ("delivered", recorded_of[one.host, "in"]),
+        ):
+            if count < one.capture.get(heard, 0):
+                yield f"{one.host}: {one.capture[heard]} frames {heard}, {count} on record"
+    delivered = {one.delivered for one in deliveries(run)}
+    for frame in run.frames:
+        strange = frame.direction == "in" and frame.number not in delivered
+        if strange and isinstance(decode_frame(frame.linktype, frame.data), Datagram):
+            yield f"frame {frame.number}: delivered, but not as anybody has sent it"
 
 
 def _same(sent: Frame | None, arrived: Frame | None, decision: Decision) -> bool:

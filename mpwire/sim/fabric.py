@@ -91,6 +91,9 @@ class SimFabric:
         for address in stack.spec.interfaces():
             stack.on_interface(str(address.ip), is_up)
 
+    def part(self, host: str, *, is_apart: bool) -> None:
+        """Leave it to the decisions about frames."""
+
     def drain(self) -> int:
         """Forward nothing: every frame was forwarded when it was sent."""
         return 0

@@ -21,7 +21,7 @@ from mpwire.lab.vantages import vantages
 from mpwire.sim.fabric import SimFabric
 from mpwire.sim.loop import VirtualLoop
 
-FabricName = Literal["auto", "switch", "sim"]
+FabricName = Literal["auto", "switch", "sim", "bridge"]
 
 
 class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +66,7 @@ def _in_namespaces(
     return run_testbed(
         path,
         out,
+        fabric="bridge" if request.fabric == "bridge" else "switch",
         carrier=request.carrier,
         agents=request.agents,
         scale=request.scale,

@@ -67,6 +67,9 @@ class ProcessFabric:
         """Have no interfaces."""
         raise MachineError(f"{host} has no interface to be set {'up' if is_up else 'down'}")
 
+    def part(self, host: str, *, is_apart: bool) -> None:
+        """Have nothing to part."""
+
     def drain(self) -> int:
         """Find no frames."""
         return 0

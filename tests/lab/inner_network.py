@@ -31,10 +31,10 @@ GROUP = "239.1.2.3"
 
 
 def open_socket(
-    fabric: SwitchFabric, host: str, family: int = socket.AF_INET, kind: int = socket.SOCK_DGRAM
+    fabric: inner.AnyFabric, host: str, family: int = socket.AF_INET, kind: int = socket.SOCK_DGRAM
 ) -> socket.socket:
     """Open a socket on a host; it stays there."""
-    with fabric._hosts[host].namespace.entered():
+    with inner.namespace_of(fabric, host).entered():
         return socket.socket(family, kind | socket.SOCK_NONBLOCK)
 
 
@@ -140,8 +140,8 @@ async def many(spec: inner.Spec) -> object:
         return {"taken": received(listener), "tape": tape.entries}
 
 
-def _down(fabric: SwitchFabric, host: str, remove: bool) -> None:
-    with fabric._hosts[host].namespace.entered():
+def _down(fabric: inner.AnyFabric, host: str, remove: bool) -> None:
+    with inner.namespace_of(fabric, host).entered():
         message = ifinfmsg()
         message["index"] = socket.if_nametoindex("eth0")
         message["change"] = netlink.IFF_UP
@@ -168,6 +168,7 @@ async def unplugged(spec: inner.Spec) -> object:
             refused = str(error)
         await fabric.sentinel("h2", "end")
         # Nothing may be spinning: the loop has to come to rest although an interface is gone.
+        assert isinstance(fabric, SwitchFabric)
         turns = len(fabric._epoll.poll(0)) if fabric._epoll else -1
         return {"refused": refused, "turns": turns, "tape": tape.entries}
 
@@ -176,7 +177,7 @@ async def unplugged(spec: inner.Spec) -> object:
 async def tagged(spec: inner.Spec) -> object:
     """Send frames with a VLAN tag, longer than ordinary ones."""
     async with inner.fabric_of(spec) as (fabric, tape):
-        with fabric._hosts["h2"].namespace.entered():
+        with inner.namespace_of(fabric, "h2").entered():
             raw = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
             raw.bind(("eth0", 0))
         to, sender = bytes.fromhex("020000000001"), bytes.fromhex("020000000002")
@@ -276,13 +277,13 @@ async def recorded(spec: inner.Spec) -> object:
         records.Host(name=host.name, mac=host.mac, addresses=[*host.addresses]) for host in specs
     ]
     with RunWriter(Path(spec["folder"]), hosts) as writer:
-        fabric = SwitchFabric(carrier=spec["carrier"])
+        fabric = inner.make_fabric(spec)
         run = records.Run(
             version="0",
             command=[],
             started_ns=0,
             seed=None,
-            fabric="switch",
+            fabric=fabric.name,
             carrier=fabric.carrier,
             contract=1,
             hosts=hosts,
@@ -316,7 +317,7 @@ class FullTape(inner.Tape):
 @inner.scenario
 async def full(spec: inner.Spec) -> object:
     """Go on after the recorder has failed."""
-    fabric = SwitchFabric(carrier=spec["carrier"])
+    fabric = inner.make_fabric(spec)
     await fabric.start(lan(inner.specs(2)), FullTape())
     sender = open_socket(fabric, "h2")
     for _ in range(3):

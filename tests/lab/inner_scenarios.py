@@ -13,7 +13,9 @@ from typing import Any, Literal
 import msgspec
 
 from mpwire.capture.records import AnyRecord
+from mpwire.lab.bridge import BridgeFabric
 from mpwire.lab.fabric import SwitchFabric
+from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.process import HostProcess
 from mpwire.lab.switch import Decide, deliver_all
 from mpwire.lab.topology import Port, lan
@@ -91,13 +93,31 @@ def specs(count: int, ipv6: bool = False) -> list[Port]:
     ]
 
 
+AnyFabric = SwitchFabric | BridgeFabric
+
+
+def make_fabric(spec: Spec, decide: Decide = deliver_all, deadline_s: float = 10.0) -> AnyFabric:
+    """Make a fabric as the specification says: the carrier "bridge" means the other one."""
+    carrier = spec.get("carrier")
+    if carrier == "bridge":
+        return BridgeFabric(snooping=spec.get("snooping", False), deadline_s=deadline_s)
+    return SwitchFabric(carrier=carrier, decide=decide, deadline_s=deadline_s)
+
+
+def namespace_of(fabric: AnyFabric, host: str) -> NetworkNamespace:
+    """Give the namespace of a host."""
+    if isinstance(fabric, BridgeFabric):
+        return fabric.cables.namespace(host)
+    return fabric._hosts[host].namespace
+
+
 @contextlib.asynccontextmanager
 async def fabric_of(
     spec: Spec, decide: Decide = deliver_all, deadline_s: float = 10.0
-) -> AsyncIterator[tuple[SwitchFabric, Tape]]:
+) -> AsyncIterator[tuple[AnyFabric, Tape]]:
     """Run a fabric as the specification says."""
     tape = Tape()
-    fabric = SwitchFabric(carrier=spec.get("carrier"), decide=decide, deadline_s=deadline_s)
+    fabric = make_fabric(spec, decide, deadline_s)
     await fabric.start(lan(specs(spec.get("hosts", 3), spec.get("ipv6", False))), tape)
     try:
         yield fabric, tape

@@ -1,6 +1,12 @@
 """Parsing of what the kernel counts."""
 
-from mpwire.lab.counters import InterfaceFile, parse_interface, parse_udp, read_udp
+from mpwire.lab.counters import (
+    InterfaceFile,
+    parse_interface,
+    parse_packets,
+    parse_udp,
+    read_udp,
+)
 
 NET_DEV = """Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -22,6 +28,13 @@ def test_interface_counters_have_the_names_of_ip_s_link() -> None:
     assert found["rx_packets"] == 4
     assert (found["rx_errors"], found["rx_dropped"], found["multicast"]) == (2, 3, 5)
     assert (found["tx_packets"], found["tx_errors"], found["tx_dropped"]) == (6, 7, 8)
+
+
+def test_packets_of_all_interfaces_are_read_at_once() -> None:
+    assert parse_packets(NET_DEV.encode()) == {"lo": (1, 1), "eth0": (4, 6)}
+    file = InterfaceFile("")
+    assert "lo" in file.packets()
+    file.close()
 
 
 def test_an_interface_that_is_not_there_has_no_counters() -> None:

@@ -24,6 +24,7 @@ from mpwire.lab.craft import (
     checksum,
     echo_reply_nonce,
     echo_request,
+    echo_request_nonce,
 )
 
 MAC = bytes.fromhex("020000000002")
@@ -124,3 +125,12 @@ def test_the_checksum_is_that_of_the_rfc() -> None:
     """Source: the example of RFC 1071 section 3, whose sum is ddf2."""
     assert checksum(bytes.fromhex("0001f203f4f5f6f7")) == 0xDDF2 ^ 0xFFFF
     assert checksum(b"\1") == 0x0100 ^ 0xFFFF
+
+
+@pytest.mark.parametrize("address", ["10.77.0.2", "fd77::2"])
+def test_the_nonce_of_a_request_is_found(address: str) -> None:
+    frame = echo_request(MAC, ip_address(address), 77)
+    assert echo_request_nonce(frame) == 77
+    assert echo_reply_nonce(frame) is None
+    assert echo_request_nonce(frame[:6] + bytes(6) + frame[12:]) is None
+    assert echo_request_nonce(frame[:13]) is None

@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 from mpwire.lab import doctor
-from mpwire.lab.doctor import check_lab, check_python, check_tool, examine, judge_carriers
+from mpwire.lab.doctor import (
+    check_lab,
+    check_python,
+    check_tool,
+    examine,
+    judge_bridge,
+    judge_carriers,
+)
 
 
 def test_an_old_python_is_named_with_what_is_needed() -> None:
@@ -30,6 +37,15 @@ def test_one_carrier_is_enough(tap: str, veth: str, verdicts: list[tuple[bool, b
     assert [(check.ok, check.required) for check in checks] == verdicts
     assert all(check.ok == (check.remedy == "") for check in checks)
     assert [check.found for check in checks if not check.ok] == [one for one in (tap, veth) if one]
+
+
+def test_the_bridge_and_netem_are_optional() -> None:
+    checks = judge_bridge("", "")
+    assert [(check.ok, check.required, check.remedy) for check in checks] == [(True, False, "")] * 2
+    checks = judge_bridge("no bridge", "the kernel refused netem")
+    assert [(check.ok, check.required) for check in checks] == [(False, False)] * 2
+    assert [check.found for check in checks] == ["no bridge", "the kernel refused netem"]
+    assert all("optional" in check.remedy for check in checks)
 
 
 def test_a_tool_is_asked_for_its_version() -> None:
@@ -89,6 +105,8 @@ def test_this_machine_is_examined_for_real(inside: object) -> None:
         "user namespaces",
         "TAP devices",
         "veth pairs and packet sockets",
+        "kernel bridge",
+        "netem",
         "tshark",
         "tcpdump",
     ]

@@ -21,7 +21,7 @@ from mpwire.oracle.judgement import Level
 from mpwire.oracle.trace import Trace
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_asides import deferred, glare, latecomer, reset
-from tests.oracle.oracle_cuts import event_lines, rewritten, without_record
+from tests.oracle.oracle_cuts import event_lines, on_bridge, rewritten, without_record
 from tests.oracle.oracle_edits import Plotted, setting
 from tests.oracle.oracle_story import Exit, play, record, without
 from tests.oracle.oracle_tales import three, tour
@@ -156,6 +156,54 @@ def test_decisions_must_account_for_every_frame(tmp_path: Path) -> None:
     assert f"frame {victim.frame}: no decision" in text
     assert f"frame {victim.delivered}: delivered, but by no decision" in text
     assert judgement.verdict is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("plot", [tour, three, glare, deferred, latecomer, reset])
+def test_a_bridge_decides_nothing_and_its_record_is_complete(plot: Plotted, tmp_path: Path) -> None:
+    """Judge the same session as one on a bridge: counters and equal octets prove as much."""
+    run = play(plot(), tmp_path)
+    there = on_bridge(run, tmp_path / "bridge.pcapng")
+    assert not there.of(Decision)
+    expected, judgement = judge(run), judge(there)
+    assert judgement.incomplete == []
+    assert judgement.verdict is expected.verdict is Verdict.PASS
+    assert [rule.count for rule in judgement.rules] == [rule.count for rule in expected.rules]
+
+
+@pytest.mark.parametrize(
+    ("counted", "reason"),
+    [
+        ({"sent": 1}, "leaf1: sent {more} frames by the kernel's count, {count} heard"),
+        ({"received": 1}, "leaf1: was sent "),
+        ({"sent": 1, "heard": 1}, "leaf1: {more} frames received, {count} on record"),
+        ({"dropped": 3}, "leaf1: the capture dropped 3 frames"),
+    ],
+)
+def test_a_frame_that_the_kernel_counts_must_be_on_record(
+    counted: dict[str, int], reason: str, tmp_path: Path
+) -> None:
+    """Count a frame that nobody has heard."""
+    run = play(tour(), tmp_path)
+    count = sum(f.vantage == "leaf1" and f.direction == "out" for f in run.frames)
+    judgement = judge(on_bridge(run, tmp_path / "bridge.pcapng", **counted))
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    told = reason.format(more=count + 1, count=count)
+    assert any(one.startswith(told) for one in judgement.incomplete), judgement.incomplete
+
+
+def test_what_comes_out_of_a_bridge_must_have_gone_in(tmp_path: Path) -> None:
+    """Change an octet on the way, which no bridge does."""
+    run = play(tour(), tmp_path)
+    victim = run.of(Decision)[10].delivered
+    frames = [
+        msgspec.structs.replace(frame, data=frame.data[:-1] + bytes([frame.data[-1] ^ 1]))
+        if frame.number == victim
+        else frame
+        for frame in run.frames
+    ]
+    altered = msgspec.structs.replace(run, frames=frames)
+    judgement = judge(on_bridge(altered, tmp_path / "bridge.pcapng"))
+    assert f"frame {victim}: delivered, but not as anybody has sent it" in judgement.incomplete
 
 
 def test_incomplete_run_still_fails_by_single_frames(tmp_path: Path) -> None:

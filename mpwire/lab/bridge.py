@@ -1,0 +1,317 @@
+"""The `bridge` fabric: hosts with real kernel stacks on a bridge of the kernel, which we watch.
+
+Frames pass from host to host without us: this is as fast as the kernel is, and what it does with
+groups is what it does anywhere. Nothing is decided here, so nothing can be lost, delayed or
+changed on purpose. One ring hears every port; `drain` reads it up to now, and proves it: it goes
+on until the record has every frame that the kernel has counted at the ports. Call it before
+recording a line that a program on a host has written: whatever the program had received or sent
+before it wrote the line then has its number first.
+"""
+
+import asyncio
+import itertools
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from mpwire.capture.records import Counters, Sentinel
+from mpwire.errors import LocalProtocolError, MachineError, MpwireError
+from mpwire.lab.bridge_cables import BridgePort, Cables
+from mpwire.lab.bridge_ring import BridgeRing, Heard
+from mpwire.lab.clock import KERNEL_CLOCK
+from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request, echo_request_nonce
+from mpwire.lab.decide import Strike
+from mpwire.lab.fabric import DEADLINE_S, FabricError
+from mpwire.lab.hosts import check_ports
+from mpwire.lab.means import allow_descriptors
+from mpwire.lab.process import HostProcess
+from mpwire.lab.switch import Decide, Recorder, port_error
+from mpwire.lab.topology import Topology
+
+TURN_BLOCK_COUNT: Final = 8
+"""Blocks of the ring that are read before the loop may do something else."""
+
+COUNTING_ROUNDS: Final = 8
+
+
+@dataclass(slots=True)
+class _Echo:
+    """Keep what is known of an echo that was asked for."""
+
+    host: str
+    stage: Literal["start", "end"] | None
+    answer: asyncio.Future[None]
+    request: int = 0
+    """Number of the request's frame, once it has been heard."""
+
+
+class BridgeFabric:
+    """Run hosts on a bridge and hear everything that passes."""
+
+    name = "bridge"
+    carrier = "veth"
+    clock = KERNEL_CLOCK
+
+    def __init__(self, *, snooping: bool = False, deadline_s: float = DEADLINE_S) -> None:
+        """Prepare.
+
+        Args: snooping: the bridge learns who is in which group (IGMP, MLD), and asks for it;
+            deadline_s: for an echo through a host's stack.
+        """
+        self._snooping = snooping
+        self._deadline_s = deadline_s
+        self._processes: list[HostProcess] = []
+        self._nonces = itertools.count(1)
+        self._echoes: dict[int, _Echo] = {}
+        self._affinity = os.sched_getaffinity(0)
+        self._ring: BridgeRing | None = None
+        self._cables: Cables | None = None
+        self._fault: Exception | None = None
+        self._handled_count = 0
+
+    def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
+        """Take note of nothing: a bridge delivers every frame."""
+
+    async def start(self, topology: Topology, recorder: Recorder) -> None:
+        """Make the hosts and connect them; from here on frames are recorded.
+
+        Raises: LocalProtocolError for specifications that contradict each other; MachineError
+            for what the kernel refused.
+        """
+        check_ports([port for node in topology.nodes for port in node.ports])
+        self._recorder = recorder
+        allow_descriptors(64 + 16 * len(topology.ports))
+        try:
+            self._ring = BridgeRing()
+            self._cables = Cables(
+                topology, self._ring, snooping=self._snooping, deadline_s=self._deadline_s
+            )
+            self._cables.make()
+        except OSError as error:
+            await self.stop()
+            raise MachineError(f"the kernel refused a host: {error}") from error
+        except BaseException:
+            await self.stop()
+            raise
+        asyncio.get_running_loop().add_reader(self._ring.fileno(), self._on_readable)
+
+    @property
+    def ring(self) -> BridgeRing:
+        """Give the ring of a fabric that was started."""
+        if self._ring is None:
+            raise LocalProtocolError("the fabric has not been started")
+        return self._ring
+
+    @property
+    def cables(self) -> Cables:
+        """Give the cables of a fabric that was started."""
+        if self._cables is None:
+            raise LocalProtocolError("the fabric has not been started")
+        return self._cables
+
+    def set_interface(self, host: str, *, is_up: bool) -> None:
+        """Set a host's interface down, or up again with all it had."""
+        self.cables.set_interface(host, is_up=is_up)
+
+    def part(self, host: str, *, is_apart: bool) -> None:
+        """Let nothing pass between a host and all others, or let it pass again."""
+        self.cables.part(host, is_apart=is_apart)
+
+    def _on_readable(self) -> None:
+        """Record when the loop finds frames; a fault ends the reading and is kept."""
+        try:
+            self._take(TURN_BLOCK_COUNT)
+        except (OSError, MpwireError) as error:
+            # The loop would log it and go on, and the record would have a hole.
+            self._fault = error
+            asyncio.get_running_loop().remove_reader(self.ring.fileno())
+
+    def _take(self, block_count: int | None = None) -> int:
+        """Record what the ring holds; return the number of frames."""
+        count = 0
+        for _ in itertools.count() if block_count is None else range(block_count):
+            block = self.ring.read()
+            if block is None:
+                break
+            for heard in block:
+                self._record(heard)
+            count += len(block)
+        return count
+
+    def _record(self, heard: Heard) -> None:
+        host, direction, frame, time_ns = heard
+        number = self._recorder.frame(host, direction, frame, time_ns)
+        port = self.cables[host]
+        if direction == "in":
+            port.delivered_count += 1
+            if frame[6:12] == SWITCH_MAC:
+                self._asked(echo_request_nonce(frame), host, number)
+                return
+        else:
+            port.sent_count += 1
+            if frame[:6] == SWITCH_MAC:
+                self._answered(echo_reply_nonce(frame), host, number)
+                return
+        self._handled_count += 1
+
+    def _asked(self, nonce: int | None, host: str, number: int) -> None:
+        echo = None if nonce is None else self._echoes.get(nonce)
+        if echo is not None and echo.host == host:
+            echo.request = number
+
+    def _answered(self, nonce: int | None, host: str, number: int) -> None:
+        echo = None if nonce is None else self._echoes.get(nonce)
+        if echo is None or echo.host != host or echo.answer.done() or not echo.request:
+            return
+        if echo.stage is not None:
+            # At once, because the file's order of records is the order of what they tell.
+            self._recorder.record(
+                Sentinel(host=host, stage=echo.stage, request=echo.request, reply=number)
+            )
+        echo.answer.set_result(None)
+
+    def drain(self) -> int:
+        """Record everything that has passed the ports by now; return the number of frames.
+
+        Raises: FabricError when the record lacks a frame that the kernel has counted.
+        """
+        if self._fault is not None:
+            raise FabricError(f"frames are not recorded any more: {self._fault}") from self._fault
+        count = self._take()
+        give_up_s = None
+        counted = self.cables.counted()
+        while self._missing(counted):
+            self.ring.flush()
+            taken_count = self._take()
+            count += taken_count
+            now_s = time.monotonic()
+            give_up_s = give_up_s or now_s + self._deadline_s
+            if now_s > give_up_s or (not taken_count and self.ring.lost_count()):
+                raise FabricError(self._missing(counted))
+            if not taken_count:
+                os.sched_yield()  # it waits in a queue of another CPU
+        return count
+
+    def _missing(self, counted: Mapping[str, tuple[int, int]]) -> str:
+        """Say whose frames the kernel has counted and the record does not have."""
+        for port in self.cables:
+            sent_count, delivered_count = counted.get(port.interface, (0, 0))
+            if port.sent_count < sent_count or port.delivered_count < delivered_count:
+                return _told(port, sent_count, delivered_count)
+        return ""
+
+    def spawn(
+        self, host: str, argv: Sequence[str], env: Mapping[str, str] | None = None
+    ) -> HostProcess:
+        """Start a program on a host.
+
+        Args: env: None hands down this process's environment.
+        Raises: OSError when it cannot be started.
+        """
+        process = HostProcess(self.cables.namespace(host), argv, env, self._affinity)
+        self._processes.append(process)
+        return process
+
+    def counters(self, host: str) -> Counters:
+        """Tell what the kernel has counted for a host since its start, and what was heard."""
+        port = self.cables[host]
+        for _ in range(COUNTING_ROUNDS):
+            with suppress(FabricError):  # the numbers will say it
+                self.drain()
+            counters = port.cable.counters(port.sent_count, self.ring.lost_count())
+            counters.interface["port_tx_dropped"] = self.cables.dropped_count(host)
+            counters.capture["delivered"] = port.delivered_count
+            kernel = counters.interface
+            counted = kernel.get("tx_packets"), kernel.get("rx_packets")
+            if counted == (port.sent_count, port.delivered_count):
+                break  # else a stack has spoken between two looks
+        return counters
+
+    async def sentinel(self, host: str, stage: Literal["start", "end"]) -> None:
+        """Record an echo through the host's own stack as proof that its capture works now.
+
+        Raises: FabricError when no answer comes.
+        """
+        await self._answers({self._ask(host, stage): host})
+
+    async def settle(self) -> None:
+        """Wait until nothing is on the way any more.
+
+        Afterwards every frame delivered before has been handled by its host's stack, and so have
+        the answers of the stacks. What the programs on the hosts make of it is theirs: ask them
+        (`barrier`), and settle again.
+
+        Raises: FabricError when an echo is not answered, or the hosts never fall silent.
+        """
+        give_up_s = time.monotonic() + self._deadline_s
+        while time.monotonic() < give_up_s:
+            self.drain()
+            handled_count = self._handled_count
+            await self._answers(self._ask_on_all_cpus())
+            self.drain()
+            if self._handled_count == handled_count:
+                return
+            await asyncio.sleep(0)
+        raise FabricError(f"hosts still talk after {self._deadline_s} s")
+
+    def _ask_on_all_cpus(self) -> dict[int, str]:
+        """Send an echo to every host from every CPU: frames wait in a queue for each of them."""
+        reached = [port.name for port in self.cables if not port.is_down]
+        asked: dict[int, str] = {}
+        present = os.sched_getaffinity(0)
+        try:
+            for cpu in sorted(self._affinity):
+                os.sched_setaffinity(0, {cpu})
+                asked |= {self._ask(host, None): host for host in reached}
+        finally:
+            os.sched_setaffinity(0, present)
+        return asked
+
+    def _ask(self, host: str, stage: Literal["start", "end"] | None) -> int:
+        port = self.cables[host]
+        if port.is_down:
+            raise FabricError(f"{host} does not take frames: port down")
+        spec, nonce = port.cable.spec, next(self._nonces)
+        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce, port.cable.place)
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._echoes[nonce] = _Echo(host, stage, answer)
+        try:
+            port.cable.port.write(frame)
+        except OSError as error:
+            del self._echoes[nonce]
+            raise FabricError(f"{host} does not take frames: {port_error(error)}") from error
+        return nonce
+
+    async def _answers(self, asked: Mapping[int, str]) -> None:
+        self.drain()
+        waited = [self._echoes[nonce].answer for nonce in asked]
+        give_up_s = time.monotonic() + self._deadline_s
+        while not all(answer.done() for answer in waited) and time.monotonic() < give_up_s:
+            self.drain()
+            await asyncio.sleep(0)
+        done = {nonce: self._echoes.pop(nonce).answer.done() for nonce in asked}
+        silent = dict.fromkeys(asked[nonce] for nonce, answered in done.items() if not answered)
+        if silent:
+            raise FabricError(f"no echo within {self._deadline_s} s from {', '.join(silent)}")
+
+    async def stop(self) -> None:
+        """Kill what still runs and let go of all namespaces."""
+        if self._ring is not None:
+            asyncio.get_running_loop().remove_reader(self._ring.fileno())
+        for process in self._processes:
+            process.close()
+        if self._cables is not None:
+            self._cables.close()
+        if self._ring is not None:
+            self._ring.close()
+            self._ring = None
+
+
+def _told(port: BridgePort, sent_count: int, delivered_count: int) -> str:
+    return (
+        f"{port.name} has sent {sent_count} and was sent {delivered_count} frames,"
+        f" {port.sent_count} and {port.delivered_count} were heard"
+    )

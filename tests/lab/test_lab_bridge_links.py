@@ -1,0 +1,62 @@
+"""Requests about bridges, and the kernel's answers."""
+
+import struct
+
+from mpwire.lab.bridge_links import (
+    DISABLED,
+    FORWARDING,
+    PortState,
+    _take_states,
+    bridge_add,
+    netem_add,
+    port_requests,
+    port_state_set,
+    querier_begin,
+    waiting,
+)
+
+MAC = bytes.fromhex("020000000001")
+
+
+def test_every_request_says_how_long_it_is() -> None:
+    made = [
+        bridge_add("b0", MAC),
+        bridge_add("b0", MAC, snooping=True),
+        netem_add(3),
+        querier_begin(4),
+    ]
+    made += [*port_requests(7, 5, MAC), port_state_set(7, FORWARDING)]
+    for request in made:
+        length, _, flags, *_ = struct.unpack_from("=IHHII", request.octets)
+        assert length == len(request.octets)
+        assert length % 4 == 0
+        assert flags & 0x5 == 0x5, "a request that wants to be acknowledged"
+
+
+def test_a_bridge_without_snooping_asks_nobody() -> None:
+    plain, listening = bridge_add("b0", MAC), bridge_add("b0", MAC, snooping=True)
+    snooping, querier = struct.pack("=HHB3x", 5, 23, 1), struct.pack("=HHB3x", 5, 25, 1)
+    assert snooping not in plain.octets
+    assert snooping in listening.octets
+    assert querier not in listening.octets
+    assert querier in querier_begin(4).octets
+
+
+def test_the_state_of_ports_is_read_from_a_dump() -> None:
+    state = struct.pack("=HHB3x", 5, 1, FORWARDING)
+    nested = struct.pack("=HH", 4 + len(state), 12 | 0x8000) + state
+    operational = struct.pack("=HHB3x", 5, 16, 6)
+    body = struct.pack("=BxHiII", 7, 1, 9, 1, 0) + operational + nested
+    port = struct.pack("=IHHII", 16 + len(body), 16, 2, 0, 0) + body
+    other = struct.pack("=IHHII", 32, 16, 2, 0, 0) + struct.pack("=BxHiII", 7, 1, 4, 1, 0)
+    done = struct.pack("=IHHIIi", 20, 3, 2, 0, 0, 0)
+    found: dict[int, PortState] = {}
+    assert not _take_states(port + other, found)
+    assert _take_states(done, found)
+    assert found == {9: PortState(is_up=True, state=FORWARDING)}
+
+
+def test_a_port_without_carrier_or_state_is_waited_for() -> None:
+    states = {1: PortState(True, FORWARDING), 2: PortState(False, FORWARDING)}
+    states[3] = PortState(True, DISABLED)
+    assert waiting(states, [1, 2, 3, 4]) == [2, 3, 4]
