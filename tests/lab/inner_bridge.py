@@ -3,24 +3,35 @@
 import os
 import socket
 import struct
+from collections.abc import Callable
 
 import inner_network as network
 import inner_scenarios as inner
 
 from mpwire.lab.bridge import BridgeFabric
-from mpwire.lab.bridge_links import bridge_add, port_states
+from mpwire.lab.bridge_links import port_states
 from mpwire.lab.bridge_ring import BridgeRing, Heard
 from mpwire.lab.fabric import FabricError
-from mpwire.lab.netlink import RouteSocket, link_set
+from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.netlink import RouteSocket, link_set, veth_add
 
 GROUP = "239.1.2.3"
 PORT = 7000
 
 
-def _pair() -> None:
-    """Make a pair of interfaces in this namespace, and the loopback interface usable."""
+def _pair(ring: BridgeRing) -> Callable[[bytes], object]:
+    """Make a pair of interfaces in this namespace, of which the ring hears one; return a writer."""
+    home = NetworkNamespace.current()
     with RouteSocket() as route:
-        route.apply([link_set(1), bridge_add("b-test", bytes.fromhex("020000000099"))])
+        route.apply([link_set(1), veth_add("near", 1500, "far", home.descriptor)])
+        route.apply([link_set(socket.if_nametoindex("far"))])
+    home.close()
+    ring.hear("near", "host")
+    write = ring.writer("near")
+    while not _all(ring):  # the kernel has not noticed the carrier yet
+        write(bytes(12) + b"\x08\x00")
+        ring.flush()
+    return write
 
 
 def _all(ring: BridgeRing) -> list[Heard]:
@@ -33,10 +44,8 @@ def _all(ring: BridgeRing) -> list[Heard]:
 @inner.scenario
 async def ring_hears(_spec: inner.Spec) -> object:
     """Send frames out of an interface and read them, with and without a flush."""
-    _pair()
     ring = BridgeRing(block_octets=1 << 12, block_count=8)
-    ring.hear("b-test", "host")
-    write = ring.writer("b-test")
+    write = _pair(ring)
     frame = bytes.fromhex("0200000000010200000000990800") + b"x" * 60
     write(frame)
     early = len(_all(ring))
@@ -44,7 +53,7 @@ async def ring_hears(_spec: inner.Spec) -> object:
     told = [(one.host, one.direction, one.data == frame) for one in _all(ring)]
     ring.flush()
     again = len(_all(ring))
-    ring.hear("b-test", "other")
+    ring.hear("near", "other")
     tagged = frame[:12] + struct.pack("!HH", 0x8100, 7) + frame[12:]
     write(tagged)
     ring.flush()
@@ -67,10 +76,9 @@ async def ring_hears(_spec: inner.Spec) -> object:
 @inner.scenario
 async def ring_overflows(spec: inner.Spec) -> object:
     """Send more than the ring holds while nobody reads."""
-    _pair()
     ring = BridgeRing(block_octets=1 << 12, block_count=4)
-    ring.hear("b-test", "host")
-    write = ring.writer("b-test")
+    write = _pair(ring)
+    ring.hear("far", "other")
     for number in range(spec["count"]):
         write(bytes(12) + b"\x08\x00" + number.to_bytes(4, "big") + bytes(496))
     ring.flush()
