@@ -269,6 +269,46 @@ def agent() -> None:
     reference.main()
 
 
+@app.command(
+    name="agent-check",
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+)
+def agent_check(
+    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", hidden=True)],
+    *,
+    checks: Annotated[
+        list[str] | None,
+        typer.Option("--check", metavar="NAME", help="Only this check. May be repeated."),
+    ] = None,
+    patience: Annotated[
+        float,
+        typer.Option("--patience", metavar="S", min=0.1, help="Seconds an answer may take."),
+    ] = 10.0,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Check whether a program keeps the agent contract.
+
+    COMMAND starts it, and stands behind all options. It is started anew for every check, talked to
+    through its standard input and output, and opposed by the reference agent on loopback. A call
+    that it lacks breaks nothing; what needs that call is UNSUPPORTED then.
+
+    \b
+    Examples:
+      mpwire agent-check mpwire agent
+      mpwire agent-check --json ./my-agent --verbose | jq .verdict
+      mpwire agent-check --check barrier --check events python3 my_agent.py
+    """
+    output = Output(json=json, quiet=quiet)
+
+    def carried_out() -> Status:
+        from mpwire.cli.contracting import check_agent  # noqa: PLC0415 - only what is needed
+
+        return check_agent(output, command, patience_s=patience, only=checks or [])
+
+    raise _Ended(guarded(output, carried_out))
+
+
 @app.command()
 def doctor(json: Json = False) -> None:
     """Say what this machine can do for labs, and how to enable the rest.

@@ -100,7 +100,7 @@ class Agent(Handlers):
         """Serve one line."""
         try:
             call = msgspec.json.decode(line, type=calls.CallLine)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             self.say(calls.InvalidLine(None, str(error)))
             return
         try:

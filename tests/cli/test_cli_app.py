@@ -11,7 +11,7 @@ import pytest
 import mpwire as package
 
 Mpwire = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = ("run", "check", "show", "agent", "doctor")
+COMMANDS = ("run", "check", "show", "agent", "agent-check", "doctor")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,6 +1,7 @@
 """The agent as its callers see it: real processes, pipes, and UDP over loopback."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -313,3 +314,10 @@ def test_starts_without_scapy() -> None:
 def test_the_published_schema_is_the_one_in_use() -> None:
     published = Path(__file__).parents[2] / "docs" / "agent-schema.json"
     assert json.loads(published.read_text()) == json.loads(json.dumps(SCHEMA))
+
+
+def test_a_line_that_is_no_utf_8_is_invalid_and_survived(root: AgentProcess) -> None:
+    assert root.process.stdin is not None
+    os.write(root.process.stdin.fileno(), b'{"id": 1, "call": "barr\xff\xfeier"}\n')
+    assert "invalid" in root.read()
+    assert root.call("barrier") == {}
