@@ -16,6 +16,8 @@ LIFE: Final = 1_000_000
 """What readers add to all numbers in an agent's lines (calls, sockets, events), once for each time
 that the host's agent had ended before: every process counts its own from 1.
 """
+PORT_DOWN: Final = "port down"
+"""Reason of a decision: the receiver's interface was down, and its kernel threw the frame away."""
 NESTING_MAX: Final = 32
 """Deepest JSON taken over as it is; readers in other languages have limits too."""
 
@@ -178,6 +180,15 @@ class Counters(Record, tag="counters"):
     """The capture's own: "received", "dropped"."""
 
 
+class Outage(Record, tag="outage"):
+    """What a host's interface counted because it was set down, beside its "port down"."""
+
+    host: str
+    """The host."""
+    tx_dropped: int
+    """Frames of the host's own that were on their way to the interface when it went."""
+
+
 class End(Record, tag="end"):
     """Proof of completeness; the last record of a finished run."""
 
@@ -207,6 +218,7 @@ AnyRecord = (
     | Decision
     | Sentinel
     | Counters
+    | Outage
     | End
     | StoredVerdict
 )

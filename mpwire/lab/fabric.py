@@ -22,6 +22,7 @@ from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
 from mpwire.lab.hosts import Cable, Host, check_ports, silence_switch_side
 from mpwire.lab.means import allow_descriptors, present_cpu, tap_opens
+from mpwire.lab.outages import take_down
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
 from mpwire.lab.ring import PacketRing
@@ -95,7 +96,11 @@ class SwitchFabric:
     def set_interface(self, host: str, *, is_up: bool) -> None:
         """Set the interface of a host, or a router's port, down, or up again with all it had."""
         self._down = self._down - {host} if is_up else self._down | {host}
-        self._cables[host].set_interface(self._deadline_s, is_up=is_up)
+        cable = self._cables[host]
+        if is_up:
+            cable.set_interface(self._deadline_s, is_up=True)
+        else:
+            take_down(cable, self.drain, self.switch.read_count, self._recorder)
 
     def part(self, host: str, *, is_apart: bool) -> None:
         """Leave it to the decisions about frames."""

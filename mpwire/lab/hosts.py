@@ -244,6 +244,10 @@ class Cable:
         """Count the frames that the host's kernel has put on the cable since it came up."""
         return self._interface().get("tx_packets", 0)
 
+    def dropped_count(self) -> int:
+        """Count the frames of the host's own that did not get on the cable."""
+        return self._interface().get("tx_dropped", 0)
+
     def _interface(self) -> dict[str, int]:
         """Read the counters of the interface, which started from 0 with it."""
         return self._counters.read() if self._counters is not None else {}

@@ -19,7 +19,7 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from mpwire.capture.records import AnyRecord, Decision
+from mpwire.capture.records import PORT_DOWN, AnyRecord, Decision
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC, answer_resolution
 from mpwire.lab.decide import UNHARMED, Fate, Strike
@@ -262,5 +262,5 @@ def port_error(error: OSError) -> str:
     if error.errno in {errno.EAGAIN, errno.ENOBUFS, errno.ENOMEM}:
         return PORT_FULL
     if error.errno in {errno.EIO, errno.ENETDOWN, errno.ENODEV, errno.EBADFD}:
-        return "port down"
+        return PORT_DOWN
     return f"port: {error.strerror or error}"

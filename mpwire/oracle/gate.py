@@ -12,16 +12,20 @@ from mpwire.capture import RunFile
 from mpwire.capture.deliveries import decides, deliveries
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.records import (
+    PORT_DOWN,
     AgentExit,
     AgentLine,
     Counters,
     Decision,
     End,
+    Outage,
     Sentinel,
+    Step,
     StoredVerdict,
 )
 from mpwire.capture.runfile import Frame
 from mpwire.oracle.case import Case
+from mpwire.oracle.trace import LOSS, REGAIN
 
 UDP_LOSSES = ("InErrors", "RcvbufErrors", "SndbufErrors", "InCsumErrors", "MemErrors")
 OF_CHECKSUMS = ("InErrors", "InCsumErrors")
@@ -114,8 +118,34 @@ def _thrown_away(run: RunFile) -> Counter[str]:
     return found
 
 
+def _excused(run: RunFile) -> Counter[tuple[str, str]]:
+    """Count, by host and counter, what an interface dropped because the script had set it down.
+
+    That is what its kernel refused of others, for which there is a decision each; and what it was
+    sending itself at the moment when it went.
+    """
+    found: Counter[tuple[str, str]] = Counter()
+    down: set[str] = set()
+    going: set[str] = set()
+    for one in run.records:
+        if isinstance(one, Step):
+            lost, regained = LOSS.fullmatch(one.text), REGAIN.fullmatch(one.text)
+            if lost is not None and one.state == "started":
+                down.add(lost["host"])
+                going.add(lost["host"])
+            elif lost is not None:
+                going.discard(lost["host"])
+            elif regained is not None and one.state == "done":
+                down.discard(regained["host"])
+        elif isinstance(one, Outage) and one.host in going:
+            found[one.host, "tx_dropped"] += one.tx_dropped
+        elif isinstance(one, Decision) and one.reason == PORT_DOWN and one.receiver in down:
+            found[one.receiver, "rx_dropped"] += 1
+    return found
+
+
 def _counters(run: RunFile) -> Iterator[str]:
-    thrown_away = _thrown_away(run)
+    thrown_away, excused_of = _thrown_away(run), _excused(run)
     counted = {one.host: one for one in run.of(Counters)}
     for host in run.run.vantages if run.run else ():
         counters = counted.get(host.name)
@@ -123,8 +153,10 @@ def _counters(run: RunFile) -> Iterator[str]:
             yield f"{host.name}: no drop counters"
             continue
         for name, value in counters.interface.items():
-            if value and ("drop" in name or "error" in name):
-                yield f"{host.name}: interface counter {name} is {value}"
+            excused = excused_of[host.name, name]
+            if value > excused and ("drop" in name or "error" in name):
+                but = f", of which its script explains {excused}" if excused else ""
+                yield f"{host.name}: interface counter {name} is {value}{but}"
         for name, value in counters.udp.items():
             excused = thrown_away[host.name] if name in OF_CHECKSUMS else 0
             if value > excused and name in UDP_LOSSES:

@@ -28,6 +28,8 @@ LOSS = re.compile(r"(?P<host>\S+) loses its interface")
 """The sentence of a script by which a host loses its interface."""
 IMAGINED = "imagined"
 """Fabric of a run whose applications nobody saw (`oracle.imagined`)."""
+REGAIN = re.compile(r"(?P<host>\S+) regains its interface")
+"""The sentence by which it is given back."""
 START: Position = (0, 0)
 NEVER: Position = (1 << 62, 0)
 

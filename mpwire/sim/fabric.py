@@ -86,8 +86,9 @@ class SimFabric:
         return process
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
-        """Tell the host's agent that its addresses can be used or not."""
+        """Set a host's interface down or up, and tell its agent."""
         stack = self._stacks[host]
+        stack.is_up = is_up
         for address in stack.spec.interfaces():
             stack.on_interface(str(address.ip), is_up)
 
@@ -104,7 +105,7 @@ class SimFabric:
         received = self.switch.read_count[host]
         return Counters(
             host=host,
-            interface={"tx_packets": received, "tx_dropped": 0, "rx_dropped": 0},
+            interface={"tx_packets": received, "tx_dropped": 0, "rx_dropped": stack.rx_dropped},
             udp={"InErrors": stack.udp_in_errors, "InCsumErrors": stack.udp_in_errors},
             capture={"received": received, "dropped": 0},
         )

@@ -123,10 +123,13 @@ class Stack:
         self._due: dict[float, deque[tuple[Callable[..., None], tuple[object, ...]]]] = {}
         """What is on its way, by when it arrives."""
         self.udp_in_errors = 0
+        self.is_up = True
+        """Whether the interface is; nothing leaves or reaches one that is down."""
+        self.rx_dropped = 0
         self.on_interface: Callable[[str, bool], None] = lambda _address, _is_up: None
         """Told of addresses that can be used no more, or can again."""
         self._loop = loop
-        self._put_on_cable = put_on_cable
+        self._cable = put_on_cable
         self._interfaces = spec.interfaces()
         self._addresses = {str(one.ip) for one in self._interfaces}
         self._sockets: dict[Address, SimSocket] = {}
@@ -240,6 +243,8 @@ class Stack:
         """
         there, port = datagram.destination
         size = len(datagram.data) + HEADER_OCTETS[socket.family]
+        if not self.is_up:
+            raise OSError(errno.ENETUNREACH, "Network is unreachable")
         if size > self.spec.mtu:
             raise OSError(errno.EMSGSIZE, "Message too long")
         source = datagram.source
@@ -281,9 +286,16 @@ class Stack:
     # Receiving --------------------------------------------------------------------------------
 
     def write(self, frame: bytes, /) -> None:
-        """Take a frame from the cable."""
+        """Take a frame from the cable; raise OSError while the interface is down."""
+        if not self.is_up:
+            self.rx_dropped += 1
+            raise OSError(errno.ENETDOWN, "Network is down")
         if frame[:6] == self.mac or frame[0] & 1:
             self._later(LINK_LATENCY_S, self._input, frame)
+
+    def _put_on_cable(self, frame: bytes) -> None:
+        if self.is_up:
+            self._cable(frame)
 
     def _later(self, delay_s: float, act: Callable[..., None], *args: object) -> None:
         """Do something soon; what is due at the same moment keeps its order.

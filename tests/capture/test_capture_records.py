@@ -31,6 +31,7 @@ def test_kinds() -> None:
         "decision",
         "sentinel",
         "counters",
+        "outage",
         "end",
         "stored_verdict",
     ]

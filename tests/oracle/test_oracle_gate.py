@@ -1,19 +1,24 @@
 """Take something away from a complete record: silence must then prove nothing."""
 
+import itertools
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from mpwire.capture import RunFile, open_run
+from mpwire.capture.blocks import BlockType
 from mpwire.capture.records import (
+    PORT_DOWN,
     AgentExit,
     AgentLine,
     AnyRecord,
     Counters,
     Decision,
     End,
+    Outage,
     Sentinel,
+    Step,
     StoredVerdict,
 )
 from mpwire.oracle import Judgement, judge
@@ -144,6 +149,126 @@ def test_gate_names_the_reason(
     assert failures(judgement) == []
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert any(reason in one for one in judgement.incomplete), judgement.incomplete
+
+
+def outage_records(run: RunFile, *between: AnyRecord, host: str = "leaf1") -> list[AnyRecord]:
+    """Return the records with the loss and the return of an interface, and what is between."""
+    lost, regained = f"{host} loses its interface", f"{host} regains its interface"
+    last = run.of(Counters)[0]
+    place, after = run.records.index(last), len(run.frames)
+    going = Step(time_ns=1, line=9, text=lost, state="started", after=after)
+    gone = Step(time_ns=1, line=9, text=lost, state="done", after=after)
+    back = Step(time_ns=1, line=9, text=regained, state="done", after=after)
+    return [*run.records[:place], going, *between, gone, back, *run.records[place:]]
+
+
+def refused(run: RunFile, receiver: str = "leaf1") -> Decision:
+    """Return the decision about a frame that met an interface that was down."""
+    first = next(one for one in run.frames if one.direction == "out" and one.vantage == "root")
+    return Decision(frame=first.number, receiver=receiver, delivered=None, reason=PORT_DOWN)
+
+
+@pytest.mark.parametrize(
+    ("explained", "counted", "host", "complete"),
+    [
+        ({"tx": 2}, {"tx_dropped": 2}, "leaf1", True),
+        ({"tx": 2}, {"tx_dropped": 3}, "leaf1", False),
+        ({"tx": 2}, {"rx_dropped": 1}, "leaf1", False),
+        ({"tx": 2}, {"tx_errors": 1}, "leaf1", False),
+        ({"rx": 2}, {"rx_dropped": 2}, "leaf1", True),
+        ({"rx": 2}, {"rx_dropped": 1}, "leaf1", True),
+        ({"rx": 2}, {"rx_dropped": 3}, "leaf1", False),
+        ({"rx": 2}, {"tx_dropped": 1}, "leaf1", False),
+        ({"tx": 2, "rx": 1}, {"tx_dropped": 2, "rx_dropped": 1}, "leaf1", True),
+        ({"tx": 2}, {"tx_dropped": 2}, "leaf2", False),
+        ({"rx": 2}, {"rx_dropped": 2}, "leaf2", False),
+    ],
+)
+def test_an_interface_drops_what_its_script_explains(
+    explained: dict[str, int],
+    counted: dict[str, int],
+    host: str,
+    complete: bool,
+    tmp_path: Path,
+) -> None:
+    """Excuse what leaf1's interface dropped when it was taken down, not when another's was."""
+    run = play(tour(), tmp_path)
+    outages = [Outage(host="leaf1", tx_dropped=explained["tx"])] if "tx" in explained else []
+    refusals = [refused(run)] * explained.get("rx", 0)
+    records = outage_records(run, *outages, *refusals, host=host)
+    records = [
+        msgspec.structs.replace(one, interface=counted)
+        if isinstance(one, Counters) and one.host == "leaf1"
+        else one
+        for one in records
+    ]
+    reasons = [
+        one
+        for one in judge(rewritten(run, tmp_path / "out.pcapng", records=records)).incomplete
+        if "interface counter" in one
+    ]
+    assert (reasons == []) is complete, reasons
+    assert all("leaf1: interface counter" in one for one in reasons)
+
+
+def test_nothing_is_explained_outside_the_outage(tmp_path: Path) -> None:
+    """Excuse no drop that the record puts before the loss or after the return."""
+    run = play(tour(), tmp_path)
+    strays: list[AnyRecord] = [Outage(host="leaf1", tx_dropped=1), refused(run)]
+    records = outage_records(run)
+    place = next(number for number, one in enumerate(records) if isinstance(one, Counters))
+    counted = msgspec.structs.replace(
+        run.of(Counters)[0], host="leaf1", interface={"tx_dropped": 1, "rx_dropped": 1}
+    )
+    for there in (0, place):
+        made = [
+            counted if isinstance(one, Counters) and one.host == "leaf1" else one
+            for one in (*records[:there], *strays, *records[there:])
+        ]
+        judgement = judge(rewritten(run, tmp_path / "stray.pcapng", records=made))
+        assert sum("interface counter" in one for one in judgement.incomplete) == 2
+
+
+def blocks(data: bytes) -> list[int]:
+    """Return where the blocks of a pcapng file begin, and its end."""
+    places = [0]
+    while places[-1] < len(data):
+        places.append(places[-1] + int.from_bytes(data[places[-1] + 4 :][:4], "little"))
+    return places
+
+
+@pytest.mark.parametrize("name", ["rooted-lan", "close-not-acknowledged"])
+def test_a_file_that_was_cut_proves_nothing_but_what_it_shows(name: str, tmp_path: Path) -> None:
+    """Cut a run file between blocks and inside them, anywhere: never PASS, no new FAIL."""
+    data = (PCAPS / f"{name}.pcapng").read_bytes()
+    known = {f.rule for f in judge(open_run(PCAPS / f"{name}.pcapng")).findings}
+    places = blocks(data)
+    cuts = [cut for place in places[1:-1:5] for cut in (place, place + 7)]
+    for cut in cuts:
+        (tmp_path / "cut.pcapng").write_bytes(data[:cut])
+        judgement = judge(open_run(tmp_path / "cut.pcapng"))
+        failed = {f.rule for f in judgement.findings if f.verdict is Verdict.FAIL}
+        assert failed <= known, cut
+        assert judgement.verdict is (Verdict.FAIL if failed else Verdict.INCONCLUSIVE), cut
+        assert judgement.incomplete, cut
+
+
+def test_a_frame_that_was_cut_out_of_the_file_is_missed(tmp_path: Path) -> None:
+    """Cut the block of each frame out of a run file: the file is well formed, and not whole."""
+    data = (PCAPS / "rooted-lan.pcapng").read_bytes()
+    places = blocks(data)
+    frames = [
+        (first, last)
+        for first, last in itertools.pairwise(places)
+        if int.from_bytes(data[first : first + 4], "little") == BlockType.ENHANCED_PACKET
+    ]
+    assert len(frames) > 50
+    for first, last in frames[::3]:
+        (tmp_path / "cut.pcapng").write_bytes(data[:first] + data[last:])
+        judgement = judge(open_run(tmp_path / "cut.pcapng"))
+        assert failures(judgement) == []
+        assert judgement.verdict is Verdict.INCONCLUSIVE
+        assert any("missing frames" in one or "frames where" in one for one in judgement.incomplete)
 
 
 def test_decisions_must_account_for_every_frame(tmp_path: Path) -> None:
