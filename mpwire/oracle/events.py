@@ -295,7 +295,7 @@ def _told_itself(socket: Socket) -> bool:
     if socket.membership is None:
         return False
     ends = socket.membership.ends
-    return bool(ends[0 if socket.kind is Kind.HANDLE else 1].arrived(Close))
+    return bool(ends[0 if socket.kind is Kind.HANDLE else 1].closes)
 
 
 def _why_never(socket: Socket, event: str, report_code: int) -> str:

@@ -150,7 +150,7 @@ def _over(end: End) -> Position:
     if end.started() == NEVER or end.sent(Abort, Cancel):
         return START
     own = {read(packet, Close).seq: is_full(packet) for packet in end.sent(Close)}
-    ends = [packet for packet in end.arrived(Close) if is_full(packet)]
+    ends = [packet for packet in end.closes if is_full(packet)]
     halves = [NEVER]
     for packet in end.arrived(CloseAck):
         if own.get(read(packet, CloseAck).seq) is False:
@@ -189,7 +189,7 @@ def _by_loss(case: Case, end: End) -> Iterator[Ending]:
 
 def _by_close(case: Case, end: End) -> Iterator[Ending]:
     """A CLOSE arrived: graceful, once its data is complete and read (EV14-EV16, EV27)."""
-    arrivals = end.arrived(Close)
+    arrivals = end.closes
     if not arrivals:
         return
     arrival = arrivals[0]
@@ -285,7 +285,7 @@ def _drained(case: Case, end: End, arrival: Packet, rule: str, cause: str) -> En
 def _restarts(case: Case, end: End, arrival: Packet) -> tuple[list[int], list[int]]:
     """List when the wait for missing data certainly began anew, and when it may have, in order."""
     flows = inflows(end).values()
-    copies = [packet.position for packet in end.arrived(Close)] if end.membership.repair else []
+    copies = [packet.position for packet in end.closes] if end.membership.repair else []
     moved = [place for inflow in flows for place in inflow.progress()]
     came = [packet.position for inflow in flows for packet in inflow.arrivals]
     certain, possible = (

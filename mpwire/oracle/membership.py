@@ -198,6 +198,19 @@ class End:
             self.arrived_of[kinds] = found
         return found
 
+    @property
+    def closes(self) -> list[Packet]:
+        """Return the CLOSE that were delivered to this side and that it could hear.
+
+        A leaf that accepted drops what comes before CONFIRM: it does not know yet where the data of
+        the root begins, and could not say whether anything is missing (11.2).
+        """
+        arrived = self.arrived(Close)
+        if self.is_root or self.is_initiator:
+            return arrived
+        known = min((packet.position for packet in self.arrived(Confirm)), default=NEVER)
+        return [packet for packet in arrived if known < packet.position]
+
     def cast(self, *kinds: type[Message]) -> list[Packet]:
         """Return what this side sent of some types to the session's group."""
         return [p for p in self.membership.group.sent(*kinds) if p.source == self.endpoint]
@@ -262,7 +275,7 @@ class End:
 
         A CLOSE of one direction ends nothing until the other direction is closed, too.
         """
-        closes = [*self.sent(Close), *self.arrived(Close)]
+        closes = [*self.sent(Close), *self.closes]
         packets = [packet for packet in closes if is_full(packet)]
         packets += [*self.sent(Abort, Cancel), *self.arrived(Abort, Cancel)]
         halves = max(self.half_closed(), self.peer_closed())
@@ -281,7 +294,7 @@ class End:
 
     def peer_closed(self) -> Position:
         """Return where the first CLOSE of any kind was delivered to this side."""
-        return min((packet.position for packet in self.arrived(Close)), default=NEVER)
+        return min((packet.position for packet in self.closes), default=NEVER)
 
 
 class Membership:

@@ -174,7 +174,7 @@ def inflows(end: End) -> dict[int, Inflow]:
 
 def _final(end: End) -> int | None:
     """Return the last Seq of the peer that concerns this side; what comes later is for others."""
-    closes = [packet for packet in end.arrived(Close) if is_full(packet)]
+    closes = [packet for packet in end.closes if is_full(packet)]
     return read(closes[0], Close).final_seq if closes else None
 
 

@@ -8,7 +8,7 @@ from mpwire.wire.messages import Abort, Auth, EventEcho, JoinReq, Probe, ProbeAc
 from mpwire.wire.numbers import AbortReason
 from tests.oracle.oracle_asides import abort, alive, dead, reset, unanswered, unconfirmed
 from tests.oracle.oracle_details import duplicated
-from tests.oracle.oracle_edits import Fault, again, fields, lacking, moved
+from tests.oracle.oracle_edits import Fault, again, fields, lacking, moved, moves_of
 from tests.oracle.oracle_groups import opened, retorting
 from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
 from tests.oracle.oracle_story import Move, Send, Wait, after, barriers, find, message_of, without
@@ -98,6 +98,15 @@ def talkative(moves: list[Move]) -> list[Move]:
         more.append(Send(f"PROBE {attempt}", "root", "leaf1", copy))
         more.append(Send(f"ABORT R {attempt}", "leaf1", "root", answer))
     return after(moves, "ABORT R", *more)
+
+
+def talkative_twice(moves: list[Move]) -> list[Move]:
+    """Let two endpoints of one host answer a stranger, neither of them too often."""
+    told = talkative(moves)
+    for attempt in range(5, 9):
+        told = moves_of(f"PROBE {attempt}", target_port=4001)(told)
+        told = moves_of(f"ABORT R {attempt}", source_port=4001)(told)
+    return told
 
 
 def hopeful(moves: list[Move]) -> list[Move]:

@@ -147,7 +147,7 @@ def r94(case: Case) -> Iterator[Outcome]:
     What its CLOSE_ACK counted in FinalSeq is not new, although its time may come later.
     """
     for end in case.ends():
-        full = {read(packet, Close).seq for packet in end.arrived(Close) if is_full(packet)}
+        full = {read(packet, Close).seq for packet in end.closes if is_full(packet)}
         aborted = min((p.position for p in end.sent(Abort) if p.direction == "out"), default=NEVER)
         answers = [
             packet

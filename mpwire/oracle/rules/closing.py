@@ -138,7 +138,7 @@ def r56(case: Case) -> Iterator[Outcome]:
     """Pair them at the node that received the CLOSE."""
     for end in case.ends():
         spent: set[int] = set()
-        for arrival in end.arrived(Close):
+        for arrival in end.closes:
             close = read(arrival, Close)
             if not _knows(end, arrival):
                 continue
@@ -171,7 +171,7 @@ def _last_closes(end: End) -> list[Packet]:
 
     After a half close it lives on until the other direction is closed, and no time runs.
     """
-    closes = sorted([*end.sent(Close), *end.arrived(Close)], key=lambda packet: packet.number)
+    closes = sorted([*end.sent(Close), *end.closes], key=lambda packet: packet.number)
     full = [packet for packet in closes if is_full(packet)]
     both = max(end.half_closed(), end.peer_closed())
     return full or [packet for packet in closes if packet.position == both]
@@ -195,7 +195,7 @@ def r57(case: Case) -> Iterator[Outcome]:
                 continue
             causes = [
                 arrival
-                for arrival in end.arrived(Close)
+                for arrival in end.closes
                 if arrival.number < packet.number
                 and read(arrival, Close).seq == ack.seq
                 and read(arrival, Close).attempt == ack.attempt

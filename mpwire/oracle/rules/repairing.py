@@ -298,6 +298,6 @@ def _waited_out(end: End, abort: Packet) -> bool:
         read(close, Close).cflags & CloseFlag.HALF
         and abort.time_ns - close.time_ns >= drain_ns
         and not serial_before(read(close, Close).final_seq, there)
-        for close in end.arrived(Close)
+        for close in end.closes
         if close.number < abort.number
     )

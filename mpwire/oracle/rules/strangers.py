@@ -59,8 +59,8 @@ def r103(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "R104",
-    "Answers out of the blue go to one source at most once a second after a burst of four, "
-    "REJECT(NOT_LISTENING) at most 1,000 times.",
+    "Answers out of the blue go from an endpoint to one source at most once a second after a burst "
+    "of four, REJECT(NOT_LISTENING) at most 1,000 times.",
     source="protocol.md 17.6 R104",
     group="data",
     needs="history",
@@ -72,8 +72,8 @@ def r104(case: Case) -> Iterator[Outcome]:
     Frames may be recorded late, so that answers seem closer than they were; but none left before
     its cause came, nor after it was seen.
     """
-    buckets: dict[tuple[object, object, int], float] = {}
-    places: dict[tuple[object, object, int], int] = {}
+    buckets: dict[tuple[object, ...], float] = {}
+    places: dict[tuple[object, ...], int] = {}
     came: dict[tuple[object, object, int], list[int]] = {}
     for packet in case.trace.packets:
         message = packet.message
@@ -88,7 +88,7 @@ def r104(case: Case) -> Iterator[Outcome]:
         causes = came.get((packet.destination[0], packet.host, name), [])
         if packet.direction != "out" or not rate or not causes:
             continue
-        key = (packet.destination[0], packet.host, rate)
+        key = (packet.destination[0], packet.host, packet.source, rate)
         place = places[key] = places.get(key, -1) + 1
         credit = place - rate * causes.pop(0) / 1e9
         buckets[key] = min(buckets.get(key, credit), credit)

@@ -7,6 +7,7 @@ their order, their number, the completeness of a dismantling and the silence of 
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
+from mpwire.oracle.expectations import Expectation
 from mpwire.oracle.inbox import deliverables, payload_of, readers, reads, receivers, too_old
 from mpwire.oracle.membership import End
 from mpwire.oracle.registry import PASSED, Outcome, rule
@@ -266,7 +267,9 @@ def _told(case: Case, side: End, first: Packet, members: list[End]) -> Iterator[
     others = [one for one in members if one.membership is not side.membership]
     over = [packet for one in others for packet in one.arrived(CloseAck, Close, Abort)]
     proved = bool(over) and case.settled(side.host, max(p.position for p in over)) is not None
-    told = side.arrived(Close) or side.peer.sent(Close) or side.sent(Close)
+    told = side.closes or side.peer.sent(Close) or side.sent(Close)
+    if told and not _expected(case, socket):
+        return  # CLOSE is on its way, and nothing has come of it by the end of the record
     root = side if side.is_root else side.peer
     late = not told and waited(case, root, first.time_ns)[1]
     yield Outcome(
@@ -282,19 +285,18 @@ def _told(case: Case, side: End, first: Packet, members: list[End]) -> Iterator[
 
 def _held_back(case: Case, socket: Socket) -> bool:
     """Tell whether unread data, or the lack of a barrier, excuses a missing FD_CLOSE."""
-    expected = [
-        one for one in case.events.expectations if one.socket is socket and one.event == "FD_CLOSE"
-    ]
     closes = case.history.memberships and socket.membership
-    arrived = closes.leaf.arrived(Close) if closes else []
-    return bool(arrived) and not expected
+    return bool(closes and closes.leaf.closes) and not _expected(case, socket)
+
+
+def _expected(case: Case, socket: Socket) -> list[Expectation]:
+    """List what has happened that an FD_CLOSE of a socket must follow, or may."""
+    judged = case.events.expectations
+    return [one for one in judged if one.socket is socket and one.event == "FD_CLOSE"]
 
 
 def _due(case: Case, socket: Socket) -> bool:
-    return any(
-        one.socket is socket and one.event == "FD_CLOSE" and one.due is not None
-        for one in case.events.expectations
-    )
+    return any(one.due is not None for one in _expected(case, socket))
 
 
 @rule(
