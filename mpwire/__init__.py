@@ -13,6 +13,7 @@ Read in this order:
 - `sim`: the same labs in a simulated network, in virtual time
 - `report`: the ladder and the verdict as people read them
 - `cli`: the `mpwire` command
+- `plugin`: labs and testbeds as tests of pytest
 - `testing`: playbook, bus and deliberately broken endpoints
 """
 

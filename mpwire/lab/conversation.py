@@ -82,6 +82,15 @@ class LiveLab:
             LabError: the lab process died.
         """
         self._lab.say(msgspec.json.encode(dialogue.Finish()))
+        return self.wait()
+
+    def wait(self) -> RunOutcome:
+        """Wait for the end of the run: one that was asked to end, or whose script is played.
+
+        Raises:
+            MachineError: this machine cannot run it.
+            LabError: the lab process died.
+        """
         for line in self._lines:
             self._follower.take(line)
         return self._follower.outcome(self.folder, self._lab.wait())

@@ -18,17 +18,31 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "README.md").read_text("utf-8")
 
 
-def block(language: str) -> str:
-    """Return the one code block of a language."""
-    (text,) = re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+def block(language: str, begin: str = "") -> str:
+    """Return the one code block of a language, or the one that begins so."""
+    (text,) = re.findall(rf"```{language}\n({begin}.*?)```", TEXT, re.DOTALL)
     return str(text)
 
 
 def test_the_program_prints_what_it_says() -> None:
     printed = subprocess.run(
-        [sys.executable, "-c", block("python")], capture_output=True, text=True, check=True
+        [sys.executable, "-c", block("python", "from ")], capture_output=True, text=True, check=True
     ).stdout
     assert re.findall(r"FD_\w+", printed) == ["FD_CONNECT", "FD_WRITE"]
+
+
+def test_the_tests_pass_that_it_and_its_page_show(tmp_path: Path) -> None:
+    """Be a new user: copy what stands there, and run pytest."""
+    page = (ROOT / "docs" / "pytest.md").read_text("utf-8")
+    conftest, *tests = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(conftest.splitlines()) == 3
+    (tmp_path / "conftest.py").write_text(conftest, "utf-8")
+    shown = [*tests, block("python", "def test_")]
+    for number, text in enumerate(shown):
+        (tmp_path / f"test_shown_{number}.py").write_text(text, "utf-8")
+    command = [sys.executable, "-m", "pytest", "--mpwire-fabric=sim"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert f"{len(shown)} passed" in done.stdout, done.stdout
 
 
 @pytest.mark.lab

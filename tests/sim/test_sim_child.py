@@ -74,7 +74,7 @@ def test_steps_that_are_asked_for_are_a_run_as_any_other(begin: Begin, tmp_path:
 
 
 def test_a_step_that_fails_says_so_and_others_can_follow(begin: Begin, tmp_path: Path) -> None:
-    asked = order(tmp_path)
+    asked = order(tmp_path, testbed.load(TOUR, scale=0.02))
     with begin(asked) as lab:
         lab.begin()
         closing = next(step for step in asked.plan.script if step.text == "P1 sees FD_CLOSE")
@@ -170,5 +170,6 @@ def test_a_process_that_died_is_told_and_what_it_recorded_is_named(tmp_path: Pat
 def test_a_script_is_played_where_nobody_asks(child: SimChild, tmp_path: Path) -> None:
     asked = msgspec.structs.replace(order(tmp_path), live=False)
     with LiveLab(child.begin(asked), tmp_path) as lab:
-        outcome = lab.finish()
+        outcome = lab.wait()
     assert (outcome.failure, outcome.fabric) == (None, "sim")
+    assert child.alive
