@@ -90,7 +90,7 @@ class BatchReader(Reader):
         self._count = 0
 
     def batches(self) -> Iterator[Batch]:
-        """Yield all packets in file order.
+        """Yield all packets in file order, and an empty batch where `others` should be looked at.
 
         Raises:
             InputError: as iterating over single blocks.
@@ -111,6 +111,8 @@ class BatchReader(Reader):
                     self._lose(f"the last block claims {length} octets")
                     return
                 yield from self._single()
+            if self.others:
+                yield Batch(self._count + 1, b"")
         if window.remaining_octets():
             self._lose("a block needs at least 12 octets")
 

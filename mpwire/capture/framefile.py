@@ -48,7 +48,7 @@ class Frame(msgspec.Struct, kw_only=True, gc=False):
 
 
 class FrameFile(Sequence[Frame]):
-    """The frames of another program's capture, numbered by their places in the file."""
+    """The frames of a long capture, numbered by their places in the file."""
 
     def __init__(self, opened: Callable[[], BufferedReader], name: str, count: int) -> None:
         """Read from a file that can be opened again and again.
@@ -110,7 +110,13 @@ class FrameFile(Sequence[Frame]):
             InputError: the file has changed, or cannot be read any more.
         """
         with self._opened() as stream:
-            yield from batch_reader_of(stream, self._name).batches()
+            reader = batch_reader_of(stream, self._name)
+            for batch in reader.batches():
+                reader.others.clear()
+                if len(batch):
+                    yield batch
+                    if batch.first + len(batch) > self._count:
+                        return
 
 
 def frame_in(batch: Batch, place: int) -> Frame:

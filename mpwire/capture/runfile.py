@@ -8,12 +8,14 @@ import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BufferedReader
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final, TypeVar
 
 import msgspec
 
 from mpwire.capture import completeness
+from mpwire.capture.batches import Batch
 from mpwire.capture.blocks import Block, Custom, Interface, Packet, Section, Statistics
 from mpwire.capture.framefile import (
     VERDICT_MARK,
@@ -26,14 +28,14 @@ from mpwire.capture.framefile import (
 from mpwire.capture.recorder import (
     APPLICATION,
     MAGIC,
-    PEN,
     RunWriter,
     journal_of,
     sync,
     sync_folder,
     write_lines,
 )
-from mpwire.capture.records import KINDS, AnyRecord, Record, Run, StoredVerdict, position_of
+from mpwire.capture.recordfile import Lines, RecordFile, RecordTally, is_ours
+from mpwire.capture.records import AnyRecord, Record, Run, StoredVerdict, position_of
 from mpwire.capture.spool import Copy
 from mpwire.capture.writer import Writer
 from mpwire.errors import InputError
@@ -56,10 +58,13 @@ class RunFile(msgspec.Struct, kw_only=True):
     frames: Sequence[Frame]
     """In file order, which in a run is the order in which the fabric handled them.
 
-    Those of another program's long capture are read anew whenever somebody iterates over them.
+    Those of a long capture are read anew whenever somebody iterates over them.
     """
-    records: list[AnyRecord]
-    """In the order in which they were recorded; empty for other programs' captures."""
+    records: Sequence[AnyRecord]
+    """In the order in which they were recorded; empty for other programs' captures.
+
+    Those of a long run that is whole are read anew whenever somebody iterates over them.
+    """
     statistics: list[Statistics]
     unknown_records: dict[str, int]
     """How many records of which kinds a later edition wrote."""
@@ -75,7 +80,11 @@ class RunFile(msgspec.Struct, kw_only=True):
 
     def of(self, kind: type[AnyKind]) -> list[AnyKind]:
         """Return the records of one kind, in order."""
-        return [record for record in self.records if isinstance(record, kind)]
+        return list(self.each(kind))
+
+    def each(self, kind: type[AnyKind]) -> Iterator[AnyKind]:
+        """Yield the records of one kind, in order."""
+        return (record for record in self.records if isinstance(record, kind))
 
     def timeline(self) -> Iterator[tuple[int, Frame | AnyRecord]]:
         """Yield (position, item): frames and records in the order in which they happened.
@@ -104,12 +113,13 @@ def open_run(path: Path | str, held_octets: int = HELD_OCTETS) -> RunFile:
     """Read a run file, the folder of a run, or any pcap or pcapng file.
 
     A run that was not finished is read from the file and the journal beside it. What is missing
-    is said in `incomplete`. Of a long capture of another program the frames are counted, and read
-    again by whoever wants them; what comes from a pipe goes to a temporary file for that.
+    is said in `incomplete`. Of a long capture of another program, and of a long run that is whole,
+    frames and records are counted, and read again by whoever wants them; what comes from a pipe
+    goes to a temporary file for that.
 
     Args:
         path: the file or folder.
-        held_octets: larger captures of other programs are not held in memory.
+        held_octets: larger captures are not held in memory.
 
     Raises:
         InputError: not there, not a capture, or damaged; names file and octet offset.
@@ -130,7 +140,7 @@ def _open(path: Path, held_octets: int) -> RunFile:
         copy = Copy(path)
         opened, octets = copy.opened, copy.octets
     scan = _Scan(path)
-    if octets > held_octets:
+    if octets > held_octets and not journal_of(path).exists():
         with opened() as stream:
             run = scan.survey(stream, opened)
         if run is not None:
@@ -219,51 +229,10 @@ def _write(
             dropped_count=one.dropped_count,
             os_dropped_count=one.os_dropped_count,
         )
-    kept = [record for record in run.records if not isinstance(record, StoredVerdict)]
+    kept = (record for record in run.records if not isinstance(record, StoredVerdict))
     encode = msgspec.json.Encoder().encode
-    lines = (encode(record) + b"\n" for record in [*kept, StoredVerdict(verdict=verdict)])
+    lines = (encode(record) + b"\n" for record in chain(kept, [StoredVerdict(verdict=verdict)]))
     write_lines(pcapng, lines)
-
-
-class _Kind(msgspec.Struct):
-    kind: str
-
-
-class _Lines:
-    """Turn chunks of JSON Lines into records."""
-
-    def __init__(self) -> None:
-        self.records: list[AnyRecord] = []
-        self.unknown: dict[str, int] = {}
-        self._rest = b""
-        self._decoder = msgspec.json.Decoder(AnyRecord)
-
-    def feed(self, where: str, chunk: bytes) -> None:
-        """Decode the lines that end in this chunk; an error names the place."""
-        *lines, self._rest = (self._rest + chunk).split(b"\n")
-        for line in lines:
-            if line.strip():
-                self._line(where, line)
-
-    def _line(self, where: str, line: bytes) -> None:
-        try:
-            self.records.append(self._decoder.decode(line))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            kind = _kind_of(line)
-            if kind is None or kind in KINDS:
-                raise InputError(f"{where}: not a record: {error}") from error
-            self.unknown[kind] = self.unknown.get(kind, 0) + 1
-
-    def unfinished_octets(self) -> int:
-        """Octets of a line that has no end."""
-        return len(self._rest)
-
-
-def _kind_of(line: bytes) -> str | None:
-    try:
-        return msgspec.json.decode(line, type=_Kind).kind
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
 
 
 class _Scan:
@@ -278,7 +247,9 @@ class _Scan:
         self.statistics: list[Statistics] = []
         self.lost: list[str] = []
         self._tally = completeness.PacketTally()
-        self._lines = _Lines()
+        self._lines = Lines()
+        self._orders: list[str] = []
+        """Byte order of every section, where it is surveyed."""
 
     def read(self, stream: BufferedReader) -> None:
         reader = reader_of(stream, str(self.path))
@@ -291,7 +262,7 @@ class _Scan:
                 self.statistics.append(block)
             elif isinstance(block, Section):
                 self.is_run |= block.application == APPLICATION
-            elif isinstance(block, Custom) and _is_ours(block):
+            elif isinstance(block, Custom) and is_ours(block):
                 self.is_run = True
                 where = f"{self.path}: octet {block.offset_octets}"
                 self._lines.feed(where, block.payload[len(MAGIC) :])
@@ -302,35 +273,52 @@ class _Scan:
     def survey(
         self, stream: BufferedReader, opened: Callable[[], BufferedReader]
     ) -> RunFile | None:
-        """Count the frames and see what is missing, without holding them; None for a run file."""
+        """Count what is there and see what is missing, without holding it.
+
+        Returns: None for a run file that is not whole, which only a closer look can tell of.
+        """
         reader = batch_reader_of(stream, str(self.path))
+        numbered, start_octets, tally = True, 0, RecordTally(0)
         for batch in reader.batches():
             self._tally.add_batch(batch)
-            if self._survey(reader.others):
-                return None
-        if self._survey(reader.others):
-            return None
+            numbered = numbered and _numbered(batch)
+            for block in reader.others:
+                self._survey(block)
+                if isinstance(block, Custom) and is_ours(block):
+                    if not start_octets:
+                        start_octets = block.offset_octets
+                        tally = RecordTally(self._tally.packet_count)
+                    self._lines.feed(str(self.path), block.payload[len(MAGIC) :])
+                    for record in self._lines.taken():
+                        tally.add(record)
+            reader.others.clear()
         self.interfaces = reader.interfaces
         self.lost += reader.lost
-        run = self.result()
-        run.frames = FrameFile(opened, str(self.path), self._tally.packet_count)
+        whole = numbered and tally.whole() and tally.frame_count == self._tally.packet_count
+        cut = self.lost or self._lines.unknown or self._lines.unfinished_octets()
+        if self.is_run and (not whole or cut or self._orders != ["<"]):
+            return None
+        run = self.result(summed=True)
+        name = str(self.path)
+        run.frames = FrameFile(opened, name, self._tally.packet_count)
+        if self.is_run:
+            run.records = RecordFile(opened, name, start_octets, tally.count)
         return run
 
-    def _survey(self, blocks: list[Block]) -> bool:
-        """Take what is no packet; tell whether it makes the capture a run file."""
-        self.statistics += (block for block in blocks if isinstance(block, Statistics))
-        ours = any(
-            (isinstance(block, Section) and block.application == APPLICATION)
-            or (isinstance(block, Custom) and _is_ours(block))
-            for block in blocks
-        )
-        blocks.clear()
-        return ours
+    def _survey(self, block: Block) -> None:
+        """Take what is no packet."""
+        if isinstance(block, Statistics):
+            self.statistics.append(block)
+        elif isinstance(block, Section):
+            self.is_run |= block.application == APPLICATION
+            self._orders.append(block.byte_order)
+        elif isinstance(block, Custom):
+            self.is_run |= is_ours(block)
 
     def read_journal(self, path: Path, journal: Iterable[bytes]) -> None:
         """Take the records from the journal: what the file has of them is a part of it."""
         self.is_run = True
-        self._lines = _Lines()
+        self._lines = Lines()
         for number, line in enumerate(journal, 1):
             self._lines.feed(f"{path}: line {number}", line)
         self.lost.append(f"{path}: the journal is still there: the run did not end properly")
@@ -341,7 +329,8 @@ class _Scan:
         if octets:
             self.lost.append(f"{path}: the last record was cut after {octets} octets")
 
-    def result(self) -> RunFile:
+    def result(self, *, summed: bool = False) -> RunFile:
+        """Return what was found; summed: frames and records were only counted, and are whole."""
         if not self.is_run:
             # Another program's packet identifiers need not be dense: count instead.
             for place, frame in enumerate(self.frames, 1):
@@ -353,14 +342,14 @@ class _Scan:
             records=self._lines.records,
             statistics=self.statistics,
             unknown_records=self._lines.unknown,
-            incomplete=list(self._incomplete()),
+            incomplete=list(self._incomplete(summed=summed)),
         )
 
-    def _incomplete(self) -> Iterator[str]:
+    def _incomplete(self, *, summed: bool) -> Iterator[str]:
         yield from self.lost
         yield from self._tally.gaps()
         yield from completeness.drop_counters(self.statistics)
-        if self.is_run:
+        if self.is_run and not summed:
             numbers = [frame.number for frame in self.frames]
             yield from completeness.number_gaps(numbers)
             yield from completeness.record_gaps(self._lines.records, numbers)
@@ -368,5 +357,10 @@ class _Scan:
             yield f"{count} records of the unknown kind {kind!r}"
 
 
-def _is_ours(block: Custom) -> bool:
-    return block.pen == PEN and block.payload.startswith(MAGIC)
+def _numbered(batch: Batch) -> bool:
+    """Tell whether the packets of a batch carry their places in the file as numbers."""
+    return all(
+        packet is not None and packet.packetid == batch.first + place
+        for place in range(len(batch))
+        for packet in (batch.packets.get(place),)
+    )

@@ -143,7 +143,7 @@ def _summary(assessment: Assessment) -> str:
         steps = [step.reason for step in assessment.failed_steps]
         return "; ".join([*judgement.incomplete[:1], *steps, *undecided][:4])
     held = sum(1 for rule in judgement.rules if rule.exercised)
-    return f"{counted(held, 'rule')} held, {counted(len(judgement.events), 'event')}"
+    return f"{counted(held, 'rule')} held, {counted(judgement.counts()['reported'], 'event')}"
 
 
 def as_document(results: Sequence[Result]) -> Mapping[str, object]:

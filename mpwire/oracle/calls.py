@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from mpwire.capture.records import LIFE, AgentExit, AgentLine
+from mpwire.oracle.carried import Carried, Spans
 from mpwire.oracle.trace import NEVER, START, AgentRecord, Position
 from mpwire.vocabulary import NetworkEvent, WsaError
 
@@ -121,6 +122,7 @@ class Decided:
     asked: Position
     decision: str | None = None
     callee_data: str | None = None
+    answered: Position = NEVER
 
 
 @dataclass(slots=True)
@@ -163,6 +165,13 @@ class AgentLog:
     """Calls that have no answer, by id."""
     barriers: list[Call] = field(default_factory=list)
     """Barriers that were answered, in the order in which they were asked."""
+    forgotten: Spans = field(default_factory=Spans)
+    """Numbers of event lines that are only known to have been there."""
+
+    @property
+    def spoken(self) -> bool:
+        """Tell whether any event was reported."""
+        return bool(self.reports or len(self.forgotten))
 
     def life_at(self, position: Position) -> Life:
         """Return the process that lived at a position, or had lived last."""
@@ -189,11 +198,15 @@ def error_name(code: int) -> str:
         return str(code)
 
 
-def read_agents(records: list[AgentRecord]) -> dict[str, AgentLog]:
-    """Sort agents' lines by host and join answers to calls."""
+def read_agents(records: list[AgentRecord], carried: Carried | None = None) -> dict[str, AgentLog]:
+    """Sort agents' lines by host and join answers to calls; carried: known of earlier parts."""
     logs: dict[str, AgentLog] = {}
+    known = carried.numbers if carried is not None else {}
     for item in records:
-        log = logs.setdefault(item.host, AgentLog(item.host))
+        log = logs.get(item.host)
+        if log is None:
+            log = logs[item.host] = AgentLog(item.host)
+            log.forgotten = known.get(item.host, log.forgotten)
         life = log.lives[-1]
         if isinstance(item.record, AgentExit):
             life.exit = item.record
@@ -251,6 +264,7 @@ def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
         asked = log.decided.get(line.answer)
         if asked is not None:
             asked.decision, asked.callee_data = line.decision, line.callee_data
+            asked.answered = item.position
     elif line.id is not None and isinstance(line.call, str):
         name, args = line.call, line.args
         if name in PARTING:
@@ -319,6 +333,7 @@ def _number(log: AgentLog) -> None:
     for number in log.numbers:
         if number // LIFE > expected // LIFE:
             expected = number // LIFE * LIFE + 1
+        expected = log.forgotten.past(expected)
         if number != expected:
             log.gaps.extend(range(expected, number) if number > expected else [expected])
         expected = number + 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mpwire.capture import RunFile
 from mpwire.oracle.bind import Bindings, bind
 from mpwire.oracle.calls import AgentLog, Call, read_agents
+from mpwire.oracle.carried import Carried
 from mpwire.oracle.history import History
 from mpwire.oracle.membership import Attempt, End, Membership
 from mpwire.oracle.opening import openings
@@ -26,18 +27,25 @@ MAY_BLOCK = frozenset({"join_leaf", "accept", "recv", "send"})
 class Case:
     """What rules look at; everything is built once, when first asked for."""
 
-    def __init__(self, run: RunFile, remains: Remains | None = None, until_ns: int = 0) -> None:
+    def __init__(
+        self,
+        run: RunFile,
+        remains: Remains | None = None,
+        until_ns: int = 0,
+        carried: Carried | None = None,
+    ) -> None:
         """Read a run file, another capture, or a part of one.
 
         Args:
             run: the record, or the part of it that belongs together.
             remains: what is remembered of the parts before.
             until_ns: how far the record as a whole is known to go.
+            carried: what else is known of the parts before, of a run.
         """
-        self.trace = Trace(run, until_ns)
+        self.trace = Trace(run, until_ns, carried.clock if carried is not None else None)
         self.remains = remains if remains is not None else Remains()
         self.history = History(self.trace)
-        self.logs: dict[str, AgentLog] = read_agents(self.trace.agent_records)
+        self.logs: dict[str, AgentLog] = read_agents(self.trace.agent_records, carried)
         self.sockets = SocketTable(self.logs)
         self.inboxes: dict[End, list[Deliverable]] = {}
         """What each side was given to read; filled by `oracle.inbox`."""

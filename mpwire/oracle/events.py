@@ -194,7 +194,7 @@ class EventJudge:
         if report.event == "FD_READ" and _heard_after_its_end(socket, report):
             return "EV26", "what came by the group came after the end of the membership"
         if expected and all(one.report is not None for one in expected):
-            used = f"{report.event} was due here {len(expected)} times and reported as often before"
+            used = f"{report.event} was reported here as often as it was due"
             return _AGAIN.get(report.event, _GENERAL[report.event]), used
         if not expected and socket.nominated(report.event, socket.created) is None:
             return _GENERAL[report.event], "the event was not selected on this socket (W90)"

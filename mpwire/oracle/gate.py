@@ -47,6 +47,17 @@ def gate(run: RunFile, case: Case) -> list[str]:
     return reasons
 
 
+def gate_of_parts(run: RunFile, reduced: RunFile) -> list[str]:
+    """Return why the record of a run is incomplete that is judged in parts.
+
+    Args:
+        run: the run.
+        reduced: what of it is not accounted for already.
+    """
+    reasons = [*run.incomplete, *_sentinels(reduced), *_counters(reduced)]
+    return [*reasons, *_exits(reduced)]
+
+
 def of_others(run: RunFile) -> list[str]:
     """Return why the capture of another program is incomplete: it always is."""
     return [NO_RECORD, *run.incomplete]
@@ -55,7 +66,7 @@ def of_others(run: RunFile) -> list[str]:
 def missing_lines(run: RunFile) -> int:
     """Return how many agent lines the end record counts that are not there."""
     ends = run.of(End)
-    return max(0, ends[0].agent_lines - len(run.of(AgentLine))) if ends else 0
+    return max(0, ends[0].agent_lines - sum(1 for _ in run.each(AgentLine))) if ends else 0
 
 
 def _charged(case: Case) -> int:
@@ -178,7 +189,7 @@ def _decisions(run: RunFile) -> Iterator[str]:
         if one.delivered is None:
             continue
         delivered.add(one.delivered)
-        if not _same(frames.get(one.frame), frames.get(one.delivered), one):
+        if not same(frames.get(one.frame), frames.get(one.delivered), one):
             yield (
                 f"frame {one.delivered} is not what frame {one.frame} delivered to {one.receiver}"
             )
@@ -186,7 +197,7 @@ def _decisions(run: RunFile) -> Iterator[str]:
         if frame.direction == "out" and frame.number not in decided:
             yield f"frame {frame.number}: no decision of the fabric"
         unaccounted = frame.direction == "in" and frame.number not in delivered
-        if unaccounted and isinstance(decode_frame(frame.linktype, frame.data), Datagram):
+        if unaccounted and accounted(frame):
             yield f"frame {frame.number}: delivered, but by no decision of the fabric"
 
 
@@ -219,7 +230,12 @@ def _passed_on(run: RunFile) -> Iterator[str]:
             yield f"frame {frame.number}: delivered, but not as anybody has sent it"
 
 
-def _same(sent: Frame | None, arrived: Frame | None, decision: Decision) -> bool:
+def accounted(frame: Frame) -> bool:
+    """Tell whether a delivery must have been decided by the fabric."""
+    return isinstance(decode_frame(frame.linktype, frame.data), Datagram)
+
+
+def same(sent: Frame | None, arrived: Frame | None, decision: Decision) -> bool:
     """Tell whether a delivery is what was decided."""
     return (
         sent is not None

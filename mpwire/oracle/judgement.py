@@ -5,6 +5,7 @@ PASS needs at least one subject that was looked at and found right, everything e
 INCONCLUSIVE. Lateness and the like are warnings: findings that fail nothing.
 """
 
+from collections import Counter
 from enum import StrEnum
 
 import msgspec
@@ -128,6 +129,9 @@ class Judgement(msgspec.Struct, kw_only=True):
     run_file: str
     rules: list[RuleResult]
     events: list[JudgedEvent] = []
+    """The reported events; none of a run that was judged in parts."""
+    levels: dict[str, int] = {}
+    """How many events there are of each level, where they are not listed."""
     incomplete: list[str] = []
     """Why the record does not prove that nothing is missing; empty for a complete run."""
     unsupported: list[str] = []
@@ -146,12 +150,12 @@ class Judgement(msgspec.Struct, kw_only=True):
 
     def counts(self) -> dict[str, int]:
         """Count the reported events by level."""
-        levels = [event.level for event in self.events]
+        levels = Counter(self.levels) + Counter(event.level for event in self.events)
         return {
-            "reported": len(levels),
-            "must": levels.count(Level.MUST),
-            "may": levels.count(Level.MAY),
-            "must_not": levels.count(Level.MUST_NOT),
+            "reported": levels.total(),
+            "must": levels[Level.MUST],
+            "may": levels[Level.MAY],
+            "must_not": levels[Level.MUST_NOT],
         }
 
     def to_json(self) -> dict[str, object]:

@@ -29,3 +29,11 @@ class Limits:
     """After so many frames it is looked for what is over, or too much."""
     odd: int = 2_000
     """So many datagrams that are no messages wait for their addresses to speak MPW."""
+    held: int = 20_000
+    """So many further frames and records of a run are read before it is looked what is settled."""
+    growth: float = 0.5
+    """At least so many times what was held before, so that little is judged very often."""
+    share: float = 0.25
+    """If less than this share of it is settled, nothing is forgotten yet."""
+    quiet: float = 1.25
+    """After so many times the longest announced wait no straggler comes in a run."""

@@ -22,14 +22,20 @@ VERDICTS = {"fail": Verdict.FAIL, "unsure": Verdict.INCONCLUSIVE, "late": Verdic
 FINDINGS_KEPT = 500
 """Findings of one rule that are kept; further ones only count."""
 
+Key = tuple[object, ...]
+"""What tells findings of one rule apart."""
+
 assert _rules.__all__, "importing the package registers the rules"
 
 
 class Tally:
     """The results of all rules, growing case by case."""
 
-    def __init__(self) -> None:
-        """Start with nothing looked at."""
+    def __init__(self, kept: int = FINDINGS_KEPT) -> None:
+        """Start with nothing looked at; kept: how many findings of each rule are held."""
+        self._kept = kept
+        self.debts: dict[str, Counter[Key]] = {}
+        """Findings that were taken back before they were counted, by rule."""
         self.results = {
             rule.id: RuleResult(id=rule.id, group=rule.group, findings=[])
             for rule in rules_in_order()
@@ -47,13 +53,14 @@ class Tally:
             result = self.results[rule.id]
             shown = complete or rule.needs in SHOWN
             for outcome in _outcomes(rule, case):
-                _count(result, rule, outcome, shown=shown)
+                _count(result, rule, outcome, shown=shown, kept=self._kept)
             for outcome in _decoder_findings(rule, refused):
-                _count(result, rule, outcome, shown=True)
+                _count(result, rule, outcome, shown=True, kept=self._kept)
 
     def settled(self) -> list[RuleResult]:
         """Derive the verdicts, and return the results in the order of the rules."""
         for result in self.results.values():
+            result.findings = in_order(result.findings)[: self._kept]
             result.settle()
         return list(self.results.values())
 
@@ -70,12 +77,20 @@ class Tally:
             ours.failed += theirs.failed
             ours.undecided += theirs.undecided
             ours.warned += theirs.warned
+            debts = self.debts.setdefault(rule_id, Counter())
+            debts += other.debts.get(rule_id, Counter())
             for finding in theirs.findings:
-                _keep(ours, finding)
+                if debts[_key(finding)] > 0:
+                    debts[_key(finding)] -= 1
+                else:
+                    _keep(ours, finding, self._kept)
 
     def less(self, part: "Tally") -> "Tally":
-        """Return what this tally has beyond another one, which looked at a part of the same."""
-        rest = Tally()
+        """Return what this tally has beyond another one, which looked at a part of the same.
+
+        What only the other one has found is owed.
+        """
+        rest = Tally(self._kept)
         for rule_id, whole in self.results.items():
             taken, result = part.results[rule_id], rest.results[rule_id]
             result.passed = whole.passed - taken.passed
@@ -83,6 +98,9 @@ class Tally:
             result.undecided = whole.undecided - taken.undecided
             result.warned = whole.warned - taken.warned
             result.findings.extend(_beyond(whole.findings, taken.findings))
+            owed = Counter(map(_key, _beyond(taken.findings, whole.findings)))
+            if owed:
+                rest.debts[rule_id] = owed
         return rest
 
     def weights(self) -> dict[str, int] | None:
@@ -106,8 +124,8 @@ def _beyond(findings: Iterable[Finding], others: Iterable[Finding]) -> Iterator[
             yield finding
 
 
-def _key(finding: Finding) -> tuple[object, ...]:
-    return finding.verdict, finding.frames, finding.expected, finding.seen
+def _key(finding: Finding) -> Key:
+    return finding.verdict, finding.frames, finding.endpoint, finding.seen, finding.reason
 
 
 def _outcomes(rule: Rule, case: Case) -> Iterable[Outcome]:
@@ -141,7 +159,7 @@ def _decoder_findings(rule: Rule, refused: dict[str, list[Packet]]) -> Iterator[
         yield broken(packet, expected=rule.sentence, seen=str(packet.error))
 
 
-def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool) -> None:
+def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool, kept: int) -> None:
     kind = outcome.kind
     if kind == "fail" and not shown:
         kind = "unsure"
@@ -168,14 +186,21 @@ def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool) -> 
         seen=outcome.seen,
         reason=outcome.reason or f"expected {outcome.expected}; seen: {outcome.seen}",
     )
-    _keep(result, finding)
+    _keep(result, finding, kept)
 
 
-def _keep(result: RuleResult, finding: Finding) -> None:
-    """Keep a finding if there is room; what decides the verdict displaces what does not."""
-    if len(result.findings) < FINDINGS_KEPT:
-        result.findings.append(finding)
-    elif finding.verdict is Verdict.FAIL and all(
-        known.verdict is not Verdict.FAIL for known in result.findings
-    ):
-        result.findings[-1] = finding
+def _keep(result: RuleResult, finding: Finding, kept: int) -> None:
+    """Keep a finding; of too many the first ones, and what decides the verdict before others."""
+    result.findings.append(finding)
+    if len(result.findings) >= 2 * kept:
+        result.findings = in_order(result.findings)[:kept]
+
+
+def in_order(findings: list[Finding]) -> list[Finding]:
+    """Sort findings: what decides the verdict first, then by frames."""
+    return sorted(findings, key=_place)
+
+
+def _place(finding: Finding) -> tuple[object, ...]:
+    fails = finding.verdict is Verdict.FAIL
+    return not fails, finding.frames, finding.endpoint, finding.seen, finding.reason

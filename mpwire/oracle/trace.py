@@ -117,9 +117,13 @@ class AgentRecord:
 class Trace:
     """Everything of a run that a rule may look at, in order."""
 
-    def __init__(self, run: RunFile, until_ns: int = 0) -> None:
+    def __init__(
+        self, run: RunFile, until_ns: int = 0, clock: dict[int, int] | None = None
+    ) -> None:
         """Decode the frames and order them with the records."""
         self.run = run
+        self._clock = clock or {}
+        """Times of frames that are not there, by number."""
         self.until_ns = until_ns
         """How far the record goes, where this is only a part of it."""
         self.is_run = run.run is not None
@@ -144,7 +148,8 @@ class Trace:
         }
         """Frames that the fabric delivered with an octet changed."""
         self._ports: set[int] = set()
-        self._odd: list[tuple[Frame, Datagram]] = []
+        self.odd: list[tuple[Frame, Datagram]] = []
+        """Datagrams without the magic."""
         self._read()
         self._link()
         self.end_ns = max((item.time_ns for item in run.frames), default=0)
@@ -200,7 +205,7 @@ class Trace:
             self.packets.append(self._packet(frame, decoded))
             self._ports.update((decoded.source[1], decoded.destination[1]))
         else:
-            self._odd.append((frame, decoded))
+            self.odd.append((frame, decoded))
 
     def _packet(self, frame: Frame, datagram: Datagram) -> Packet:
         message: Message | None = None
@@ -224,7 +229,7 @@ class Trace:
         """Yield datagrams without the magic between two endpoints that speak MPW otherwise."""
         speaking = {(p.source, p.destination) for p in self.packets}
         speaking |= {(there, here) for here, there in speaking}
-        for frame, datagram in self._odd:
+        for frame, datagram in self.odd:
             if (datagram.source, datagram.destination) in speaking:
                 yield self._packet(frame, datagram)
 
@@ -270,8 +275,11 @@ class Trace:
         """Return the time of the newest frame at a position, in nanoseconds."""
         if not self._times:
             number = newest = 0
-            for frame in self.run.frames:
-                number, newest = max(number, frame.number), max(newest, frame.time_ns)
+            moments = [(frame.number, frame.time_ns) for frame in self.run.frames]
+            if self._clock:
+                moments = sorted({*moments, *self._clock.items()})
+            for at, time_ns in moments:
+                number, newest = max(number, at), max(newest, time_ns)
                 self._numbers.append(number)
                 self._times.append(newest)
         if position == NEVER:

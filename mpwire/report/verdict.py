@@ -57,7 +57,7 @@ def headline(assessment: Assessment) -> Text:
     made.append(f" {printable(name)}", "bold")
     facts = [
         counted(assessment.datagrams, "datagram"),
-        counted(len(assessment.judgement.events), "event"),
+        counted(assessment.judgement.counts()["reported"], "event"),
     ]
     made.append(f"  {', '.join(facts)}", "dim")
     return made

@@ -17,7 +17,8 @@ def with_step(
     run: RunFile, reason: str | None, *, line: int = 7, state: Literal["done", "failed"] = "failed"
 ) -> RunFile:
     """Add the outcome of a step to a run that has been read."""
-    run.records.insert(-1, Step(time_ns=1, line=line, text="a step", state=state, reason=reason))
+    step = Step(time_ns=1, line=line, text="a step", state=state, reason=reason)
+    run.records = [*run.records[:-1], step, run.records[-1]]
     return run
 
 

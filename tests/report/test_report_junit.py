@@ -45,7 +45,7 @@ def test_a_violation_is_a_failure_spelled_out(tmp_path: Path) -> None:
 
 def test_what_stayed_open_is_skipped_with_the_reason(tmp_path: Path) -> None:
     run = play(tour(), tmp_path)
-    del run.records[-3:]  # the counters of hosts
+    run.records = run.records[:-3]  # without the counters of hosts
     assessment = assess(run)
     suite = suite_of(assessment)
     assert assessment.judgement.incomplete

@@ -96,8 +96,9 @@ def test_a_failed_step_is_told_with_its_line(tmp_path: Path) -> None:
         (0, "everything settles", "expected FD_CLOSE on L1, seen nothing"),
     ):
         step = Step(time_ns=1, line=number, text=text, state="failed", reason=reason)
-        run.records.insert(-1, step)
-    run.records.insert(1, Testbed(path="beds/story.yaml", text=""))
+        run.records = [*run.records[:-1], step, run.records[-1]]
+    testbed = Testbed(path="beds/story.yaml", text="")
+    run.records = [run.records[0], testbed, *run.records[1:]]
     text = told(run)
     assert text.startswith(" FAIL  story ")
     assert "✗ testbed, line 31  L1 sees FD_CLOSE\n      expected FD_CLOSE on L1, seen" in text

@@ -62,7 +62,7 @@ def cr1(case: Case) -> Iterator[Outcome]:
             if case.sockets.get(report.host, report.socket) is None:
                 text = f"{report} on descriptor {report.socket}, which was never handed out"
                 yield Outcome("fail", (), log.host, "a descriptor of this agent", text, text)
-        if log.reports and not log.gaps and not log.oddities:
+        if log.spoken and not log.gaps and not log.oddities:
             yield PASSED
 
 

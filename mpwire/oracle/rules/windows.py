@@ -309,10 +309,7 @@ def _due(case: Case, socket: Socket) -> bool:
 )
 def ev23(case: Case) -> Iterator[Outcome]:
     """Count single endings; an FD_CLOSE of somebody else was found while matching."""
-    found = case.events.outcomes.get("EV23", ())
-    yield from found
-    if found:
-        return
+    yield from case.events.outcomes.get("EV23", ())
     for membership in case.history.memberships:
         closes = membership.shelf.sent(Close)
         if closes and read(closes[0], Close).reason != CloseReason.DISMANTLE:
@@ -329,12 +326,11 @@ def ev23(case: Case) -> Iterator[Outcome]:
 )
 def ev24(case: Case) -> Iterator[Outcome]:
     """Count what said that a member left; an FD_CLOSE for it was found while matching."""
-    found = case.events.outcomes.get("EV24", ())
-    yield from found
+    yield from case.events.outcomes.get("EV24", ())
     hosts = {opening.call.host for opening in case.openings}
     for packet in case.history.announcements:
         leaves = read(packet, Announce).kind == AnnounceKind.LEAVE
-        if not found and leaves and packet.direction == "in" and packet.host in hosts:
+        if leaves and packet.direction == "in" and packet.host in hosts:
             yield PASSED
 
 
