@@ -160,8 +160,7 @@ def test_findings_are_kept_up_to_a_number() -> None:
     more.results["R2"].failed = 1
     more.results["R2"].findings.append(finding(Verdict.FAIL, 9999))
     tally.add(more)
-    result = tally.results["R2"]
-    result.settle()
+    (result,) = (one for one in tally.settled() if one.id == "R2")
     assert (result.undecided, result.failed) == (FINDINGS_KEPT + 10, 1)
     assert len(result.findings) == FINDINGS_KEPT
     assert result.frames == [9999]
