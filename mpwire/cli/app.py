@@ -229,8 +229,50 @@ def show(
     raise _Ended(guarded(output, command))
 
 
-lab = typer.Typer(name="lab", no_args_is_help=True, help="Look at testbeds without running them.")
+lab = typer.Typer(name="lab", no_args_is_help=True, help="Begin testbeds, and look at them.")
 app.add_typer(lab)
+
+
+@lab.command("init")
+def lab_init(
+    name: Annotated[Path, typer.Argument(metavar="NAME", hidden=True)],
+    json: Json = False,
+) -> None:
+    """Write a commented testbed that runs as it is, to be changed from there.
+
+    Makes NAME.yaml, and never overwrites a file. Its first line names the JSON Schema by which
+    editors complete and check.
+
+    \b
+    Example:
+      mpwire lab init meeting && mpwire run meeting.yaml
+    """
+    output = Output(json=json)
+
+    def command() -> Status:
+        from mpwire.cli.starting import init  # noqa: PLC0415 - only what a command needs
+
+        return init(output, name)
+
+    raise _Ended(guarded(output, command))
+
+
+@lab.command("schema")
+def lab_schema(_json: Annotated[bool, typer.Option("--json", hidden=True)] = False) -> None:
+    """Print the JSON Schema of testbeds, for editors.
+
+    \b
+    Example:
+      mpwire lab schema > testbed-schema.json
+    """
+    output = Output(json=True)
+
+    def command() -> Status:
+        from mpwire.cli.starting import schema  # noqa: PLC0415 - only what a command needs
+
+        return schema(output)
+
+    raise _Ended(guarded(output, command))
 
 
 @lab.command("show")

@@ -19,6 +19,8 @@ from mpwire.lab import faults, forms, grammar, models, testbed, timers
 FOLDER: Final = Path(__file__).parents[2] / "docs"
 DOCUMENT: Final = FOLDER / "testbeds.md"
 SCHEMA: Final = FOLDER / "testbed-schema.json"
+SHIPPED: Final = Path(__file__).with_name("testbed-schema.json")
+"""The same, as part of the package: testbeds name it in their first line."""
 
 _FRAGMENT: Final = re.compile(r"(<!-- generated: ([a-z]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _KINDS: Final = {
@@ -74,6 +76,7 @@ def main(arguments: list[str]) -> int:
     wanted = {
         DOCUMENT: rendered(DOCUMENT.read_text("utf-8")),
         SCHEMA: schema_text(),
+        SHIPPED: schema_text(),
     }
     stale = [path for path, text in wanted.items() if not _is(path, text)]
     for path in stale:

@@ -18,6 +18,7 @@ from pydantic_core import ErrorDetails
 from mpwire.errors import InputError
 from mpwire.lab import faults as fault_forms
 from mpwire.lab import places, script
+from mpwire.lab.editing import sentence_schema
 from mpwire.lab.forms import Form
 from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.models import CALLS, HOSTS_TAGS, Network, Testbed, Timers
@@ -134,6 +135,8 @@ def schema() -> dict[str, Any]:
     made = Testbed.model_json_schema()
     made["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     made["title"] = "mpwire testbed"
+    for key, forms in (("faults", fault_forms.FORMS), ("script", FORMS), ("expect", EXPECTATIONS)):
+        made["properties"][key]["items"] = sentence_schema(forms, f"One sentence of `{key}`.")
     return made
 
 
