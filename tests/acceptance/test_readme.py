@@ -56,7 +56,7 @@ def test_the_testbed_passes(tmp_path: Path) -> None:
 
 
 def test_every_command_is_listed() -> None:
-    listed = set(re.findall(r"^\| `mpwire (\w+)", TEXT, re.MULTILINE))
+    listed = set(re.findall(r"^\| `mpwire ([\w-]+)", TEXT, re.MULTILINE))
     assert listed == {
         command.name or command.callback.__name__
         for command in app.registered_commands
