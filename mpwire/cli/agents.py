@@ -9,10 +9,10 @@ from typing import Final
 
 from mpwire.errors import InputError
 from mpwire.lab.plan import Plan
+from mpwire.lab.testbed import resolved
 
 EVERY_HOST: Final = ""
 _FOR_HOST: Final = re.compile(r"([a-z][a-z0-9-]{0,14})=(.*)", re.DOTALL)
-_REFERENCE: Final = ("mpwire", "agent")
 
 Agents = Mapping[str, tuple[str, ...]]
 """Command lines by host; by EVERY_HOST for those that are not named."""
@@ -30,11 +30,16 @@ def parse_agents(options: Sequence[str]) -> Agents:
         host, text = (named[1], named[2]) if named else (EVERY_HOST, option)
         if host in agents:
             raise InputError(f"--agent {option!r}: found a second one for {host or 'every host'}")
-        agents[host] = _words(option, text)
+        agents[host] = words_of(option, text)
     return agents
 
 
-def _words(option: str, text: str) -> tuple[str, ...]:
+def words_of(option: str, text: str) -> tuple[str, ...]:
+    """Split a command line as a shell would; `./` is here, and not beside the testbed.
+
+    Raises:
+        InputError: there are no words.
+    """
     try:
         words = shlex.split(text)
     except ValueError:
@@ -60,8 +65,8 @@ def require_programs(plan: Plan, agents: Mapping[str, Sequence[str]]) -> None:
         InputError: one does not.
     """
     for host in plan.hosts:
-        words = agents.get(host.name, host.agent)
-        if tuple(words[:2]) != _REFERENCE and shutil.which(words[0]) is None:
+        words = resolved(agents.get(host.name, host.agent))
+        if shutil.which(words[0]) is None:
             raise InputError(
                 f"agent of {host.name}: found no program {words[0]!r}, expected a command line"
             )

@@ -8,22 +8,28 @@ import typer
 
 import mpwire
 from mpwire.cli.options import (
+    AgentCommand,
     Agents,
     AllFrames,
     Capture,
     Captures,
     Carrier,
+    Checks,
     EveryFault,
     Explain,
     Fabric,
     Faults,
     Frame,
+    Html,
+    Implementations,
     Jobs,
     Json,
     Junit,
     Merge,
     Out,
+    Patience,
     Quiet,
+    Roles,
     Rules,
     Sample,
     Save,
@@ -311,21 +317,64 @@ def agent() -> None:
     reference.main()
 
 
+@app.command()
+def matrix(
+    testbeds: Testbeds = None,
+    *,
+    agent: Implementations = None,
+    role: Roles = None,
+    out: Out = Path("mpwire-runs"),
+    fabric: Fabric = "auto",
+    scale: Scale = None,
+    seed: Seed = None,
+    jobs: Jobs = None,
+    html: Html = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Put each implementation in each role of each testbed, and print the table.
+
+    In a cell one implementation plays one role - root: whoever has a c_root socket, leaf: all
+    others, or a host by its name - and all other hosts have the agents of the testbed. What an
+    implementation lacks is UNSUPPORTED and fails nothing; the exit status is 5 only if that is all
+    there is. The table is also a page, DIR/matrix.html.
+
+    \b
+    Examples:
+      mpwire matrix testbeds/*.yaml --agent python='mpwire agent' \\
+          --agent js='python -m mpwire.testing.peers.javascript'
+      mpwire matrix testbeds/rooted-*.yaml --agent mine=./my-agent --role leaf --json
+    """
+    output = Output(json=json, quiet=quiet)
+
+    def command() -> Status:
+        from mpwire.cli.matrixing import MatrixOptions, run_matrix  # noqa: PLC0415 - only if needed
+
+        options = MatrixOptions(
+            testbeds=testbeds or [],
+            out=out,
+            agents=agent or [],
+            roles=role or [],
+            fabric=fabric,
+            scale=scale,
+            seed=seed,
+            jobs=jobs,
+            html=html,
+        )
+        return run_matrix(output, options)
+
+    raise _Ended(guarded(output, command))
+
+
 @app.command(
     name="agent-check",
     context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
 )
 def agent_check(
-    command: Annotated[list[str], typer.Argument(metavar="COMMAND...", hidden=True)],
+    command: AgentCommand,
     *,
-    checks: Annotated[
-        list[str] | None,
-        typer.Option("--check", metavar="NAME", help="Only this check. May be repeated."),
-    ] = None,
-    patience: Annotated[
-        float,
-        typer.Option("--patience", metavar="S", min=0.1, help="Seconds an answer may take."),
-    ] = 10.0,
+    checks: Checks = None,
+    patience: Patience = 10.0,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:

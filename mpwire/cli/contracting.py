@@ -2,7 +2,6 @@
 
 import shlex
 import shutil
-import sys
 import textwrap
 from collections import Counter
 from collections.abc import Sequence
@@ -13,7 +12,8 @@ from rich.text import Text
 from mpwire.cli.output import Output
 from mpwire.cli.status import OF_VERDICT, Status
 from mpwire.errors import InputError
-from mpwire.lab.contract.examine import REFERENCE, Finding, examine
+from mpwire.lab.contract.examine import Finding, examine
+from mpwire.lab.testbed import resolved
 from mpwire.report.telling import printable
 from mpwire.report.verdict import STYLES, line
 from mpwire.vocabulary import Verdict
@@ -56,15 +56,11 @@ def command_of(words: Sequence[str]) -> tuple[str, ...]:
         InputError: there is no such program.
     """
     try:
-        command = tuple(shlex.split(words[0]) if len(words) == 1 else words)
+        command = resolved(shlex.split(words[0]) if len(words) == 1 else words)
     except ValueError:
         command = ()
     if not command:
         raise InputError("COMMAND: expected what starts an agent")
-    if command[:2] == ("mpwire", "agent"):
-        return (*REFERENCE, *command[2:])
-    if command[:2] == ("python", "-m") and "".join(command[2:3]).startswith("mpwire."):
-        return (sys.executable, *command[1:])
     if shutil.which(command[0]) is None:
         raise InputError(f"COMMAND: found no program {command[0]!r}, expected an agent")
     return command

@@ -69,7 +69,8 @@ EveryFault = Annotated[
     typer.Option("--every", help="Run once for every message, with this fault aimed at it."),
 ]
 Jobs = Annotated[
-    int | None, typer.Option("--jobs", metavar="N", min=1, help="Labs at a time under --every.")
+    int | None,
+    typer.Option("--jobs", metavar="N", min=1, help="Labs at a time, where many."),
 ]
 Sample = Annotated[
     int | None,
@@ -91,3 +92,26 @@ Merge = Annotated[
 Save = Annotated[
     Path | None, typer.Option("--save", metavar="FILE", help="Keep what --merge has merged.")
 ]
+Implementations = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--agent",
+        metavar="NAME=COMMAND",
+        help="An implementation, with a name of your choice. May be repeated.",
+    ),
+]
+Roles = Annotated[
+    list[str] | None,
+    typer.Option("--role", metavar="ROLE", help="root, leaf or a host, instead of root and leaf."),
+]
+Html = Annotated[
+    Path | None, typer.Option("--html", metavar="FILE", help="Where to write the page.")
+]
+Checks = Annotated[
+    list[str] | None,
+    typer.Option("--check", metavar="NAME", help="Only this check. May be repeated."),
+]
+Patience = Annotated[
+    float, typer.Option("--patience", metavar="S", min=0.1, help="Seconds an answer may take.")
+]
+AgentCommand = Annotated[list[str], typer.Argument(metavar="COMMAND...", hidden=True)]

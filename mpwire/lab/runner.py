@@ -371,8 +371,8 @@ def ended(failure: Failure | None) -> Ended:
 
 
 def _environment(host: HostPlan) -> dict[str, str] | None:
-    """Let the reference agent find this very package, installed or not."""
-    if REFERENCE_AGENT not in host.agent:
+    """Let agents of mpwire itself find this very package, installed or not."""
+    if not (host.agent[1:2] == ("-m",) and host.agent[2].startswith("mpwire.")):
         return None
     home = str(Path(mpwire.__file__).parent.parent)
     path = os.environ.get("PYTHONPATH")

@@ -301,8 +301,16 @@ def _host_seed(seed: int, name: str) -> int:
     return int.from_bytes(hashlib.sha256(f"{seed}/{name}".encode()).digest()[:6])
 
 
-def _argv(command: Sequence[str], folder: Path) -> tuple[str, ...]:
+def resolved(command: Sequence[str]) -> tuple[str, ...]:
+    """Say what is started for a command line: agents of mpwire itself run in its own Python."""
     if tuple(command[:2]) == ("mpwire", "agent"):
         return (*DEFAULT_AGENT, *command[2:])
+    if tuple(command[:2]) == ("python", "-m") and "".join(command[2:3]).startswith("mpwire."):
+        return (sys.executable, *command[1:])
+    return tuple(command)
+
+
+def _argv(command: Sequence[str], folder: Path) -> tuple[str, ...]:
+    command = resolved(command)
     beside = [str((folder / word).resolve()) if word.startswith("./") else word for word in command]
     return tuple(beside)

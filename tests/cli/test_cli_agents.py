@@ -61,5 +61,6 @@ def test_all_means_all_and_one_prevails() -> None:
 def test_programs_are_looked_for_before_anything_starts() -> None:
     plan = testbed.parse(TEXT, Path("two.yaml"), {})
     require_programs(plan, {"root": ("mpwire", "agent")})
+    require_programs(plan, {"leaf1": ("python", "-m", "mpwire.testing.broken")})
     with pytest.raises(InputError, match="agent of leaf1: found no program 'no/such'"):
         require_programs(plan, {"leaf1": ("no/such",)})

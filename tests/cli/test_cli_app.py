@@ -11,7 +11,7 @@ import pytest
 import mpwire as package
 
 Mpwire = Callable[..., subprocess.CompletedProcess[str]]
-COMMANDS = ("run", "check", "show", "agent", "agent-check", "doctor")
+COMMANDS = ("run", "check", "show", "agent", "agent-check", "matrix", "doctor")
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -1,6 +1,7 @@
 """Testbed files: what is right becomes a plan; every mistake is told with line and column."""
 
 import json
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -429,3 +430,20 @@ def test_problems_are_objects_too() -> None:
     first = caught.value.problems[0]
     assert (first.line, first.column, first.found) == (1, 1, "no 'hosts'")
     assert json.dumps(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("command", "started"),
+    [
+        (["mpwire", "agent"], [sys.executable, "-m", "mpwire.io.agent"]),
+        (["mpwire", "agent", "-v"], [sys.executable, "-m", "mpwire.io.agent", "-v"]),
+        (["python", "-m", "mpwire.x", "y"], [sys.executable, "-m", "mpwire.x", "y"]),
+        (["python", "-m", "mine"], ["python", "-m", "mine"]),
+        (["python", "-m"], ["python", "-m"]),
+        (["python3", "agent.py"], ["python3", "agent.py"]),
+    ],
+)
+def test_agents_of_mpwire_itself_run_in_its_own_python(
+    command: list[str], started: list[str]
+) -> None:
+    assert testbed.resolved(command) == tuple(started)

@@ -1,6 +1,5 @@
 """Examine an agent: every check, each with an agent of its own, and a verdict for each."""
 
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -9,9 +8,10 @@ from mpwire.errors import InputError
 from mpwire.lab.contract.checks import ALWAYS, CHECKS, Bench, Check
 from mpwire.lab.contract.sessions import checks
 from mpwire.lab.contract.talk import Broken, Lacking, Offence, Talk
+from mpwire.lab.testbed import DEFAULT_AGENT
 from mpwire.vocabulary import Verdict
 
-REFERENCE: Final = (sys.executable, "-m", "mpwire.io.agent")
+REFERENCE: Final = DEFAULT_AGENT
 REFERENCE_PATIENCE_S: Final = 30.0
 
 
