@@ -18,7 +18,7 @@ from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict, WsaError
 from mpwire.wire.registries import RejectReason
 from tests.mutation.applying import change
-from tests.mutation.arena import fight, folder_in_memory
+from tests.mutation.arena import fight
 from tests.mutation.mutants import ROOT, source_of
 from tests.mutation.reach import known
 from tests.mutation.scenarios import Scenario
@@ -202,7 +202,7 @@ def test_the_judge_notices_a_wrong_endpoint(shared: Shared, tmp_path: Path) -> N
     module, right, wrong = shared.product
     source = source_of(module)
     assert right in source
-    rounds, lost = known([scenario(shared, tmp_path)], folder_in_memory)
+    rounds, lost = known([scenario(shared, tmp_path)])
     assert not lost
     outcome = fight(change(module, source.replace(right, wrong)), rounds)
     assert outcome.fate == "killed"

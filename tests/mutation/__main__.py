@@ -18,9 +18,9 @@ from pathlib import Path
 import msgspec
 
 from tests.mutation.applying import change
-from tests.mutation.arena import Outcome, fight, folder_in_memory
+from tests.mutation.arena import Outcome, fight
 from tests.mutation.mutants import Mutant, mutants
-from tests.mutation.reach import Known, known
+from tests.mutation.reach import Known, known, remember, remembered
 from tests.mutation.scenarios import scenarios
 
 
@@ -68,7 +68,7 @@ class Order:
 def main(arguments: Sequence[str]) -> int:
     """Play, print, return 0."""
     asked = _arguments(arguments)
-    rounds, lost = known(scenarios(), folder_in_memory)
+    rounds, lost = _known(asked.out)
     if lost:
         print(f"the endpoint itself does not pass {', '.join(lost)}")
         return 1
@@ -98,6 +98,16 @@ def main(arguments: Sequence[str]) -> int:
     for line in summary(records):
         print(line)
     return 0
+
+
+def _known(out: Path | None) -> tuple[list[Known], list[str]]:
+    """Play every scenario with the endpoint as it is, unless that has been done before."""
+    path = None if out is None else out.with_suffix(".known")
+    kept = {} if path is None else remembered(path)
+    found = known(scenarios(), kept)
+    if path is not None:
+        remember(path, kept)
+    return found
 
 
 def _arguments(arguments: Sequence[str]) -> argparse.Namespace:

@@ -7,11 +7,8 @@ as it did without the change, it needs no judge.
 
 import os
 import resource
-import shutil
 import signal
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
@@ -21,12 +18,11 @@ from mpwire.capture import open_run
 from mpwire.report import Assessment, assess
 from mpwire.vocabulary import Verdict
 from tests.mutation.applying import Change, Simulate, applied
-from tests.mutation.reach import Known, digest_of, warned
+from tests.mutation.reach import Known, digest_of, folder_in_memory, warned
 
 CPU_LIMIT_S: Final = 6.0
 """Of one scenario: fifty times what the longest takes."""
 MEMORY_OCTETS: Final = 3 << 30
-MEMORY: Final = Path("/dev/shm")  # noqa: S108 - run files that nobody keeps
 TOLD: Final = 160
 """Characters of a reason that are kept."""
 Fate = Literal["killed", "survived", "unreached", "same", "unfit"]
@@ -128,14 +124,14 @@ def _round(simulate: Simulate, known: Known) -> tuple[Outcome | None, Verdict | 
     with folder_in_memory() as folder:
         try:
             simulate(known.scenario.plan, folder)
-            if digest_of(folder) == known.digest:
+            if digest_of(folder) == known.played.digest:
                 return None, None
             assessment = assess(open_run(folder))
         except BaseException as error:  # noqa: BLE001 - a mutant may break the harness's process
             return Outcome("killed", name, "crash", told=repr(error)[:TOLD]), None
         if assessment.verdict is Verdict.FAIL:
             return _lost(name, folder, assessment), None
-        late = sorted(warned(assessment) - known.warned)
+        late = sorted(warned(assessment) - known.played.warned)
         if late:  # in virtual time no machine was too busy
             return Outcome("killed", name, "warning", tuple(late)), None
         return None, assessment.verdict
@@ -150,16 +146,6 @@ def _lost(name: str, folder: Path, assessment: Assessment) -> Outcome:
         told = broken[0].strip().rpartition("\n")[2]
     way: Way = "crash" if broken else "rule" if rules else "expectation"
     return Outcome("killed", name, way, rules, told[:TOLD])
-
-
-@contextmanager
-def folder_in_memory() -> Iterator[Path]:
-    """Make a folder for a run file that nobody keeps."""
-    folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _seconds() -> float:

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.mutation.applying import change
-from tests.mutation.arena import Outcome, fight, folder_in_memory
+from tests.mutation.arena import Outcome, fight
 from tests.mutation.mutants import Mutant, source_of
 from tests.mutation.reach import Known, known
 from tests.mutation.scenarios import LIBRARY, LOSSY, named
@@ -16,7 +16,7 @@ REPLIES = "mpwire.core.replies"
 @pytest.fixture(scope="module")
 def tour() -> list[Known]:
     """Play the quick tour with the endpoint as it is."""
-    found, lost = known(named(["rooted-lan"]), folder_in_memory)
+    found, lost = known(named(["rooted-lan"]))
     assert not lost
     return found
 
