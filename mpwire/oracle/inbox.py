@@ -11,7 +11,7 @@ from mpwire.oracle.opening import Opening
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
-from mpwire.oracle.streams import Inflow, Limits, acknowledged, acks_of, inflows, repeated
+from mpwire.oracle.streams import Doubts, Inflow, Limits, acks_of, inflows
 from mpwire.oracle.trace import IMAGINED, NEVER, START, Packet, Position, is_multicast
 from mpwire.wire.messages import Accept, Ack, Confirm, Data, DataAck, Side, Sync
 from mpwire.wire.numbers import AckedType, LeafDirection, Planes, SyncFlag
@@ -154,10 +154,9 @@ def _readable(
     message is as uncertain.
     """
     end, start = inflow.end, inflow.start
-    proofs, again = acknowledged(end, inflow.origin), repeated(inflow.arrivals)
     limits = Limits(start or 0, acks_of(end.sent(DataAck), inflow.origin))
     copies: dict[int, Packet] = {}
-    expected, doubt = start, False
+    expected, doubts = start, Doubts(end, inflow)
     for packet in inflow.arrivals:
         seq = read(packet, Data).seq
         if seq in copies or (start is not None and serial_before(seq, start)):
@@ -173,12 +172,11 @@ def _readable(
                 cast and end.peer_closed() < copy.position
             )
             dropped = dropped or (repairs and not serial_before(number, limits.at(copy.position)))
-            doubt = repairs and (doubt or dropped)
-            latest = again.get(number, NEVER)
-            proved = any(serial_before(number, r) and a.position < latest for a, r in proofs)
-            certain = proved or (
-                taking[0] < copy.position < taking[1] and not dropped and not doubt
-            )
+            if repairs and dropped:
+                doubts.add(number)
+            doubt = dropped or (repairs and doubts.stand(copy.position))
+            open_then = taking[0] < copy.position < taking[1]
+            certain = (open_then and not doubt) or doubts.refuted(number)
             message = read(copy, Data)
             payload = message.payload or b""
             yield Deliverable(packet.position, copy, message.origin, number, payload, certain)

@@ -7,7 +7,6 @@ member was concerned by it.
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from mpwire.oracle.membership import End, is_full
@@ -190,16 +189,47 @@ def acknowledged(end: End, origin: int) -> list[tuple[Packet, int]]:
     return sorted(said, key=lambda one: one[0].number)
 
 
-def repeated(arrivals: Sequence[Packet]) -> dict[int, Position]:
-    """Tell when the second copy of each Seq came, among some DATA of one origin."""
-    seen: set[int] = set()
-    found: dict[int, Position] = {}
-    for packet in arrivals:
-        seq = read(packet, Data).seq
-        if seq in seen:
-            found.setdefault(seq, packet.position)
-        seen.add(seq)
-    return found
+class Doubts:
+    """What of one origin may have been dropped when it came, and what shows that it was taken.
+
+    An acknowledgement shows that a message was taken, but not which of its copies, nor when
+    those that wait for it were handed up: so it has to come before the next copy.
+    """
+
+    def __init__(self, end: End, inflow: Inflow) -> None:
+        """Begin with none."""
+        self._proofs = acknowledged(end, inflow.origin)
+        self._again: dict[int, Position] = {}
+        self._newest: int | None = None
+        self._until = NEVER
+        seen: set[int] = set()
+        for packet in inflow.arrivals:
+            seq = read(packet, Data).seq
+            if seq in seen:
+                self._again.setdefault(seq, packet.position)
+            seen.add(seq)
+
+    def add(self, seq: int) -> None:
+        """Doubt a message."""
+        self._newest = seq
+        self._until = min(self._until, self._again.get(seq, NEVER))
+
+    def stand(self, position: Position) -> bool:
+        """Tell whether what comes now may wait for a message that was dropped."""
+        newest = self._newest
+        if newest is not None and any(
+            packet.position < position and serial_before(newest, bound)
+            for packet, bound in self._proofs
+        ):
+            self._newest, self._until = None, NEVER
+        return self._newest is not None
+
+    def refuted(self, seq: int) -> bool:
+        """Tell whether the first copy of a message was taken, whatever there was to doubt."""
+        latest = min(self._until, self._again.get(seq, NEVER))
+        return any(
+            packet.position < latest and serial_before(seq, bound) for packet, bound in self._proofs
+        )
 
 
 class Limits:

@@ -15,28 +15,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import msgspec
-
 from tests.mutation.applying import change
-from tests.mutation.arena import Outcome, fight
+from tests.mutation.arena import fight
 from tests.mutation.mutants import Mutant, mutants
 from tests.mutation.reach import Known, known, remember, remembered
+from tests.mutation.records import Record, keep, read
 from tests.mutation.scenarios import scenarios
-
-
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A mutant and its fate, as kept in a file."""
-
-    mutant: Mutant
-    function: str
-    before: str
-    after: str
-    """The line that changes."""
-    digest: str
-    """Of the whole module: two mutants may be the same."""
-    outcome: Outcome
-    twin: str = ""
-    """The mutant that this one is the same as."""
 
 
 class Order:
@@ -90,7 +74,7 @@ def main(arguments: Sequence[str]) -> int:
         record = kept.get(mutant.name)
         if record is None:
             record = _fought(mutant, order, twins, asked.rounds)
-            _keep(asked.out, record)
+            keep(asked.out, record)
         records.append(record)
         if not record.twin:
             twins[record.digest] = record
@@ -137,21 +121,6 @@ def _fought(mutant: Mutant, order: Order, twins: dict[str, Record], limit: int) 
         outcome,
         twin.mutant.name if twin is not None else "",
     )
-
-
-def read(path: Path | None) -> list[Record]:
-    """Return the outcomes that a file keeps, the last one of each mutant."""
-    if path is None or not path.exists():
-        return []
-    lines = path.read_bytes().splitlines()
-    records = (msgspec.json.decode(line, type=Record) for line in lines)
-    return [*{one.mutant.name: one for one in records}.values()]
-
-
-def _keep(path: Path | None, record: Record) -> None:
-    if path is not None:
-        with path.open("ab") as stream:
-            stream.write(msgspec.json.encode(record) + b"\n")
 
 
 def summary(records: Sequence[Record]) -> Iterator[str]:

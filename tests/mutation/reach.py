@@ -74,12 +74,13 @@ def known(
     before = {} if kept is None else kept
     for scenario in scenarios:
         if scenario.name not in before:
-            before[scenario.name] = _play(scenario)
+            before[scenario.name] = play(scenario)
     found = [Known(one, before[one.name]) for one in scenarios if before[one.name].passed]
     return found, [one.name for one in scenarios if not before[one.name].passed]
 
 
-def _play(scenario: Scenario) -> Played:
+def play(scenario: Scenario) -> Played:
+    """Play a scenario with the endpoint as it is."""
     with folder_in_memory() as folder:
         with _traced() as lines:
             run_simulated(scenario.plan, folder)

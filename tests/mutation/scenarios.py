@@ -16,6 +16,8 @@ from tests.mutation.mutants import ROOT
 LIBRARY: Final = ROOT / "testbeds"
 OWN: Final = Path(__file__).parent / "testbeds"
 """Testbeds that were written because mutants had survived all others."""
+FOUND: Final = Path(__file__).parent / "found.jsonl"
+"""Runs that reach what no other does; see `tests.mutation.searching`."""
 DRAWN: Final = 40
 """So many sessions drawn at random, with their networks and disasters."""
 LOSSY: Final = (
@@ -39,9 +41,35 @@ class Scenario(msgspec.Struct, frozen=True):
     plan: Plan
 
 
+class Aimed(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A testbed of the library with faults, or a session drawn."""
+
+    testbed: str
+    """Empty for a session drawn."""
+    faults: tuple[str, ...] = ()
+    seed: int | None = None
+
+
 def scenarios() -> list[Scenario]:
     """Return the library, some of it in bad networks, small scenes, and sessions drawn."""
-    return [*_files(OWN), *_lossy(), *_texts(), *_files(LIBRARY), *_drawn()]
+    return [*_files(OWN), *_found(), *_lossy(), *_texts(), *_files(LIBRARY), *_drawn()]
+
+
+def aimed(one: Aimed) -> Scenario:
+    """Load a testbed with faults, or draw a session."""
+    if not one.testbed:
+        (scenario,) = _loaded({f"drawn {one.seed}": drawn(one.seed or 0)})
+        return scenario
+    said = "".join(f", {fault}" for fault in one.faults)
+    plan = testbed.load(LIBRARY / f"{one.testbed}.yaml", faults=one.faults, seed=one.seed)
+    return Scenario(
+        f"{one.testbed}, seed {one.seed}{said}" if one.seed else one.testbed + said, plan
+    )
+
+
+def _found() -> Iterator[Scenario]:
+    for line in FOUND.read_bytes().splitlines() if FOUND.exists() else ():
+        yield aimed(msgspec.json.decode(line, type=Aimed))
 
 
 def _files(folder: Path) -> Iterator[Scenario]:

@@ -8,6 +8,12 @@ from mpwire.oracle.inbox import deliverables
 from mpwire.oracle.membership import End
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
+from mpwire.oracle.rules.punctual import (
+    NACK_SHARE,
+    NACKS_PER_SERIES,
+    is_virtual,
+    late_demands,
+)
 from mpwire.oracle.rules.timing import spaced
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
@@ -16,9 +22,6 @@ from mpwire.oracle.trace import NEVER, Packet, is_multicast
 from mpwire.wire.messages import Abort, Close, CloseAck, Data, DataAck, Nack, Sync
 from mpwire.wire.numbers import AbortReason, CloseFlag, DataFlag, SyncFlag
 
-NACK_SHARE = 1 / 50
-"""The first wait before a NACK, as a share of RTOinit."""
-NACKS_PER_SERIES = 8
 RANGE_MAX = 1 << 12
 """More numbers than this no NACK is looked through for."""
 
@@ -81,6 +84,7 @@ def _repairs(end: End, flow: Flow, firsts: dict[int, Packet]) -> Iterator[Outcom
 )
 def r91(case: Case) -> Iterator[Outcome]:
     """Compare with what had been announced and delivered at the node that asks."""
+    virtual = is_virtual(case)
     for end in case.ends():
         known: dict[tuple[int, int], int] = {}
         for item in deliverables(case, end):
@@ -91,6 +95,8 @@ def r91(case: Case) -> Iterator[Outcome]:
             if packet.direction == "out":
                 yield _wanted(end, packet, known)
         yield from _series(end)
+        if virtual and end.membership.repair:
+            yield from late_demands(end)
 
 
 def _wanted(end: End, packet: Packet, known: dict[tuple[int, int], int]) -> Outcome:

@@ -1,6 +1,6 @@
 """R71-R80: announced timers, and the distances that they demand."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from mpwire.oracle.anchors import copies_began, request_began, waits_ns
@@ -10,12 +10,24 @@ from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.admitting import STATELESS_REASONS
 from mpwire.oracle.rules.answering import JITTER, too_early
 from mpwire.oracle.rules.lifetime import PROBE_COPIES, wait_ms, waits_ms
+from mpwire.oracle.rules.punctual import LATEST, is_virtual, late
 from mpwire.oracle.shelf import read
 from mpwire.oracle.trace import Packet
-from mpwire.wire.messages import Accept, Challenge, Close, JoinReq, Pending, Probe, Reject, Timers
+from mpwire.wire.messages import (
+    Accept,
+    Challenge,
+    Close,
+    Data,
+    JoinReq,
+    Pending,
+    Probe,
+    Reject,
+    Timers,
+)
 from mpwire.wire.numbers import PendingState, TimersFlag
 
 KEEPALIVE_FLOOR_MS = 18_750
+KEEPALIVE_LATEST = 1.2
 GRACE_MS = 20
 
 
@@ -52,12 +64,26 @@ def r71(case: Case) -> Iterator[Outcome]:
 )
 def r72(case: Case) -> Iterator[Outcome]:
     """Measure the gaps between first copies that the keepalive brought about."""
+    virtual = is_virtual(case)
     for end in case.ends():
         doubts = list(_doubtful(case, end))
         first = [p for p in end.sent(Probe) if read(p, Probe).attempt == 1]
         for before, after in pairwise(first):
             if not any(before.number < doubt.number < after.number for doubt in doubts):
                 yield spaced(before, after, 0.8 * end.timers.keepalive_ms)
+        if virtual:
+            yield from _late_probes(end, first)
+
+
+def _late_probes(end: End, first: Sequence[Packet]) -> Iterator[Outcome]:
+    """Warn of a PROBE that came later than T_KA after the peer was heard last."""
+    came = [packet for packet in end.membership.shelf.packets if packet.direction == "in"]
+    came = [packet for packet in came if packet.destination == end.endpoint]
+    heard = sorted([*came, *end.caught(Data)], key=lambda one: one.number)
+    for probe in first:
+        before = [packet for packet in heard if packet.number < probe.number]
+        if before:
+            yield from late(before[-1], probe, KEEPALIVE_LATEST * end.timers.keepalive_ms)
 
 
 def _doubtful(case: Case, end: End) -> Iterator[Packet]:
@@ -97,19 +123,24 @@ def spaced(before: Packet, after: Packet, law_ms: float) -> Outcome:
 def r76(case: Case) -> Iterator[Outcome]:
     """Measure the gaps between copies with the timers that the sender announced."""
     yield from _sooner_than_possible(case)
+    virtual = is_virtual(case)
     for end in case.ends():
         for kind in (Accept, Close, Probe):
             for before, after in pairwise(end.sent(kind)):
                 if same_request(before, after) and before.message is not None:
                     law = wait_ms(end.timers, before.message.attempt)
                     yield spaced(before, after, JITTER * law)
+                    yield from late(before, after, LATEST * law) if virtual else ()
     for attempt in case.history.attempts:
         answers = attempt.shelf.arrived(Challenge, Pending)
         for before, after in pairwise(attempt.requests):
             between = any(before.number < one.number < after.number for one in answers)
             polled = any(one.number < after.number for one in attempt.shelf.arrived(Pending))
             if not between and not polled:
-                yield spaced(before, after, JITTER * attempt.request.timers.rto_initial_ms)
+                timers = attempt.request.timers
+                yield spaced(before, after, JITTER * timers.rto_initial_ms)
+                law = wait_ms(timers, read(before, JoinReq).attempt)
+                yield from late(before, after, LATEST * law) if virtual else ()
 
 
 def _sooner_than_possible(case: Case) -> Iterator[Outcome]:

@@ -8,6 +8,7 @@ from mpwire.oracle.membership import End
 from mpwire.oracle.obligations import owed
 from mpwire.oracle.registry import Outcome, rule, verify
 from mpwire.oracle.rules.closing import joined_at
+from mpwire.oracle.rules.punctual import is_virtual, late_acknowledgements
 from mpwire.oracle.serial import serial_before, serial_distance
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import BUFFER_MESSAGES, Inflow, Limits, acks_of, flows, inflows
@@ -119,10 +120,12 @@ def _unread(case: Case, end: End, inflow: Inflow, packet: Packet) -> int:
 )
 def r112(case: Case) -> Iterator[Outcome]:
     """Look for an acknowledgement after each, in a live membership that repairs."""
+    virtual = is_virtual(case)
     for end in case.ends():
         if not end.membership.repair:
             continue
         begin = joined_at(end)
+        yield from late_acknowledgements(case, end) if virtual else ()
         for arrival in end.arrived(Sync):
             if begin < arrival.position < end.ended():
                 yield from _acknowledged(case, end, arrival, "SYNC")
