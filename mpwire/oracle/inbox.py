@@ -225,7 +225,7 @@ def _taking(case: Case, end: End) -> tuple[Position, Position]:
         proofs = end.arrived(Accept if end.is_initiator else Confirm)
         begin = proofs[0].position if proofs else NEVER
     socket = case.session_socket(end)
-    ends = [end.closed(), end.aborted()]
+    ends = [end.closed(), end.aborted(), end.died]
     half = end.half_closed() < end.closed()
     shutdowns = socket.shutdowns if socket is not None else []
     ends += [call.asked for call in shutdowns if not half or call.text("how") != "SEND"]

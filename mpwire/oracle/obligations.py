@@ -3,7 +3,7 @@
 A datagram that was delivered before a barrier was asked has been worked off when that barrier is
 answered. If its answer is nowhere in the record, it was not given. Without such a barrier nothing
 is proved, unless the agent's life was over anyway: then nothing was owed. An agent that the script
-kills owes nothing for what came after its last barrier.
+kills owes nothing for what came after its last barrier, nor does one whose host lost its interface.
 """
 
 from mpwire.oracle.case import Case
@@ -37,6 +37,8 @@ def owed(
     due = case.settled(arrival.host, since if since is not None else arrival.position)
     if due is None and case.killed(arrival.host, arrival.position):
         return None
+    if _cut_off(case, arrival, due):
+        return None
     name = f"{arrival.host} {arrival.destination[0]}:{arrival.destination[1]}"
     if due is None:
         return broken(
@@ -53,4 +55,14 @@ def owed(
         seen="none, although a later barrier was answered",
         reason=f"{due_to} arrived in frame {arrival.number} and got no answer",
         endpoint=name,
+    )
+
+
+def _cut_off(case: Case, arrival: Packet, due: Position | None) -> bool:
+    """Tell whether the host lost its interface between an arrival and where its answer is due."""
+    return any(
+        one.host == arrival.host
+        and arrival.position < one.begun
+        and (due is None or one.begun < due)
+        for one in case.trace.losses
     )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from mpwire.oracle.aims import leading_leaves
 from mpwire.oracle.case import Case
-from mpwire.oracle.membership import is_full
+from mpwire.oracle.membership import Membership, is_full
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.serial import serial_before, serial_next
@@ -81,12 +81,22 @@ def r82(case: Case) -> Iterator[Outcome]:
                 right = origin in leading or membership.leaf_id in leading
             else:
                 right = origin == ROOT_MEMBER_ID
-            yield verify(
-                right,
-                packet,
-                expected="DATA of the root to a leaf, or of a leaf to its root",
-                seen=f"origin {origin} to {packet.destination[0]}",
-            )
+            yield PASSED if right else _astray(case, membership, packet)
+
+
+def _astray(case: Case, membership: Membership, packet: Packet) -> Outcome:
+    """Object to DATA unless its origin may be the d_root: who is, a member says as it joins."""
+    origin = read(packet, Data).origin
+    members = {one.leaf_id for one in case.history.of_session(membership.session_id)}
+    joined = packet.source != membership.root.endpoint or origin in {*members, ROOT_MEMBER_ID}
+    known = joined and 0 not in leading_leaves(case, membership.session_id)
+    return broken(
+        packet,
+        expected="DATA of the root to a leaf, or of a leaf to its root",
+        seen=f"origin {origin} to {packet.destination[0]}",
+        reason="" if known else f"how member {origin} has joined is not on record",
+        kind="fail" if known else "unsure",
+    )
 
 
 @rule(

@@ -223,7 +223,7 @@ def _speaks(case: Case, packet: Packet, message: Message) -> bool:
 
 def _over(end: End) -> tuple[int, int]:
     """Return from where on a side may no longer speak to the group: its own end."""
-    return min(end.closed(), end.aborted())
+    return min(end.closed(), end.aborted(), end.died)
 
 
 @rule(

@@ -217,7 +217,8 @@ def r115(case: Case) -> Iterator[Outcome]:
         for arrival in end.arrived(Nack):
             message = read(arrival, Nack)
             flow = sent.get(message.origin)
-            if flow is None or not end.started() < arrival.position < end.aborted():
+            over = min(end.aborted(), end.died)
+            if flow is None or not end.started() < arrival.position < over:
                 continue
             wanted = [
                 packet
