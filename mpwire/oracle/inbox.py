@@ -261,23 +261,25 @@ def _of_group(case: Case, opening: Opening) -> Iterator[Deliverable]:
     """Yield what a member of a nonrooted session was given: it is certain once it has joined.
 
     Where one participant is the d_root the others are given what comes from it, once they have
-    heard of it; which of several d_roots they believe, the record does not say.
+    heard of it; which of several d_roots they believe, the record does not say, nor which of these
+    stands back before the other.
     """
     choosing = collects(opening) and not leads(opening)
-    known = appearances(case, opening) if choosing else []
+    known = appearances(case, opening) if collects(opening) else []
     for packet in opening.given(case.history):
         message = read(packet, Data)
         told = [one for one in known if one.source == packet.source and one.number < packet.number]
         if choosing and not told:
             continue
         joined = max(opening.began, opening.reported) < packet.position
+        alone = len(known) <= 1 if choosing else not known or packet.number < known[0].number
         yield Deliverable(
             packet.position,
             packet,
             message.origin,
             message.seq,
             message.payload or b"",
-            certain=opening.receives and joined and len(known) <= 1,
+            certain=opening.receives and joined and alone,
         )
     yield from _of_neighbours(case, opening)
 

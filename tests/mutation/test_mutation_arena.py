@@ -1,12 +1,25 @@
 """Mutants are found out by simulated labs; what is not changed, or to no effect, survives."""
 
+from pathlib import Path
+
+import msgspec
 import pytest
 
+from mpwire.lab import testbed
 from tests.mutation.applying import change
 from tests.mutation.arena import Outcome, fight
 from tests.mutation.mutants import Mutant, source_of
-from tests.mutation.reach import Known, known
-from tests.mutation.scenarios import LIBRARY, LOSSY, named
+from tests.mutation.reach import Known, known, play
+from tests.mutation.scenarios import (
+    FOUND,
+    LIBRARY,
+    LOSSY,
+    OWN,
+    Aimed,
+    Scenario,
+    aimed,
+    named,
+)
 
 ANSWERING = "mpwire.core.answering"
 COOKIE = "mpwire.core.cookie"
@@ -104,6 +117,18 @@ def test_a_function_gets_other_code_where_it_is_held_already() -> None:
     outside = change(REPLIES, source.replace("BURST: Final = 4", "BURST: Final = 5"))
     assert outside.functions is None
     assert inside.digest != outside.digest == change(REPLIES, outside.source + "\n").digest
+
+
+@pytest.mark.parametrize("path", sorted(OWN.glob("*.yaml")), ids=lambda path: path.stem)
+def test_the_endpoint_passes_what_was_written_for_its_mutants(path: Path) -> None:
+    played = play(Scenario(path.stem, testbed.load(path)))
+    assert played.passed
+    assert played.warned == frozenset()
+
+
+def test_what_was_found_passes() -> None:
+    for line in FOUND.read_bytes().splitlines():
+        assert play(aimed(msgspec.json.decode(line, type=Aimed))).passed
 
 
 def test_bad_networks_use_testbeds_that_are_there() -> None:
