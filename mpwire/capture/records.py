@@ -62,7 +62,7 @@ class Run(Record, tag="run"):
     seed: int | None
     """Seed of all injected randomness; null where there was none."""
     fabric: str
-    """Fabric that carried the frames: "switch" or "sim"."""
+    """Fabric that carried the frames: "switch", "bridge" or "sim"."""
     carrier: str
     """How the fabric held its ports: "tap" or "veth"; "none" in the simulation."""
     contract: int

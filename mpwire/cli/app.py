@@ -128,6 +128,7 @@ def run(
       mpwire run testbeds/*.yaml --out /tmp/runs         several testbeds
       mpwire run --fault "drop 5 % of messages"          a lossy network
       mpwire run --every drop --fabric sim               each message lost in turn
+      mpwire run --fabric all testbeds/*.yaml            the same on every fabric?
       mpwire run --agent leaf1="./my-agent --verbose"    another implementation on one host
       mpwire run --json | jq .verdict                    for programs
     """
@@ -150,7 +151,8 @@ def run(
             every=every,
             jobs=jobs,
             sample=sample,
-            fabric=fabric,
+            fabric="auto" if fabric == "all" else fabric,
+            on_all=fabric == "all",
         )
         return run_testbeds(output, options)
 

@@ -58,10 +58,11 @@ Faults = Annotated[
 ]
 
 Fabric = Annotated[
-    Literal["auto", "switch", "sim", "bridge"],
+    Literal["auto", "switch", "sim", "bridge", "all"],
     typer.Option(
         "--fabric",
-        help="switch: network namespaces; sim: virtual time in one process; auto: what works.",
+        help="switch: network namespaces; bridge: the same on a bridge of the kernel; sim: virtual"
+        " time in one process; auto: switch or sim, what works; all: each, and compared.",
     ),
 ]
 EveryFault = Annotated[

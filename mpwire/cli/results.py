@@ -116,10 +116,15 @@ def require_folder_of(path: Path | None) -> None:
 
 
 def write_junit(path: Path | None, results: Sequence[Result]) -> None:
-    """Write results as JUnit XML where that is wanted; wholly or not at all."""
+    """Write results as JUnit XML where that is wanted."""
+    write_suites(path, [one.suite for one in results if one.suite is not None])
+
+
+def write_suites(path: Path | None, suites: Sequence[Element]) -> None:
+    """Write suites as JUnit XML where that is wanted; wholly or not at all."""
     if path is not None:
         part = path.with_name(f"{path.name}.part")
-        part.write_bytes(junit_document([one.suite for one in results if one.suite is not None]))
+        part.write_bytes(junit_document(suites))
         part.replace(path)
 
 

@@ -60,6 +60,8 @@ class RunOptions:
     """Draw so many of the cases; None: all."""
     fabric: FabricName = "auto"
     """What hosts and the network between them are made of."""
+    on_all: bool = False
+    """Run on every fabric, and compare."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -76,6 +78,8 @@ def run(output: Output, options: RunOptions) -> Status:
     require_folder_of(options.junit)
     agents = parse_agents(options.agents)
     jobs = _prepare(options, agents)
+    if options.on_all:
+        return _compare(output, options, jobs)
     if options.every is not None:
         return _sweep(output, options, jobs)
     results: list[Result] = []
@@ -92,6 +96,14 @@ def run(output: Output, options: RunOptions) -> Status:
     else:
         print_verdict(output, results[0])
     return worst(result.status for result in results)
+
+
+def _compare(output: Output, options: RunOptions, jobs: Sequence[Job]) -> Status:
+    from mpwire.cli.comparing import compare  # noqa: PLC0415 - it needs this module
+
+    if options.every is not None:
+        raise InputError("--every: expected one fabric, found --fabric all")
+    return compare(output, options, jobs)
 
 
 def _sweep(output: Output, options: RunOptions, jobs: Sequence[Job]) -> Status:

@@ -185,13 +185,13 @@ def _run(options: RunOptions, job: Job, faults: tuple[str, ...]) -> tuple[Assess
         options,
         job,
         faults=(*options.faults, *faults),
-        command=_command(options, job, faults),
+        command=command_of(options, job, faults),
     )
     outcome = run_on_fabric(job.path, options.out, asked)
     return assess(open_run(outcome.run_file), failures_of(outcome)), outcome
 
 
-def _command(options: RunOptions, job: Job, faults: tuple[str, ...]) -> list[str]:
+def command_of(options: RunOptions, job: Job, faults: tuple[str, ...]) -> list[str]:
     """Write down what runs one case alone."""
     words = [sys.argv[0], "run", str(job.path), "--out", str(options.out)]
     for name, value in (

@@ -13,6 +13,7 @@ import ctypes
 import mmap
 import socket
 import struct
+from collections import deque
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -22,6 +23,8 @@ from mpwire.lab.ring import bind_to_all
 BLOCK_OCTETS = 1 << 15
 BLOCK_COUNT = 1 << 11
 """Together 64 MiB, which the kernel gives to anybody."""
+COLLECTED_COUNT = 1 << 14
+"""Blocks that may wait for us outside the ring in a flood of frames: half a gigabyte."""
 RETIRE_MS = 20
 """How long a frame may wait for somebody who sleeps."""
 
@@ -81,6 +84,7 @@ class BridgeRing:
         self._hosts: dict[tuple[int, bool], tuple[str, Direction]] = {}
         self._block_octets, self._block_count = block_octets, block_count
         self._next = 0
+        self._collected: deque[bytes] = deque()
         self._heard_count = 0
         self._lost_count = 0
         self._seen_count = 0
@@ -117,13 +121,11 @@ class BridgeRing:
 
     def read(self) -> list[Heard] | None:
         """Return the frames of the next block, None when there is no more."""
-        memory, base = self._memory, self._next * self._block_octets
-        status, count, at, length, _ = _BLOCK.unpack_from(memory, base)
-        if not status & _STATUS_USER:
+        self._collect()
+        if not self._collected:
             return None
-        block = memory[base : base + length]
-        struct.pack_into("=I", memory, base + _STATUS_AT, _STATUS_KERNEL)
-        self._next = (self._next + 1) % self._block_count
+        block = self._collected.popleft()
+        _, count, at, _, _ = _BLOCK.unpack_from(block)
         self._heard_count += count
         heard = []
         hosts, unpack = self._hosts, _FRAME.unpack_from
@@ -140,6 +142,18 @@ class BridgeRing:
                 heard.append(Heard(*port, data, sec * 1_000_000_000 + nsec))
             at += after
         return heard
+
+    def _collect(self) -> None:
+        """Take all blocks that are ready, so that the kernel has room while we are at work."""
+        memory = self._memory
+        while len(self._collected) < COLLECTED_COUNT:
+            base = self._next * self._block_octets
+            status, _, _, length, _ = _BLOCK.unpack_from(memory, base)
+            if not status & _STATUS_USER:
+                return
+            self._collected.append(memory[base : base + length])
+            struct.pack_into("=I", memory, base + _STATUS_AT, _STATUS_KERNEL)
+            self._next = (self._next + 1) % self._block_count
 
     def lost_count(self) -> int:
         """Count the frames that found the ring full."""

@@ -8,6 +8,7 @@ In reading order:
     recorded    the ladder of a run file, or an excerpt of it
     assessment  the judgement and the script's own outcome, taken together
     verdict     the assessment as text
+    agreement   where runs of one testbed on several fabrics part
     document    the assessment as JSON, and as packet comments
     glyphs      the same without Unicode
 """

@@ -1,6 +1,6 @@
 """The assessment as JUnit XML, for CI servers: a suite per run, a case per rule that looked."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -41,6 +41,21 @@ def erroneous(path: str, error: str) -> ET.Element:
     suite = ET.Element("testsuite", name=printable(path))
     case = ET.SubElement(suite, "testcase", classname=printable(path), name="can be read")
     ET.SubElement(case, "error", message=printable(error))
+    return _counted(suite)
+
+
+def agreement_suite(name: str, verdicts: Mapping[str, str], difference: str) -> ET.Element:
+    """Make the suite that says whether a testbed went the same way on all fabrics.
+
+    Args: verdicts: by fabric; difference: the first one; empty where there is none.
+    """
+    suite = ET.Element("testsuite", name=printable(f"{name} on all fabrics"))
+    properties = ET.SubElement(suite, "properties")
+    for fabric, verdict in verdicts.items():
+        _add_property(properties, f"verdict.{fabric}", verdict)
+    case = ET.SubElement(suite, "testcase", classname=printable(name), name="the fabrics agree")
+    if difference:
+        ET.SubElement(case, "failure", message=printable(difference))
     return _counted(suite)
 
 

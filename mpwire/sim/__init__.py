@@ -10,6 +10,12 @@ In reading order:
     session   a testbed run in here
 """
 
-from mpwire.sim.session import FabricName, RunRequest, run_on_fabric, run_simulated
+from mpwire.sim.session import (
+    FabricName,
+    RunRequest,
+    foreign_agent,
+    run_on_fabric,
+    run_simulated,
+)
 
-__all__ = ["FabricName", "RunRequest", "run_on_fabric", "run_simulated"]
+__all__ = ["FabricName", "RunRequest", "foreign_agent", "run_on_fabric", "run_simulated"]

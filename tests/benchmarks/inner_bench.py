@@ -3,12 +3,16 @@
 import asyncio
 import ctypes
 import subprocess
+import tempfile
 import time
+from pathlib import Path
 
 import inner_scenarios as inner
 
-from mpwire.lab.fabric import SwitchFabric
-from mpwire.lab.topology import lan
+from mpwire.capture import RunWriter
+from mpwire.capture.records import Host
+from mpwire.lab.bridge import BridgeFabric
+from mpwire.lab.topology import Port, lan
 
 CLOCK = time.perf_counter
 
@@ -16,7 +20,7 @@ CLOCK = time.perf_counter
 @inner.scenario
 async def start(spec: inner.Spec) -> object:
     """Start a fabric and prove that every host answers."""
-    fabric = SwitchFabric(carrier=spec["carrier"])
+    fabric = inner.make_fabric(spec)
     hosts = inner.specs(spec["hosts"])
     began_s = CLOCK()
     await fabric.start(lan(hosts), inner.Tape())
@@ -29,6 +33,81 @@ async def start(spec: inner.Spec) -> object:
         await asyncio.Event().wait()
     await fabric.stop()
     return result
+
+
+FLOOD = """
+import socket, sys
+sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+sender.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+sender.connect(("239.77.0.1", 7000))
+payload, count = bytes(int(sys.argv[2])), int(sys.argv[1])
+sys.stdin.readline()
+for _ in range(count):
+    sender.send(payload)
+"""
+
+
+@inner.scenario
+async def flood(spec: inner.Spec) -> object:
+    """Let a host send to all others as fast as it can, and tell what the ring has heard of it.
+
+    Every datagram is a frame for each host: one into the bridge, the others out of it.
+    """
+    hosts = inner.specs(spec["hosts"])
+    writer = tempfile.TemporaryDirectory()
+    recorder = _Counting() if spec["recorder"] == "none" else _run_writer(Path(writer.name), hosts)
+    fabric = BridgeFabric()
+    await fabric.start(lan(hosts), recorder)
+    argv = [*inner.PYTHON, FLOOD, str(spec["count"]), str(spec["octets"])]
+    process = fabric.spawn("h1", argv)
+    process.stdin.write(b"go\n")
+    began_s = CLOCK()
+    count = 0
+    while process.status is None:
+        count += fabric._take()
+        await asyncio.sleep(0)
+    sent_s = CLOCK() - began_s
+    count += fabric.drain()
+    done_s = CLOCK() - began_s
+    counters = [fabric.counters(host.name) for host in hosts]
+    heard = sum(one.capture["received"] + one.capture["delivered"] for one in counters)
+    kernel = sum(one.interface["tx_packets"] + one.interface["rx_packets"] for one in counters)
+    dropped = sum(
+        value
+        for one in counters
+        for name, value in one.interface.items()
+        if name in {"tx_dropped", "port_tx_dropped"}
+    )
+    result = {
+        "sent_per_s": len(hosts) * spec["count"] / sent_s,
+        "heard_per_s": count / done_s,
+        "heard": heard,
+        "kernel": kernel,
+        "lost": fabric.ring.lost_count() + dropped,
+    }
+    await fabric.stop()
+    writer.cleanup()
+    return result
+
+
+class _Counting:
+    """Record nothing."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def frame(self, _host: str, _direction: str, _data: bytes, _time_ns: int, /) -> int:
+        """Count a frame."""
+        self.count += 1
+        return self.count
+
+    def record(self, _record: object, /) -> None:
+        """Take any record."""
+
+
+def _run_writer(folder: Path, ports: list[Port]) -> RunWriter:
+    hosts = [Host(name=one.name, mac=one.mac, addresses=[]) for one in ports]
+    return RunWriter(folder, hosts)
 
 
 @inner.scenario

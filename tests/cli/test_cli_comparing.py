@@ -1,0 +1,133 @@
+"""`mpwire run --fabric all`: every testbed on every fabric, compared."""
+
+import json
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import jsonschema
+import pytest
+
+from mpwire.capture import open_run
+
+Mpwire = Callable[..., subprocess.CompletedProcess[str]]
+HOME = Path(__file__).parents[2]
+SCHEMA = json.loads((HOME / "docs" / "cli-schema.json").read_text("utf-8"))
+SHORT = """\
+about: a root and a leaf
+hosts: [root, leaf1]
+timers: {scale: 0.1}
+script:
+  - root opens R as c_root/d_root
+  - leaf1 opens L1 as c_leaf/d_leaf
+  - root listens on R
+  - leaf1 joins R with L1
+  - root accepts leaf1 on R as P1
+  - L1 sees FD_CONNECT
+  - everything settles
+  - leaf1 closes L1
+  - P1 sees FD_CLOSE
+"""
+SECOND_IS_BROKEN = """\
+import os, sys
+try:
+    os.mkdir(sys.argv[1])
+    module = ["mpwire.io.agent"]
+except FileExistsError:
+    module = ["mpwire.testing.broken", "connect-never-reported"]
+os.execv(sys.executable, [sys.executable, "-m", *module])
+"""
+pytestmark = [pytest.mark.lab, pytest.mark.usefixtures("bridge")]
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    """Return a testbed of nine steps."""
+    path = tmp_path / "short.yaml"
+    path.write_text(SHORT, "utf-8")
+    return path
+
+
+def test_fabrics_that_agree_are_a_line_each_and_a_suite(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    out, report = tmp_path / "runs", tmp_path / "report.xml"
+    done = mpwire("run", "--fabric", "all", short, "--out", out, "--junit", report)
+    assert done.returncode == 0, done.stdout + done.stderr
+    head, row, last = done.stdout.splitlines()
+    assert head.split() == ["sim", "switch", "bridge"]
+    assert row.split() == ["short", "PASS", "PASS", "PASS", "agree"]
+    assert last == "1 testbed: 1 agree, 0 differ"
+    runs = [open_run(out / f"short-{number}").run for number in (1, 2, 3)]
+    assert [run.fabric for run in runs if run] == ["sim", "switch", "bridge"]
+    commands = [run.command for run in runs if run]
+    assert [command[command.index("--fabric") + 1] for command in commands] == [
+        "sim",
+        "switch",
+        "bridge",
+    ]
+    suites = ET.fromstring(report.read_bytes()).findall("testsuite")  # noqa: S314 - our own
+    assert len(suites) == 4
+    assert suites[-1].get("name") == "short on all fabrics"
+    assert suites[-1].get("failures") == "0"
+
+
+def test_what_one_fabric_cannot_do_is_shown_and_not_compared(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    fault = ("--fault", "drop the first ACCEPT")
+    out = ("--out", tmp_path / "runs")
+    done = mpwire("run", "--fabric", "all", "--json", *fault, short, *out)
+    assert done.returncode == 0, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, SCHEMA)
+    (testbed,) = document["testbeds"]
+    assert (testbed["agreed"], testbed["verdict"]) == (True, "PASS")
+    assert [run["verdict"] for run in testbed["runs"]] == ["PASS", "PASS", "UNSUPPORTED"]
+    assert "which passes every message on" in testbed["runs"][2]["why"]
+
+
+def test_a_fabric_that_cannot_do_it_alone_is_no_pass(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    done = mpwire(
+        *("run", "--fabric", "bridge", "--fault", "drop the first ACCEPT", short),
+        *("--out", tmp_path / "runs"),
+    )
+    assert done.returncode == 5
+    assert " UNSUPPORTED " in done.stdout
+
+
+def test_the_first_difference_is_named_and_fails(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    agent = tmp_path / "agent.py"
+    agent.write_text(SECOND_IS_BROKEN, "utf-8")
+    command = shlex.join([sys.executable, str(agent), str(tmp_path / "was-here")])
+    out, report = tmp_path / "runs", tmp_path / "report.xml"
+    done = mpwire(
+        *("run", "--fabric", "all", "--json", short, "--out", out, "--junit", report),
+        *("--agent", f"leaf1={command}"),
+    )
+    assert done.returncode == 1, done.stdout + done.stderr
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, SCHEMA)
+    (testbed,) = document["testbeds"]
+    assert (testbed["agreed"], testbed["verdict"]) == (False, "FAIL")
+    sim, switch, bridge = testbed["runs"]
+    assert (sim["verdict"], sim["run_file"]) == ("UNSUPPORTED", None)
+    assert "leaf1 has " in sim["why"]
+    assert switch["verdict"] == "PASS"
+    assert bridge["verdict"] != "PASS"
+    assert set(testbed["difference"]["seen"]) == {"switch", "bridge"}
+    suites = ET.fromstring(report.read_bytes()).findall("testsuite")  # noqa: S314 - our own
+    assert suites[-1].find("testcase/failure") is not None
+
+
+def test_one_fault_for_every_message_needs_one_fabric(mpwire: Mpwire, short: Path) -> None:
+    done = mpwire("run", "--fabric", "all", "--every", "drop", short)
+    assert done.returncode == 2
+    assert "expected one fabric" in done.stderr
