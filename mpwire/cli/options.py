@@ -58,6 +58,14 @@ Faults = Annotated[
 ]
 
 Fabric = Annotated[
+    Literal["auto", "switch", "sim", "bridge"],
+    typer.Option(
+        "--fabric",
+        help="switch: network namespaces; bridge: the same on a bridge of the kernel; sim: virtual"
+        " time in one process; auto: switch or sim, what works.",
+    ),
+]
+AnyFabric = Annotated[
     Literal["auto", "switch", "sim", "bridge", "all"],
     typer.Option(
         "--fabric",
