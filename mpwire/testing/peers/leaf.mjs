@@ -5,12 +5,14 @@
 // Numbers in comments are sections and rules of docs/protocol.md.
 //
 // It can: sockets of MPW_ROOTED that are c_leaf/d_leaf, joining a root, data both ways with repair,
-// leaving, being expelled, dismantling, aborting, keepalive, over IPv4 and IPv6. It cannot listen,
+// an invitation that crosses its request, leaving, being expelled, dismantling, aborting, keepalive,
+// the loss of its interface, over IPv4 and IPv6. It cannot listen,
 // be a root, or any other protocol entry; those calls are answered `unsupported`.
 //
-// Run by `python -m mpwire.testing.peers.javascript`, or by `node leaf.mjs`. Needs Node 18 or newer.
+// Run by `python -m mpwire.testing.peers.javascript`, or by `node leaf.mjs`; Node 18 or newer.
 
 import dgram from "node:dgram";
+import os from "node:os";
 
 // Numbers --------------------------------------------------------------------------------------
 
@@ -21,7 +23,7 @@ const MAX_PAYLOAD = 1156;
 const JOIN_REQ_LEAST = 128;
 const HIGHEST_MEMBER = 0xffffffef;
 const ROOT = 1;
-const NONE = "0000000000000000"; // no tag, no session: 64-bit numbers are 16 hexadecimal digits here
+const NONE = "0000000000000000"; // no tag, no session: 64 bits are 16 hexadecimal digits here
 const FLAG = { R: 0x80, A: 0x40, M: 0x20, X: 0x10, G: 0x01 };
 const CAPS_REPAIR = 0x02;
 const CAPS_GREASE = 0x80000000;
@@ -42,9 +44,11 @@ const PROBES = 4; // 10
 const CANCELS = 3;
 
 const WSA = {
-  WSAEINVAL: 10022, WSAEWOULDBLOCK: 10035, WSAEALREADY: 10037, WSAENOTSOCK: 10038,
+  WSA_OPERATION_ABORTED: 995, WSAEINVAL: 10022,
+  WSAEWOULDBLOCK: 10035, WSAEALREADY: 10037, WSAENOTSOCK: 10038,
   WSAEMSGSIZE: 10040, WSAEOPNOTSUPP: 10045, WSAEAFNOSUPPORT: 10047, WSAEADDRINUSE: 10048,
-  WSAEADDRNOTAVAIL: 10049, WSAENETDOWN: 10050, WSAECONNABORTED: 10053, WSAECONNRESET: 10054,
+  WSAEADDRNOTAVAIL: 10049, WSAENETDOWN: 10050, WSAENETUNREACH: 10051,
+  WSAECONNABORTED: 10053, WSAECONNRESET: 10054,
   WSAENOBUFS: 10055, WSAEISCONN: 10056, WSAENOTCONN: 10057, WSAESHUTDOWN: 10058,
   WSAETIMEDOUT: 10060, WSAECONNREFUSED: 10061, WSAEDISCON: 10101, WSAEFAULT: 10014,
 };
@@ -238,6 +242,7 @@ function readVersions(datagram, m) {
 function readTlvs(datagram, start, known, m) {
   let at = start;
   let last = -1;
+  m.fixed = datagram.toString("hex", HEADER, start);
   for (let count = 0; at < datagram.length; count += 1) {
     if (count === 32 || at + 4 > datagram.length) return false;
     const type = datagram.readUInt16BE(at);
@@ -247,6 +252,9 @@ function readTlvs(datagram, start, known, m) {
     last = rank(type);
     const value = datagram.subarray(at + 4, at + 4 + length);
     if (datagram.subarray(at + 4 + length, end).some((octet) => octet !== 0)) return false;
+    if (![0x0001, 0x8002, 0x8010].includes(type) && (type & 0x0f0f) !== 0x0a0a) {
+      m.fixed += datagram.toString("hex", at, end); // what a cookie binds (9.2)
+    }
     const [name, least, most, step] = TLVS.get(type) ?? [];
     if (name === undefined) {
       if (type & 0x8000) return false; // mandatory and unknown: not acted on
@@ -475,7 +483,8 @@ class Outflow {
   pace() {
     const time = now();
     this.#reckon(time);
-    this.tokens = Math.min(BURST, this.tokens + (time - this.counted) * this.rate);
+    const most = this.interval.bad >= 3 ? 1 : BURST;
+    this.tokens = Math.min(most, this.tokens + (time - this.counted) * this.rate);
     this.counted = time;
     if (this.tokens < 1) return (1 - this.tokens) / this.rate + 0.001;
     this.tokens -= 1;
@@ -511,21 +520,16 @@ const OF_REJECT = new Map([
 const LIVE = ["JOINED", "CLOSING", "DRAINING"];
 
 class Membership {
-  constructor(socket, peer, [jl, direction], callerData, calleeRoom) {
-    Object.assign(this, { socket, peer, jl, direction, callerData, calleeRoom });
-    this.state = "ASKING";
-    this.initTag = random.tag();
-    this.transaction = random.number();
-    this.control = this.transaction; // Seq of our latest request
+  constructor(socket, peer, direction) {
+    Object.assign(this, { socket, peer, direction });
+    this.ownTag = random.tag();
+    this.peerTag = null;
+    this.session = NONE;
+    this.id = 0;
     this.firstSeq = random.number(); // NextDataSeq
     this.caps = CAPS_REPAIR | (random.bit() ? CAPS_GREASE : 0);
     this.greaseVersion = (Number(random.word() & 0xfn) << 4) | 0x0a;
     this.attempt = 0;
-    this.cookie = null;
-    this.challenged = false; // the latest copy answered a CHALLENGE
-    this.respTag = null;
-    this.session = NONE;
-    this.id = 0;
     this.calleeData = null;
     this.closed = false; // the handle is gone: nobody reads, nobody is told
     this.close = null; // our CLOSE: { seq, attempt, copies, acked }
@@ -545,8 +549,28 @@ class Membership {
       sync: new Timer(() => this.#sync()),
       pace: new Timer(() => this.#leave()),
     };
-    this.timers.limit.set(plan.pend_s);
-    this.#ask();
+  }
+
+  // Begin to ask a root (9.1).
+  static asking(socket, peer, [jl, direction], callerData, calleeRoom) {
+    const made = new Membership(socket, peer, direction);
+    Object.assign(made, { jl, callerData, calleeRoom, state: "ASKING", cookie: null });
+    made.transaction = random.number();
+    made.control = made.transaction; // Seq of our latest request
+    made.challenged = false; // the latest copy answered a CHALLENGE
+    made.issued = []; // cookies for an invitation that crosses
+    made.timers.limit.set(plan.pend_s);
+    made.#ask();
+    return made;
+  }
+
+  // Accept an invitation that crossed our own request (9.6).
+  static crossed(socket, peer, m) {
+    const made = new Membership(socket, peer, m.leafDir);
+    Object.assign(made, { invitation: m, state: "CROSSED", transaction: m.seq, control: m.seq });
+    Object.assign(made, { peerTag: m.initTag, session: m.session, held: [] });
+    made.#accept();
+    return made;
   }
 
   get receives() {
@@ -560,7 +584,7 @@ class Membership {
   // Sending ------------------------------------------------------------------------------------
 
   #send(name, { body, tlvs, ...header }) {
-    const whole = { session: this.session, tag: this.respTag, sender: this.id, ...header };
+    const whole = { session: this.session, tag: this.peerTag, sender: this.id, ...header };
     this.socket.transmit(encode(name, whole, body, tlvs), this.peer);
   }
 
@@ -581,24 +605,40 @@ class Membership {
     this.#send("JOIN_REQ", {
       session: NONE, tag: NONE, seq: this.transaction, attempt: this.attempt, tlvs,
       body: {
-        initTag: this.initTag, role: 2, jl: this.jl, leafDir: this.direction, planes: PLANES,
+        initTag: this.ownTag, role: 2, jl: this.jl, leafDir: this.direction, planes: PLANES,
         nextDataSeq: this.firstSeq, maxPayload: MAX_PAYLOAD,
       },
     });
     if (this.state !== "PENDING") this.timers.retransmit.set(rto(this.attempt));
   }
 
-  #cancel() {
+  #accept() {
     this.attempt += 1;
-    this.#send("CANCEL", {
-      session: NONE, tag: this.respTag ?? NONE, seq: this.transaction, attempt: this.attempt,
-      body: { initTag: this.initTag, reason: this.withdrawn ? 1 : 2 },
+    this.#send("ACCEPT", {
+      flags: FLAG.X, seq: this.transaction, attempt: this.attempt,
+      body: {
+        respTag: this.ownTag, assignedId: 0, leafDir: this.direction,
+        maxPayload: Math.min(MAX_PAYLOAD, this.invitation.maxPayload), nextDataSeq: this.firstSeq,
+      },
+      tlvs: {
+        TIMERS: timersTlv(), CAPS: u32(this.caps), VERSIONS: Buffer.from([1, this.greaseVersion]),
+      },
     });
     this.timers.retransmit.set(rto(this.attempt));
   }
 
-  #abort(why, { seq = plus(this.control, 1), attempt = 1, echo = 0, ...header } = {}) {
-    this.#send("ABORT", { seq, attempt, ...header, body: { reason: why, echoSeq: echo } });
+  #cancel() {
+    this.attempt += 1;
+    this.#send("CANCEL", {
+      session: NONE, tag: this.peerTag ?? NONE, seq: this.transaction, attempt: this.attempt,
+      body: { initTag: this.ownTag, reason: this.withdrawn ? 1 : 2 },
+    });
+    this.timers.retransmit.set(rto(this.attempt));
+  }
+
+  #abort(why, { echo = 0, ...header } = {}) {
+    const seq = plus(this.control, 1);
+    this.#send("ABORT", { seq, ...header, body: { reason: why, echoSeq: echo } });
   }
 
   // The join -----------------------------------------------------------------------------------
@@ -614,7 +654,8 @@ class Membership {
 
   withdraw() {
     this.withdrawn = true;
-    this.#giveUp();
+    if (this.state === "CROSSED") this.closeWanted = true; // our ACCEPT is out: leave after CONFIRM
+    else this.#giveUp();
   }
 
   #fail(error) {
@@ -634,7 +675,7 @@ class Membership {
 
   #inPending(m) {
     this.state = "PENDING";
-    this.respTag = m.respTag;
+    this.peerTag = m.respTag;
     this.pollS = Math.max(m.pollMs / 1000, plan.poll_s);
     this.#poll();
   }
@@ -664,20 +705,27 @@ class Membership {
       this.#fail("WSAECONNREFUSED");
       return;
     }
-    this.respTag = m.respTag;
+    this.peerTag = m.respTag;
     this.session = m.session;
     this.id = m.assignedId;
-    this.calleeData = m.tlvs.CALLEE_DATA ? Buffer.from(m.tlvs.CALLEE_DATA) : Buffer.alloc(0);
-    this.maxPayload = Math.min(MAX_PAYLOAD, m.maxPayload);
-    this.repaired = (m.tlvs.CAPS.readUInt32BE() & CAPS_REPAIR) !== 0 && m.desc.repair === 1;
-    this.inflows.set(ROOT, new Inflow(ROOT, m.nextDataSeq));
-    this.out = new Outflow(this.firstSeq, this.repaired, m.desc.maxRate);
+    const repaired = (m.tlvs.CAPS.readUInt32BE() & CAPS_REPAIR) !== 0 && m.desc.repair === 1;
+    this.#confirm(m);
+    this.#become({ ...m, repaired, maxRate: m.desc.maxRate, callee: m.tlvs.CALLEE_DATA });
+  }
+
+  #become({ nextDataSeq, maxPayload, repaired, maxRate, callee = Buffer.alloc(0) }) {
+    this.calleeData = Buffer.from(callee);
+    this.maxPayload = Math.min(MAX_PAYLOAD, maxPayload);
+    this.repaired = repaired;
+    this.inflows.set(ROOT, new Inflow(ROOT, nextDataSeq));
+    this.out = new Outflow(this.firstSeq, repaired, maxRate);
     this.state = "JOINED";
     this.timers.retransmit.stop();
     this.timers.limit.stop();
-    this.#confirm(m);
     this.#heard();
     this.socket.joined(null);
+    for (const held of this.held?.splice(0) ?? []) this.#takeMember(held);
+    if (this.closeWanted) this.leave();
   }
 
   #confirm(m) {
@@ -689,7 +737,71 @@ class Membership {
 
   #tellOff(m, why) {
     this.#abort(why, {
-      session: m.session, tag: m.respTag, sender: 0, seq: m.seq, attempt: m.attempt, echo: m.seq,
+      session: m.session, tag: m.respTag, sender: 0, echo: m.seq,
+    });
+  }
+
+  // Joins that cross (9.6) ---------------------------------------------------------------------
+
+  get asks() {
+    return ["ASKING", "PROVING", "PENDING"].includes(this.state);
+  }
+
+  // The root invites whom it has been asked by: that prevails, once it has echoed a cookie. What
+  // is remembered of a cookie is part of our own request, of which there is one.
+  invited(m) {
+    const { session, initTag: tag, seq, attempt } = m;
+    const answer = { session, tag, seq, attempt, sender: 0 };
+    const bound = [m.initTag, m.session, m.seq, m.fixed].join();
+    this.issued = this.issued.filter(({ at }) => now() - at < plan.cookie_life_s);
+    const echoed = m.tlvs.COOKIE;
+    const good = this.issued.some(({ cookie, to }) => to === bound && echoed?.equals(cookie));
+    if (!good) {
+      const cookie = Buffer.from(random.tag() + random.tag(), "hex");
+      this.issued = [...this.issued.slice(-3), { cookie, to: bound, at: now() }];
+      const life = Math.round(plan.cookie_life_s * 1000);
+      const body = { cookieLifeMs: life };
+      this.#send("CHALLENGE", { ...answer, body, tlvs: { COOKIE: cookie } });
+      return;
+    }
+    const mirrored = { 1: 2, 2: 1, 4: 3 }[m.jl] === (m.leafDir & 3);
+    const why = m.role !== 1 || m.planes !== PLANES ? 5 : !mirrored || m.leafDir & 4 ? 12 : null;
+    if (why !== null || m.maxPayload < 256 || m.session === NONE) {
+      this.#send("REJECT", { ...answer, body: { reason: why ?? 7 } });
+      return;
+    }
+    this.state = "FOLDED";
+    this.timers.retransmit.stop();
+    this.timers.limit.set(plan.linger_s);
+    this.socket.crossed(Membership.crossed(this.socket, this.peer, m));
+  }
+
+  #takeCrossed(m) {
+    if (m.name === "CANCEL" || m.name === "ABORT") {
+      if (m.name === "CANCEL") {
+        this.#send("CANCEL_ACK", { seq: m.seq, attempt: m.attempt, body: { result: 2 } });
+      }
+      this.#forget();
+      return this.#fail("WSAECONNREFUSED");
+    }
+    if (m.name === "CONFIRM" && m.seq === this.transaction) return this.#inConfirm(m);
+    if (m.name === "DATA" && this.held.length < 64) this.held.push(m); // 11.2
+    return undefined; // a CLOSE as well: CONFIRM comes first, and the next copy of the CLOSE after
+  }
+
+  #inConfirm(m) {
+    const fit = m.leafDir === this.direction && m.assignedId >= 2 && m.session === this.session &&
+      m.desc?.planes === PLANES && m.nextDataSeq === this.invitation.nextDataSeq;
+    if (!fit) {
+      this.#abort(3, { echo: m.seq });
+      this.#forget();
+      return this.#fail("WSAECONNREFUSED");
+    }
+    const { maxPayload, tlvs } = this.invitation;
+    this.id = m.assignedId;
+    const repaired = (tlvs.CAPS.readUInt32BE() & CAPS_REPAIR) !== 0 && m.desc.repair === 1;
+    return this.#become({
+      nextDataSeq: m.nextDataSeq, maxPayload, repaired, maxRate: m.desc.maxRate,
     });
   }
 
@@ -710,6 +822,11 @@ class Membership {
         return this.#poll();
       case "CANCELLING":
         return this.attempt >= CANCELS ? this.#forget() : this.#cancel();
+      case "CROSSED":
+        if (!last) return this.#accept();
+        this.#abort(5);
+        this.#forget();
+        return this.#fail("WSAETIMEDOUT");
       case "CLOSING":
         if (this.close.copies >= plan.retransmissions || this.close.attempt === 255) {
           this.#abort(6);
@@ -722,7 +839,7 @@ class Membership {
   }
 
   #expire() {
-    if (this.state === "LINGERING") return this.#forget();
+    if (this.state === "LINGERING" || this.state === "FOLDED") return this.#forget();
     if (this.state === "DRAINING") {
       this.#over(this.repaired ? "WSAECONNABORTED" : null);
       return this.#linger();
@@ -739,7 +856,13 @@ class Membership {
     return this.timers.retransmit.stop();
   }
 
+  // Ask at once whether the peer still knows us (9.7).
+  verify() {
+    if (this.state === "JOINED" && this.probe === null) this.#keepalive();
+  }
+
   #keepalive() {
+    this.timers.keepalive.stop();
     this.control = plus(this.control, 1);
     this.probe = { nonce: random.tag(), seq: this.control, attempt: 0 };
     this.#probeAgain();
@@ -762,12 +885,15 @@ class Membership {
 
   // Tell whether a message is for this membership.
   owns(m) {
-    if (m.name === "ABORT" && m.flags & FLAG.R) return m.tag === this.respTag;
-    return m.tag === this.initTag;
+    if (m.name === "ABORT" && m.flags & FLAG.R) return m.tag === this.peerTag;
+    if (m.name === "CANCEL" && m.tag === NONE) return m.initTag === this.peerTag;
+    return m.tag === this.ownTag;
   }
 
   take(m) {
     if (LIVE.includes(this.state) || this.state === "LINGERING") return this.#takeMember(m);
+    if (this.state === "CROSSED") return this.#takeCrossed(m);
+    if (this.state === "FOLDED") return m.name === "ACCEPT" ? this.#tellOff(m, 5) : undefined;
     if (this.state === "CANCELLING") {
       if (m.name === "CANCEL_ACK" && m.seq === this.transaction) this.#forget();
       else if (m.name === "ACCEPT") this.#tellOff(m, 5);
@@ -789,7 +915,8 @@ class Membership {
       return undefined;
     }
     if (m.name === "ACCEPT") {
-      if (m.respTag !== this.respTag || !["JOINED", "CLOSING"].includes(this.state)) return undefined;
+      if (m.respTag !== this.peerTag) return undefined;
+      if (!["JOINED", "CLOSING"].includes(this.state)) return undefined;
       this.#heard();
       return this.#confirm(m);
     }
@@ -1049,7 +1176,8 @@ class Membership {
   // Leave gracefully, when everything submitted has left (11.8, 12.1).
   leave() {
     this.closeWanted = true;
-    if (this.close === null && this.state === "JOINED" && this.out.waiting === 0) this.#beginClose();
+    if (this.close !== null || this.state !== "JOINED") return;
+    if (this.out.waiting === 0) this.#beginClose();
   }
 
   reset() {
@@ -1143,7 +1271,13 @@ class Membership {
   }
 
   interfaceLost() {
-    if (LIVE.includes(this.state)) this.#end("WSAENETDOWN");
+    if (LIVE.includes(this.state)) {
+      this.#abort(2); // which is tried once
+      this.#end("WSAENETDOWN");
+    } else if (this.asks || this.state === "CROSSED") {
+      this.#forget();
+      this.#fail("WSAENETUNREACH");
+    }
   }
 
   #forget() {
@@ -1188,6 +1322,9 @@ class Socket {
     this.linger = null;
     this.full = false; // a send has failed for want of room
     this.closed = false;
+    this.released = false;
+    this.lost = false; // the interface of our address
+    all.add(this);
     this.answered = new Map(); // strangers, for the limit of R104
     const type = family === "inet6" ? "udp6" : "udp4";
     const lookup = (host, _options, done) => done(null, host, family === "inet6" ? 6 : 4);
@@ -1222,8 +1359,9 @@ class Socket {
 
   transmit(datagram, { host, port }) {
     this.udp.send(datagram, port, host, (error) => {
-      const lost = ["ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL"].includes(error?.code);
-      if (lost) this.member?.interfaceLost();
+      if (!["ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL"].includes(error?.code)) return;
+      lookAround();
+      report();
     });
   }
 
@@ -1253,20 +1391,28 @@ class Socket {
         this.transmit(whole, from);
         break;
       }
-      case "JOIN_REQ":
+      case "JOIN_REQ": {
+        const there = [...this.live].filter((one) =>
+          one.peer.host === from.host && one.peer.port === from.port);
+        if (there.some((one) => one.invitation?.initTag === m.initTag)) break; // a copy (9.4)
+        const asking = there.find((one) => one.asks);
+        if (asking && m.role === 1) return asking.invited(m);
         say("REJECT", { ...echo, tag: m.initTag }, { reason: 3 });
+        there.forEach((one) => one.verify()); // 9.7: is the old membership still known there?
         break;
+      }
       case "CLOSE": case "CONFIRM": case "PROBE": case "MEMBER": case "SIDE": case "DATA":
         say("ABORT", { ...echo, tag: m.tag, flags: FLAG.R }, { reason: 1, echoSeq: m.seq });
         break;
       case "ACCEPT":
-        say("ABORT", { ...echo, tag: m.respTag }, { reason: 1, echoSeq: m.seq });
+        say("ABORT", { ...echo, attempt: 1, tag: m.respTag }, { reason: 1, echoSeq: m.seq });
         break;
       case "CANCEL":
         say("CANCEL_ACK", { ...echo, tag: m.initTag }, { result: 1 });
         break;
       default: // silence
     }
+    return undefined;
   }
 
   #limited(host) {
@@ -1291,6 +1437,12 @@ class Socket {
     if (error) this.member = null;
     this.note("FD_CONNECT", error);
     this.roomMade(true);
+  }
+
+  // An invitation has taken the place of our own request.
+  crossed(member) {
+    this.member = member;
+    this.live.add(member);
   }
 
   deliver(payload, flow) {
@@ -1320,7 +1472,23 @@ class Socket {
 
   forget(member) {
     this.live.delete(member);
-    if (this.closed && this.live.size === 0) this.udp.close();
+    this.#release();
+  }
+
+  // Give the port back, when nobody can need it any more.
+  #release() {
+    if (!this.closed || this.live.size > 0 || this.released) return;
+    this.released = true;
+    all.delete(this);
+    this.udp.close();
+  }
+
+  // Learn which addresses this host has: the one that a membership lives on may be gone.
+  look(addresses) {
+    if (!this.bound || this.released) return;
+    const [own] = this.name;
+    this.lost = own !== "0.0.0.0" && own !== "::" && !addresses.has(own);
+    if (this.lost) for (const member of [...this.live]) member.interfaceLost();
   }
 
   // The record of events -------------------------------------------------------------------------
@@ -1356,6 +1524,7 @@ class Socket {
   async join({ address, flags = "BOTH", caller_data: data = null, callee_capacity: room = 512 }) {
     if (this.joining) fail("WSAEALREADY");
     if (this.member !== null) fail("WSAEISCONN");
+    if (this.lost) fail("WSAENETDOWN");
     const [host, port] = address;
     if (host.includes(":") !== (this.family === "inet6")) fail("WSAEAFNOSUPPORT");
     if (port === 0 || /^(0\.0\.0\.0|::)$/.test(host)) fail("WSAEADDRNOTAVAIL");
@@ -1365,7 +1534,7 @@ class Socket {
     this.record.delete("FD_CONNECT");
     const whom = { host, port };
     const said = data !== null && data.length > 0 ? data : null;
-    this.member = new Membership(this, whom, DIRECTIONS[flags], said, room);
+    this.member = Membership.asking(this, whom, DIRECTIONS[flags], said, room);
     this.live.add(this.member);
   }
 
@@ -1438,18 +1607,32 @@ class Socket {
       else if (this.linger === 0 && ["JOINED", "CLOSING"].includes(member.state)) member.reset();
       else member.leave();
     }
-    if (this.live.size === 0) this.udp.close();
+    this.#release();
   }
 }
 
 // The agent ------------------------------------------------------------------------------------
 
-const sockets = new Map();
+const sockets = new Map(); // by descriptor
+const all = new Set(); // those too that are closed and still answer
 let lastDescriptor = 0;
 let eventCount = 0;
 let arrivals = 0; // datagrams, for the barrier
 
 const say = (line) => process.stdout.write(`${JSON.stringify(line)}\n`);
+
+// Node tells nobody when an address goes, so it is looked for, now and then and at every barrier.
+const LOOK_MS = 200;
+function lookAround() {
+  if (all.size === 0) return;
+  const found = Object.values(os.networkInterfaces()).flat();
+  const addresses = new Set(found.map(({ address }) => address));
+  for (const socket of [...all]) socket.look(addresses);
+}
+setInterval(() => {
+  lookAround();
+  report();
+}, LOOK_MS).unref();
 
 // Complete calls that waited, and tell what the sockets have recorded.
 function report() {
@@ -1498,7 +1681,9 @@ const isTimers = (value) => value !== null && typeof value === "object" && !Arra
 const ON_SOCKET = { socket: [isNumber] };
 const CALLS = {
   configure: {
-    takes: { seed: [orNull(isNumber), null], timers: [isTimers, {}], side_chat: [isBoolean, false] },
+    takes: {
+      seed: [orNull(isNumber), null], timers: [isTimers, {}], side_chat: [isBoolean, false],
+    },
     does({ seed, timers, side_chat: sideChat }) {
       if (lastDescriptor > 0) throw new Invalid("configure: a socket has been made already");
       if (sideChat) throw new Unsupported("configure: side_chat");
@@ -1587,7 +1772,8 @@ const CALLS = {
     takes: ON_SOCKET,
     does({ socket }) {
       sockets.delete(socket.descriptor);
-      for (const { id } of socket.blocked.splice(0)) say({ id, ...described(new Failure("WSAENOTSOCK")) });
+      const ended = described(new Failure("WSA_OPERATION_ABORTED"));
+      for (const { id } of socket.blocked.splice(0)) say({ id, ...ended });
       socket.close();
       return {};
     },
@@ -1609,6 +1795,7 @@ const CALLS = {
     // A turn of Node's loop takes what is queued at every socket, some datagrams at a time, before
     // it comes to setImmediate: a whole turn without any means that there was nothing left.
     does: () => new Promise((done) => {
+      lookAround();
       let before = -1;
       const turn = () => {
         if (arrivals === before) return done({});

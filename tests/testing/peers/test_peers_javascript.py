@@ -52,10 +52,10 @@ def in_ipv6(name: str, folder: Path) -> Path:
     return path
 
 
-def test_one_file_holds_all_of_it_and_takes_nothing_but_sockets() -> None:
+def test_one_file_holds_all_of_it_and_takes_nothing_but_node() -> None:
     script = javascript.SCRIPT.read_text("utf-8")
     imports = [line for line in script.splitlines() if line.startswith("import ")]
-    assert imports == ['import dgram from "node:dgram";']
+    assert imports == ['import dgram from "node:dgram";', 'import os from "node:os";']
     assert "require(" not in script
 
 
@@ -166,7 +166,11 @@ def test_all_that_it_can_do_passes_the_judge(tmp_path: Path, family: str) -> Non
 
 @pytest.mark.lab
 @pytest.mark.parametrize(
-    "name", ["fault-losses", "join-directions", "join-late", "rooted-dismantle"]
+    "name",
+    [
+        *("end-interface", "fault-losses", "join-again", "join-directions", "join-glare"),
+        *("join-late", "rooted-dismantle"),
+    ],
 )
 def test_testbeds_that_were_written_for_others_pass(tmp_path: Path, name: str) -> None:
     assessment = run(BEDS / f"{name}.yaml", tmp_path, ("leaf1",))
