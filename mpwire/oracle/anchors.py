@@ -9,7 +9,7 @@ than all the waits in between take, came too early, however busy the machine was
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import Attempt, End
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import Packet
+from mpwire.oracle.trace import NEVER, Packet
 from mpwire.wire.messages import Accept, Challenge, Message, Pending, Probe, Timers
 from mpwire.wire.numbers import PendingState
 
@@ -56,16 +56,17 @@ def _heard_before(case: Case, end: End) -> int | None:
     """Return when the newest PROBE of this side can have been begun at the earliest.
 
     That is T_KA after the peer was heard last, unless a request of the peer's address made it
-    doubtful whether the peer is still the same (VERIFYING).
+    doubtful whether the peer is still the same (VERIFYING). Heard is what the side has provably
+    worked off before: a message may reach its host just as the PROBE leaves.
     """
     first = [packet for packet in end.sent(Probe) if read(packet, Probe).attempt == 1]
+    began = first[-1].position if first else NEVER
     heard = [
         packet.time_ns
         for packet in end.membership.shelf.packets
         if packet.direction == "in"
         and packet.destination == end.endpoint
-        and first
-        and packet.number < first[-1].number
+        and (case.settled(end.host, packet.position) or NEVER) < began < NEVER
     ]
     doubted = any(
         read(pending, Pending).state == PendingState.VERIFYING
