@@ -1,13 +1,23 @@
 """What a fabric cannot do of what a testbed asks for."""
 
+from typing import Final, Literal
+
 from mpwire.lab import steps
 from mpwire.lab.plan import Plan
 
-BRIDGE = "bridge"
+BRIDGE: Final = "bridge"
+OFFERS: Final = {
+    "switch": frozenset({"kernel"}),
+    BRIDGE: frozenset({"kernel", "snooping"}),
+}
+"""What fabrics have that a testbed may need."""
 
 
 def lacking(plan: Plan, fabric: str) -> str:
     """Say why a plan cannot be carried out on a fabric; empty where it can."""
+    for need in plan.needs:
+        if need not in OFFERS.get(fabric, ()):
+            return f"{need!r}, which the fabric {fabric} does not have"
     if fabric != BRIDGE:
         return ""
     if plan.faults:
@@ -16,3 +26,8 @@ def lacking(plan: Plan, fabric: str) -> str:
         if isinstance(step, steps.Cut) and (step.peer is not None or step.one_way):
             return f"{step.text!r} on the fabric bridge, which parts a host from all others only"
     return ""
+
+
+def preferred(plan: Plan) -> Literal["switch", "bridge"]:
+    """Choose between the fabrics of namespaces: the bridge only for what the switch lacks."""
+    return BRIDGE if lacking(plan, "switch") and not lacking(plan, BRIDGE) else "switch"

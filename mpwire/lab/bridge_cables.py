@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from ipaddress import ip_interface
 from pathlib import Path
 from socket import if_nametoindex
 from typing import Final
@@ -29,14 +30,15 @@ from mpwire.lab.bridge_links import (
 from mpwire.lab.bridge_ring import BridgeRing
 from mpwire.lab.counters import InterfaceFile
 from mpwire.lab.craft import SWITCH_MAC
-from mpwire.lab.hosts import LOOPBACK_INDEX, Cable, Host, silence_switch_side
+from mpwire.lab.hosts import LOOPBACK_INDEX, Cable, Host, enable_ipv6, silence_switch_side
 from mpwire.lab.namespaces import NetworkNamespace
-from mpwire.lab.netlink import RouteSocket, link_set
+from mpwire.lab.netlink import RouteSocket, address_add, link_set
 from mpwire.lab.ports import VethPort
 from mpwire.lab.topology import Port, Topology
 
 MESH_PORT_COUNT: Final = 64
 """Up to so many ports of a network know each other as permanent neighbours; beyond, they ask."""
+QUERIER: Final = ip_interface("fe80::8/64")
 NETFILTER: Final = Path("/proc/sys/net/bridge")
 _FILTERS: Final = tuple(f"bridge-nf-call-{tables}tables" for tables in ("ip", "ip6", "arp"))
 _numbers = itertools.count()
@@ -128,6 +130,11 @@ class Cables:
         made = [bridge_add(one, SWITCH_MAC, snooping=self._snooping) for one in names.values()]
         route.apply([link_set(LOOPBACK_INDEX), *made])
         self._bridges = {network: if_nametoindex(name) for network, name in names.items()}
+        for network in self._topology.networks:
+            if self._snooping and "inet6" in network.families:
+                # A question about groups needs an address that it comes from (RFC 3810 5.1.14).
+                enable_ipv6(names[network.name])
+                route.apply([address_add(self._bridges[network.name], QUERIER)])
 
     def _connect(self, cable: Cable) -> None:
         assert isinstance(cable.port, VethPort)

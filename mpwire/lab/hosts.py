@@ -11,7 +11,7 @@ import contextlib
 import os
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mpwire.capture.records import Counters
@@ -90,6 +90,18 @@ def _quieten(*, wants_ipv6: bool, forwards: bool = False) -> None:
         settings |= {f"ipv4/conf/{scope}/send_redirects": 0 for scope in ("all", "default")}
         if wants_ipv6:
             settings |= {"ipv6/conf/all/forwarding": 1, "ipv6/icmp/ratelimit": 0}
+    _write(settings)
+
+
+def enable_ipv6(interface: str) -> None:
+    """Let one interface have IPv6 where others do not, and say nothing unasked."""
+    ipv6 = f"ipv6/conf/{interface}"
+    quiet = dict.fromkeys(("accept_dad", "accept_ra", "autoconf", "router_solicitations"), 0)
+    settings = {f"{ipv6}/{name}": value for name, value in quiet.items()}
+    _write({**settings, f"{ipv6}/addr_gen_mode": 1, f"{ipv6}/disable_ipv6": 0})
+
+
+def _write(settings: Mapping[str, int]) -> None:
     for path, value in settings.items():
         with contextlib.suppress(FileNotFoundError):  # a kernel without IPv6 has nothing to say
             file = os.open(f"/proc/sys/net/{path}", os.O_WRONLY | os.O_CLOEXEC)

@@ -84,7 +84,7 @@ async def _questions() -> Ask:
 
 def _fabric(order: Order) -> Fabric:
     if order.fabric == "bridge":
-        return BridgeFabric()
+        return BridgeFabric(snooping="snooping" in order.plan.needs)
     return SwitchFabric(carrier=order.carrier)
 
 

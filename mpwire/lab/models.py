@@ -27,6 +27,9 @@ Call = Literal[
 """Calls of the agent contract, version 1."""
 CALLS: Final[tuple[str, ...]] = get_args(Call)
 
+Need = Literal["kernel", "snooping"]
+"""What a testbed may need of a fabric."""
+
 MAXIMUM_HOSTS: Final = 250
 """On one network: what is left of its numbers when routers have theirs."""
 MAXIMUM_NETWORKS: Final = 64
@@ -167,6 +170,12 @@ class Testbed(Part):
     )
     requires: list[Call] = Field(
         default=[], description="Calls every agent must offer, else the run is UNSUPPORTED."
+    )
+    needs: list[Need] = Field(
+        default=[],
+        description="What the network must have: `kernel`, the network stack of a real one;"
+        " `snooping`, bridges that learn who is in which group. On a fabric without it the run is"
+        " UNSUPPORTED.",
     )
     faults: list[str] = Field(
         default=[], description="What the network does to messages, one sentence a fault."

@@ -58,6 +58,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Arguments of `configure`; empty means the defaults of the specification."""
     requires: tuple[str, ...]
     """Calls every agent must offer, or the run is UNSUPPORTED."""
+    needs: tuple[str, ...] = ()
+    """What the network must have, or the run is UNSUPPORTED."""
     script: tuple[AnyStep, ...]
     expect: tuple[AnyExpectation, ...]
     faults: tuple[AnyFault, ...] = ()

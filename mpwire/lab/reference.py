@@ -32,6 +32,7 @@ _KINDS: Final = {
     "timers": "mapping",
     "seed": "whole number or null",
     "requires": "list of calls",
+    "needs": "list of `kernel`, `snooping`",
     "faults": "list of sentences",
     "script": "list of sentences",
     "expect": "list of sentences",

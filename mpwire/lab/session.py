@@ -15,6 +15,7 @@ import msgspec
 
 from mpwire.errors import InputError, MachineError
 from mpwire.lab import testbed
+from mpwire.lab.able import preferred
 from mpwire.lab.dialogue import Answered, AnyTold
 from mpwire.lab.launch import LabError, launch
 from mpwire.lab.plan import Order
@@ -46,7 +47,7 @@ def run_testbed(
     path: Path,
     out: Path,
     *,
-    fabric: Literal["switch", "bridge"] = "switch",
+    fabric: Literal["switch", "bridge"] | None = None,
     carrier: Literal["tap", "veth"] | None = None,
     agents: Mapping[str, Sequence[str]] | None = None,
     scale: float | None = None,
@@ -64,7 +65,8 @@ def run_testbed(
     Args:
         path: the testbed file; `TOUR` is the quick tour.
         out: folder of run folders, made if it is missing.
-        fabric: our own switch between the hosts, or a bridge of the kernel.
+        fabric: our own switch between the hosts, or a bridge of the kernel; None takes the
+            bridge for what the switch lacks.
         carrier: how hosts are attached; None takes what the machine has.
         agents: command lines that replace those of the file, by host name or "default".
         scale: factor on every timer, in place of the file's.
@@ -84,7 +86,7 @@ def run_testbed(
             plan=plan,
             folder=str(folder.absolute()),
             command=tuple(sys.argv if command is None else command),
-            fabric=fabric,
+            fabric=fabric or preferred(plan),
             carrier=carrier,
             watched=on_progress is not None,
         )

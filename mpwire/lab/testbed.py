@@ -290,6 +290,7 @@ def _plan(
         topology=topology,
         timers=testbed.timers.arguments(),
         requires=tuple(testbed.requires),
+        needs=tuple(testbed.needs),
         script=tuple(sentences.script),  # type: ignore[arg-type]  # FORMS makes only AnyStep
         expect=tuple(sentences.expect),  # type: ignore[arg-type]  # EXPECTATIONS makes only Saw
         faults=tuple(sentences.faults),  # type: ignore[arg-type]  # only AnyFault

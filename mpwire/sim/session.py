@@ -63,10 +63,11 @@ def run_on_fabric(
 def _in_namespaces(
     path: Path, out: Path, request: RunRequest, on_progress: OnProgress | None
 ) -> RunOutcome:
+    bridged = request.fabric == "bridge"
     return run_testbed(
         path,
         out,
-        fabric="bridge" if request.fabric == "bridge" else "switch",
+        fabric=None if request.fabric == "auto" else "bridge" if bridged else "switch",
         carrier=request.carrier,
         agents=request.agents,
         scale=request.scale,

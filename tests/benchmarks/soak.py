@@ -31,8 +31,8 @@ from mpwire.oracle import judge
 from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict
 from tests.benchmarks.random_testbeds import SCALE, drawn, from_library
+from tests.library import simulated
 
-LIBRARY = Path(__file__).parents[2] / "testbeds"
 STOPPED = "step failed"
 """No rule was broken, but the script was not played to its end."""
 SPIN = "while True: pass"
@@ -127,7 +127,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="where to keep what did not pass")
     options = parser.parse_args()
     out = options.out or Path(tempfile.mkdtemp(prefix="mpwire-soak-"))
-    library = sorted(LIBRARY.glob("*.yaml")) if options.library else []
+    library = simulated() if options.library else []
     busy = [subprocess.Popen([sys.executable, "-c", SPIN]) for _ in range(options.load)]
     try:
         numbers = range(options.seed, options.seed + options.runs)

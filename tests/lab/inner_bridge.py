@@ -16,7 +16,9 @@ from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket, link_set, veth_add
 
 GROUP = "239.1.2.3"
+GROUP6 = "ff15::77:1"
 PORT = 7000
+ETH0_INDEX = 2
 
 
 def _pair(ring: BridgeRing) -> Callable[[bytes], object]:
@@ -138,19 +140,37 @@ async def groups(spec: inner.Spec) -> object:
     """Send to a group of which one host of three is a member."""
     async with inner.fabric_of(spec) as (fabric, tape):
         assert isinstance(fabric, BridgeFabric)
-        member = _listener(fabric, "h1")
-        request = socket.inet_aton(GROUP) + socket.inet_aton("10.77.0.1")
-        member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+        six = spec["ipv6"]
+        member = network.open_socket(fabric, "h1", socket.AF_INET6)
+        member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        member.bind(("::", PORT))
+        if six:
+            request = socket.inet_pton(socket.AF_INET6, GROUP6) + struct.pack("=I", ETH0_INDEX)
+            member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+        else:
+            request = socket.inet_aton(GROUP) + socket.inet_aton("10.77.0.1")
+            member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
 
         def has_reported() -> bool:
             fabric.drain()
             sent = (one["data"] for one in tape.entries if one.get("direction") == "out")
             frames = (bytes.fromhex(data) for data in sent)
-            return any(frame[12:14] == b"\x08\0" and frame[23] == 2 for frame in frames)
+            # IGMP; or ICMPv6 behind a hop-by-hop header with a router alert, which is MLD.
+            told = (b"\x86\xdd", 20, 0) if six else (b"\x08\0", 23, 2)
+            named = socket.inet_pton(socket.AF_INET6, GROUP6) if six else socket.inet_aton(GROUP)
+            return any(
+                frame[12:14] == told[0] and frame[told[1]] == told[2] and named in frame
+                for frame in frames
+            )
 
         while not has_reported():
             os.sched_yield()
-        network.open_socket(fabric, "h2").sendto(b"group", (GROUP, PORT))
+        if six:
+            sender = network.open_socket(fabric, "h2", socket.AF_INET6)
+            sender.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, ETH0_INDEX)
+            sender.sendto(b"group", (GROUP6, PORT))
+        else:
+            network.open_socket(fabric, "h2").sendto(b"group", (GROUP, PORT))
         await fabric.settle()
         heard = [
             (entry["host"], entry["direction"])

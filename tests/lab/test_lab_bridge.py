@@ -203,11 +203,12 @@ def test_what_is_cut_off_or_unplugged_hears_nothing_and_comes_back(
         assert not [name for name, count in interface.items() if "drop" in name and count]
 
 
+@pytest.mark.parametrize("ipv6", [False, True])
 @pytest.mark.parametrize("snooping", [False, True])
 def test_groups_are_for_everybody_or_with_snooping_for_members(
-    inside: Run, bridge: str, snooping: bool
+    inside: Run, bridge: str, snooping: bool, ipv6: bool
 ) -> None:
-    result = inside("groups", modules=MODULES, carrier=bridge, snooping=snooping)
+    result = inside("groups", modules=MODULES, carrier=bridge, snooping=snooping, ipv6=ipv6)
     assert result["taken"] == ["group"]
     sent, *arrived = (tuple(one) for one in result["heard"])
     others = [] if snooping else [("h3", "in")]

@@ -1,7 +1,7 @@
 """What mutants play: runs that a correct endpoint passes, in good networks and in bad ones."""
 
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +11,7 @@ from mpwire.lab import testbed
 from mpwire.lab.plan import Plan
 from mpwire.testing.broken.scenes import SCENES
 from tests.benchmarks.random_testbeds import drawn
+from tests.library import simulated
 from tests.mutation.mutants import ROOT
 
 LIBRARY: Final = ROOT / "testbeds"
@@ -52,7 +53,8 @@ class Aimed(msgspec.Struct, frozen=True, omit_defaults=True):
 
 def scenarios() -> list[Scenario]:
     """Return the library, some of it in bad networks, small scenes, and sessions drawn."""
-    return [*_files(OWN), *_found(), *_lossy(), *_texts(), *_files(LIBRARY), *_drawn()]
+    own = sorted(OWN.glob("*.yaml"))
+    return [*_files(own), *_found(), *_lossy(), *_texts(), *_files(simulated()), *_drawn()]
 
 
 def aimed(one: Aimed) -> Scenario:
@@ -72,8 +74,8 @@ def _found() -> Iterator[Scenario]:
         yield aimed(msgspec.json.decode(line, type=Aimed))
 
 
-def _files(folder: Path) -> Iterator[Scenario]:
-    for path in sorted(folder.glob("*.yaml")):
+def _files(paths: Iterable[Path]) -> Iterator[Scenario]:
+    for path in paths:
         yield Scenario(path.stem, testbed.load(path))
 
 
@@ -86,7 +88,7 @@ def _lossy() -> Iterator[Scenario]:
 
 def _texts() -> Iterator[Scenario]:
     texts = {f"scene {name}": text for name, text in SCENES.items()}
-    for path in sorted(LIBRARY.glob("*.yaml")):
+    for path in simulated():
         texts[f"{path.stem}, settled"] = settled(path.read_text("utf-8"))
     return _loaded(texts)
 

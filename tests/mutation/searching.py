@@ -19,8 +19,9 @@ from mpwire.errors import InputError
 from mpwire.lab.every import cases, messages
 from mpwire.sim import run_simulated
 from tests.benchmarks.random_testbeds import from_library
+from tests.library import simulated
 from tests.mutation.reach import folder_in_memory, play
-from tests.mutation.scenarios import LIBRARY, Aimed, Scenario, aimed, scenarios
+from tests.mutation.scenarios import Aimed, Scenario, aimed, scenarios
 
 KINDS = ("drop", "dup", "reorder", "kill-after")
 CASES = 10
@@ -32,7 +33,7 @@ SESSIONS = range(100, 250)
 def candidates(seed: int) -> Iterator[Aimed]:
     """Yield runs that may pass."""
     draw = random.Random(seed)
-    library = sorted(LIBRARY.glob("*.yaml"))
+    library = simulated()
     for path in library:
         with folder_in_memory() as folder:
             run_simulated(aimed(Aimed(path.stem)).plan, folder)

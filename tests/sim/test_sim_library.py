@@ -14,9 +14,11 @@ from mpwire.lab.sight import sighting
 from mpwire.report import assess
 from mpwire.sim import RunRequest, run_on_fabric, run_simulated
 from mpwire.vocabulary import Verdict
+from tests.library import everything
+from tests.library import simulated as simulated_ones
 from tests.mutation.scenarios import settled
 
-LIBRARY = sorted((Path(__file__).parents[2] / "testbeds").glob("*.yaml"))
+LIBRARY = simulated_ones()
 TOUR = Path(__file__).parents[2] / "testbeds" / "rooted-lan.yaml"
 
 
@@ -44,6 +46,13 @@ def test_every_testbed_passes_when_everything_settles_after_each_step(
     assessment = assess(simulated(slowly, tmp_path))
     assert [(one.rule, one.reason) for one in assessment.judgement.findings] == []
     assert assessment.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("path", sorted({*everything()} - {*LIBRARY}), ids=lambda path: path.stem)
+def test_what_needs_more_than_the_simulation_has_is_unsupported(path: Path, tmp_path: Path) -> None:
+    assessment = assess(simulated(path, tmp_path))
+    assert assessment.verdict is Verdict.UNSUPPORTED
+    assert "which the fabric sim does not have" in assessment.failed_steps[0].reason
 
 
 def test_the_same_seed_gives_the_same_run(tmp_path: Path) -> None:

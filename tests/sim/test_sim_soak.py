@@ -10,8 +10,9 @@ from mpwire.oracle import judge
 from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict
 from tests.benchmarks.random_testbeds import drawn, from_library
+from tests.library import simulated
 
-LIBRARY = sorted((Path(__file__).parents[2] / "testbeds").glob("*.yaml"))
+LIBRARY = simulated()
 FOUND = (407, 635, 819, 1937, 2370)
 """CONFIRM lost and proved by SIDE, windows of who has left, repairs for others, a frozen root;
 all of a time when no disasters were drawn."""
