@@ -29,6 +29,8 @@ class GroupReport(msgspec.Struct, kw_only=True, gc=False, frozen=True):
     """True: the host wants it; False: no longer, or no longer from these sources."""
     sources: tuple[str, ...] = ()
     """Addresses it is wanted from; empty: from anybody."""
+    states: bool = True
+    """Says all that the host wants of the group; False: adds sources, or takes some away."""
 
 
 def decode_igmp(body: bytes) -> tuple[GroupReport, ...]:
@@ -81,5 +83,8 @@ def _records(body: bytes, width: int) -> Iterator[GroupReport]:
         everybody = kind in (MODE_IS_EXCLUDE, TO_EXCLUDE)
         named = kind in (MODE_IS_INCLUDE, TO_INCLUDE, ALLOW_NEW) and bool(listed)
         yield GroupReport(
-            group=group, joins=everybody or named, sources=() if everybody else listed
+            group=group,
+            joins=everybody or named,
+            sources=() if everybody else listed,
+            states=kind not in (ALLOW_NEW, BLOCK_OLD),
         )

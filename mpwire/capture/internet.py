@@ -77,6 +77,8 @@ class Unreachable(msgspec.Struct, kw_only=True, gc=False):
     """"net", "host", "port", "time exceeded", ... in both families."""
     quoted: Datagram | None
     """The beginning of the datagram it is about, when that is UDP."""
+    mtu: int = 0
+    """Largest packet that would have passed, when it was too big."""
 
 
 class Other(msgspec.Struct, kw_only=True, gc=False):
@@ -313,7 +315,11 @@ def _icmp(
     meaning = codes.get((kind, code)) or codes.get((kind, -1))
     if meaning is not None:
         other.unreachable = Unreachable(
-            type=kind, code=code, meaning=meaning, quoted=_quoted(packet.body[8:], take_off)
+            type=kind,
+            code=code,
+            meaning=meaning,
+            quoted=_quoted(packet.body[8:], take_off),
+            mtu=int.from_bytes(packet.body[4:8]) if meaning == "too big" else 0,
         )
     return other
 

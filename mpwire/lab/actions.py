@@ -177,6 +177,9 @@ async def _open(stage: Stage, step: steps.Open) -> None:
     stage.add(view)
     if not step.without_events:
         await _select(stage, view, steps.EVENTS, reported=True)
+    if step.scope is not None:
+        setting = {"code": "SIO_MULTICAST_SCOPE", "value": step.scope}
+        await _calling(stage, view, "ioctl", setting, None)
     if not step.without_binding:
         await _calling(stage, view, "bind", {"address": list(address)}, None)
 

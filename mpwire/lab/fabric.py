@@ -20,6 +20,7 @@ from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
+from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import Cable, Host, check_ports, silence_switch_side
 from mpwire.lab.means import allow_descriptors, present_cpu, tap_opens
 from mpwire.lab.outages import take_down
@@ -91,6 +92,8 @@ class SwitchFabric:
         self._released = asyncio.Event()
         self._cables: dict[str, Cable] = {}
         """By port; those of routers, too."""
+        self._groups: GroupControl | None = None
+        """Where there are routers."""
         self._down: set[str] = set()
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
@@ -101,6 +104,8 @@ class SwitchFabric:
             cable.set_interface(self._deadline_s, is_up=True)
         else:
             take_down(cable, self.drain, self.switch.read_count, self._recorder)
+        if self._groups is not None:
+            self._groups.routing.set_port(host, is_up=is_up)
 
     def part(self, host: str, *, is_apart: bool) -> None:
         """Leave it to the decisions about frames."""
@@ -127,6 +132,8 @@ class SwitchFabric:
                 cable.bring_up(() if answering else lans[ports[name].network])
             for cable in self._cables.values():
                 cable.wait_until_usable(self._deadline_s)
+            if topology.routers:
+                self._groups = GroupControl(topology, self._hosts)
         except OSError as error:
             await self.stop()
             raise MachineError(f"the kernel refused a host: {error}") from error
@@ -143,6 +150,8 @@ class SwitchFabric:
         )
         self._switch.received = self._received
         self._switch.strike = self._strike
+        if self._groups is not None:
+            self._switch.sent, self._switch.arrives = self._groups.sent, self._groups.arrives
         self._epoll = select.epoll()
         taps = [one.port for one in self._cables.values() if isinstance(one.port, TapPort)]
         sources: list[Source] = [self._ring] if self._ring else [*taps]
@@ -282,10 +291,11 @@ class SwitchFabric:
             await self._answers([self._ask(host, None) for host in reached])
             self.drain()
             quiet = self.switch.handled_count == handled_count and not len(self.switch.held)
-            if quiet and not self._missing():
+            if quiet and not self._missing() and not self._unsaid(reached):
                 return
             await asyncio.sleep(0)
-        raise FabricError(self._missing() or f"hosts still talk after {self._deadline_s} s")
+        missing = self._missing() or self._unsaid(reached)
+        raise FabricError(missing or f"hosts still talk after {self._deadline_s} s")
 
     async def _delivered_until(self, due_s: float) -> None:
         """Wait until nothing is held any more that was due by then."""
@@ -302,6 +312,16 @@ class SwitchFabric:
             if sent_count > arrived_count:
                 return f"{name} has sent {sent_count} frames, {arrived_count} have arrived"
         return ""
+
+    def _unsaid(self, reached: Sequence[str]) -> str:
+        """Say whose kernel will yet report a group to routers, as it does after milliseconds."""
+        if self._groups is None:
+            return ""
+        waiting = {name: self._groups.unsaid(name) for name in reached}
+        found = [
+            f"{name} has not reported {', '.join(one)}" for name, one in waiting.items() if one
+        ]
+        return found[0] if found else ""
 
     def _ask(self, host: str, stage: Literal["start", "end"] | None) -> "_Echo":
         cable = self._cables[host]
@@ -357,6 +377,8 @@ class SwitchFabric:
             self._switch.abandon()
         for process in self._processes:
             process.close()
+        if self._groups is not None:
+            self._groups.close()
         for host in self._hosts.values():
             host.close()
         if self._ring is not None:

@@ -16,11 +16,12 @@ _JOIN: Final = (
 FORMS: Final = (
     Form(
         "HOST opens NEW:socket as ROLES [of protocol PROTOCOL] [on port PORT] [over FAMILY]"
-        " [without binding] [without events]",
+        " [with scope NUMBER:scope] [without binding] [without events]",
         steps.Open,
         "Create a multipoint socket, of `MPW_ROOTED` unless told otherwise, select all events with"
         " reports (so it is nonblocking) and bind it to the host's address, port 61717 unless told"
-        " otherwise. `without events` leaves it blocking. A socket that was closed keeps its port"
+        " otherwise. `with scope` says before that how far multicast data of it goes, as a root has"
+        " to. `without events` leaves it blocking. A socket that was closed keeps its port"
         " until it has answered stragglers (`linger_s`); another socket of that host needs"
         " `on port PORT` until then.",
         "root opens R as c_root/d_root",

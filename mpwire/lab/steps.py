@@ -56,6 +56,8 @@ class Open(SocketStep, frozen=True, kw_only=True, tag="open"):
     family: Literal["inet", "inet6"] | None = None
     protocol: str = "MPW_ROOTED"
     without_binding: bool = False
+    scope: int | None = None
+    """How far multicast data of the socket goes, where that is said before it is bound."""
     without_events: bool = False
 
     def flags(self) -> list[str]:

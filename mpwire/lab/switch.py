@@ -136,6 +136,10 @@ class Switch:
         """Called with (sender, frame, number) for frames to the switch itself."""
         self.strike: Callable[[Strike], None] = spare
         """Called with what a delivery does to an agent."""
+        self.sent: Callable[[str, bytes], None] | None = None
+        """Called with (sender, frame) for each frame that is not for the switch itself."""
+        self.arrives: Callable[[str, bytes], None] | None = None
+        """Called with (port, frame) before a frame is written to a router."""
         self.held = HeldFrames()
         """Frames that have to wait; whoever has a clock calls `release` when they are due."""
         self.handled_count = 0
@@ -178,6 +182,8 @@ class Switch:
                 self.received(sender, frame, number)
             return
         self.handled_count += 1
+        if self.sent is not None:
+            self.sent(sender, frame)
         if frame[0] & 1:
             if self._neighbours and (answer := answer_resolution(frame, self._neighbours)):
                 self._undelivered(number, NOBODY, ANSWERED)
@@ -231,6 +237,8 @@ class Switch:
         number, frame, receiver = held.number, held.frame, held.receiver
         cause = None if held.cause is None else f"impaired: {held.cause}"
         time_ns = self._clock.now_ns()
+        if self.arrives is not None and receiver in self._ways.routers:
+            self.arrives(receiver, frame)
         try:
             self._ports[receiver].write(frame)
         except OSError as error:

@@ -242,10 +242,11 @@ class _Ways:
 
     def _next_hop(self, node: Node, target: str, family: str) -> tuple[Port, Port] | None:
         """Return the node's own port and the next router's, on the shortest way to a network."""
-        distances = self._distances(target, family)
+        attached = {one.name: [port.network for port in one.ports] for one in self._routers}
+        steps = distances(self._networks, attached, target, family)
         best: tuple[int, Port, Port] | None = None
         for router in self._routers:
-            near = [distances[one.network] for one in router.ports if one.network in distances]
+            near = [steps[one.network] for one in router.ports if one.network in steps]
             if router.name == node.name or not near:
                 continue
             for own in node.ports:
@@ -256,21 +257,24 @@ class _Ways:
                     best = (min(near), own, entry)
         return best[1:] if best else None
 
-    def _distances(self, target: str, family: str) -> dict[str, int]:
-        """Count the routers between each network and a target."""
-        usable = {network.name for network in self._networks if family in network.families}
-        found = {target: 0} if target in usable else {}
-        edge = list(found)
-        while edge:
-            following: list[str] = []
-            for name in edge:
-                for router in self._routers:
-                    attached = [port.network for port in router.ports]
-                    if name not in attached:
-                        continue
-                    for other in attached:
-                        if other in usable and other not in found:
-                            found[other] = found[name] + 1
-                            following.append(other)
-            edge = following
-        return found
+
+def distances(
+    networks: Sequence[Network], routers: Mapping[str, Sequence[str]], target: str, family: str
+) -> dict[str, int]:
+    """Count the routers between a network and each that can be reached from it.
+
+    Args: routers: the networks that each is attached to.
+    """
+    usable = {network.name for network in networks if family in network.families}
+    found = {target: 0} if target in usable else {}
+    edge = list(found)
+    while edge:
+        following: list[str] = []
+        for name in edge:
+            for attached in routers.values():
+                for other in attached if name in attached else ():
+                    if other in usable and other not in found:
+                        found[other] = found[name] + 1
+                        following.append(other)
+        edge = following
+    return found

@@ -7,11 +7,15 @@ from typing import Literal
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
-from mpwire.lab.switch import Decide, Recorder, Switch, deliver_all, spare
-from mpwire.lab.topology import Topology, one_lan
+from mpwire.lab.multicast import MulticastRouting
+from mpwire.lab.switch import Decide, Recorder, Switch, deliver_all, spare, ways
+from mpwire.lab.topology import Topology
 from mpwire.sim.loop import VirtualLoop
+from mpwire.sim.neighbours import Neighbours
 from mpwire.sim.process import SimProcess
-from mpwire.sim.stack import LINK_LATENCY_S, Stack
+from mpwire.sim.router import Router, RouterPort
+from mpwire.sim.stack import Stack
+from mpwire.sim.transit import LINK_LATENCY_S
 
 
 class SimFabric:
@@ -25,6 +29,9 @@ class SimFabric:
         self.clock = loop
         self._loop = loop
         self._stacks: dict[str, Stack] = {}
+        self._routers: dict[str, Router] = {}
+        """By port."""
+        self._multicast: MulticastRouting | None = None
         self._processes: list[SimProcess] = []
         self._nonces = itertools.count(1)
         self._replies: dict[int, int] = {}
@@ -38,19 +45,41 @@ class SimFabric:
         self._decide, self._strike = decide, strike
 
     async def start(self, topology: Topology, recorder: Recorder) -> None:
-        """Make the hosts and connect them."""
-        hosts = one_lan(topology)
+        """Make hosts and routers and connect them."""
         self._recorder = recorder
-        macs = {spec.name: spec.mac_octets() for spec in hosts}
-        for spec in hosts:
-            self._stacks[spec.name] = Stack(spec, self._loop, self._sender(spec.name))
-        self._switch = Switch(recorder, self._stacks, macs, self._decide, clock=self.clock)
+        ports = topology.ports
+        for node in topology.hosts:
+            name = node.port.name
+            sender = self._sender(name)
+            self._stacks[name] = Stack(node.port, self._loop, sender, node.routes)
+        self._multicast = MulticastRouting(topology)
+        for node in topology.routers:
+            senders = {port.name: self._sender(port.name) for port in node.ports}
+            router = Router(node, self._loop, senders, self._multicast)
+            self._routers |= dict.fromkeys(router.ports, router)
+        self._switch = Switch(
+            recorder,
+            {name: self._end(name) for name in ports},
+            {name: port.mac_octets() for name, port in ports.items()},
+            self._decide,
+            clock=self.clock,
+            ways=ways(topology),
+        )
         self._switch.received = self._received
         self._switch.strike = self._strike
-        for spec in hosts:
-            for address in spec.interfaces():
-                for stack in self._stacks.values():
-                    stack.neighbours[str(address.ip)] = macs[spec.name]
+        for name, port in ports.items():
+            known = self._neighbours(name).known
+            for other in topology.neighbours(port):
+                known |= {str(one.ip): other.mac_octets() for one in other.interfaces()}
+
+    def _end(self, port: str) -> Stack | RouterPort:
+        """Give what stands behind a port."""
+        router = self._routers.get(port)
+        return self._stacks[port] if router is None else router.ports[port]
+
+    def _neighbours(self, port: str) -> Neighbours:
+        router = self._routers.get(port)
+        return self._stacks[port].neighbours if router is None else router.neighbours[port]
 
     def _sender(self, host: str) -> Callable[[bytes], None]:
         def put_on_cable(frame: bytes) -> None:
@@ -86,7 +115,13 @@ class SimFabric:
         return process
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
-        """Set a host's interface down or up, and tell its agent."""
+        """Set a host's interface down or up, and tell its agent; or set a router's port."""
+        router = self._routers.get(host)
+        if router is not None:
+            assert self._multicast is not None
+            self._multicast.set_port(host, is_up=is_up)
+            router.set_port(host, is_up=is_up)
+            return
         stack = self._stacks[host]
         stack.is_up = is_up
         for address in stack.spec.interfaces():
@@ -101,20 +136,21 @@ class SimFabric:
 
     def counters(self, host: str) -> Counters:
         """Tell what a stack has counted."""
-        stack = self._stacks[host]
+        end = self._end(host)
         received = self.switch.read_count[host]
         return Counters(
             host=host,
-            interface={"tx_packets": received, "tx_dropped": 0, "rx_dropped": stack.rx_dropped},
-            udp={"InErrors": stack.udp_in_errors, "InCsumErrors": stack.udp_in_errors},
+            interface={"tx_packets": received, "tx_dropped": 0, "rx_dropped": end.rx_dropped},
+            udp={"InErrors": end.udp_in_errors, "InCsumErrors": end.udp_in_errors},
             capture={"received": received, "dropped": 0},
         )
 
     async def sentinel(self, host: str, stage: Literal["start", "end"]) -> None:
         """Record an echo through the host's own stack."""
-        spec = self._stacks[host].spec
+        end = self._end(host)
+        spec = end.spec
         nonce = next(self._nonces)
-        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce)
+        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce, end.place)
         request = self.switch.inject(host, frame)
         await self._pause(LINK_LATENCY_S * 2)
         reply = self._replies.pop(nonce)
@@ -134,7 +170,7 @@ class SimFabric:
     def _under_way(self, last_s: float) -> bool:
         next_s = self.switch.held.next_due_s
         held = next_s is not None and next_s <= last_s
-        return held or any(stack.in_flight for stack in self._stacks.values())
+        return held or any(self._end(port).in_flight for port in self.switch.read_count)
 
     async def _pause(self, duration_s: float) -> None:
         future = self._loop.create_future()

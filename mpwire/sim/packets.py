@@ -11,12 +11,29 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
-from mpwire.lab.craft import checksum
+from mpwire.lab.craft import answer_resolution, checksum
+
+__all__ = [
+    "answer_resolution",
+    "echo_reply",
+    "group_mac",
+    "group_report",
+    "icmp_error",
+    "packed",
+    "passed_on",
+    "port_unreachable",
+    "resolution",
+    "resolved",
+    "udp_frame",
+]
 
 IPV4: Final = 0x0800
 IPV6: Final = 0x86DD
+ARP: Final = 0x0806
 ICMP, IGMP, UDP, ICMPV6 = 1, 2, 17, 58
 HOP_BY_HOP: Final = 0
+NEIGHBOUR_HOPS: Final = 255
+"""What only a neighbour can send (RFC 4861)."""
 ROUTER_ALERT_IPV4: Final = bytes.fromhex("94040000")
 ROUTER_ALERT_IPV6: Final = bytes.fromhex("3a00050200000100")
 """The hop-by-hop header that MLD needs: router alert, padded (RFC 2711)."""
@@ -95,6 +112,27 @@ def _ip_frame(
     return macs[0] + macs[1] + struct.pack("!H", kind) + header + body
 
 
+def icmp_error(
+    macs: tuple[bytes, bytes], packet: bytes, here: bytes, said: tuple[int, int], told: int = 0
+) -> bytes:
+    """Build the ICMP error for a packet that goes no further.
+
+    Args:
+        macs: link addresses of receiver and sender.
+        packet: the IP packet.
+        here: address of who says so.
+        said: type and code; those of ICMPv6 for an IPv6 packet.
+        told: the 32 bits after the checksum, such as the MTU.
+    """
+    if len(here) == 16:
+        there, quoted = packet[8:24], packet[:QUOTED_OCTETS_V6]
+        body = struct.pack("!BBHI", *said, 0, told) + quoted
+        return _ip_frame(macs, (here, there), ICMPV6, _summed_v6(here, there, body), 64)
+    there, quoted = packet[12:16], packet[:QUOTED_OCTETS]
+    body = struct.pack("!BBHI", *said, 0, told) + quoted
+    return _ip_frame(macs, (here, there), ICMP, _summed(body), 64, dont_fragment=False)
+
+
 def port_unreachable(macs: tuple[bytes, bytes], packet: bytes, here: bytes) -> bytes:
     """Build the ICMP error for a datagram that met no socket.
 
@@ -103,13 +141,53 @@ def port_unreachable(macs: tuple[bytes, bytes], packet: bytes, here: bytes) -> b
         packet: the IP packet of the datagram.
         here: the address that it was sent to.
     """
-    if len(here) == 16:
-        there, quoted = packet[8:24], packet[:QUOTED_OCTETS_V6]
-        body = struct.pack("!BBHI", 1, 4, 0, 0) + quoted
-        return _ip_frame(macs, (here, there), ICMPV6, _summed_v6(here, there, body), 64)
-    there, quoted = packet[12:16], packet[:QUOTED_OCTETS]
-    body = struct.pack("!BBHI", 3, 3, 0, 0) + quoted
-    return _ip_frame(macs, (here, there), ICMP, _summed(body), 64, dont_fragment=False)
+    return icmp_error(macs, packet, here, (1, 4) if len(here) == 16 else (3, 3))
+
+
+def passed_on(frame: bytes, macs: tuple[bytes, bytes]) -> bytes:
+    """Build what a router makes of a frame: new link addresses, one hop less.
+
+    Args: macs: link addresses of receiver and sender.
+    """
+    packet = bytearray(frame[14:])
+    if packet[0] >> 4 == 4:
+        words = 4 * (packet[0] & 15)
+        packet[8] -= 1
+        packet[10:12] = b"\0\0"
+        packet[10:12] = struct.pack("!H", checksum(bytes(packet[:words])))
+    else:
+        packet[7] -= 1
+    return macs[0] + macs[1] + frame[12:14] + bytes(packet)
+
+
+def resolution(mac: bytes, here: str, wanted: str) -> bytes:
+    """Build the question for the link address of a neighbour (RFC 826; RFC 4861 section 4.3).
+
+    Args:
+        mac: link address of who asks.
+        here: its address.
+        wanted: address of the neighbour.
+    """
+    source, target = packed(here), packed(wanted)
+    if len(target) == 4:
+        body = b"\0\1\x08\0\6\4\0\1" + mac + source + bytes(6) + target
+        return b"\xff" * 6 + mac + struct.pack("!H", ARP) + body
+    solicited = bytes.fromhex("ff0200000000000000000001ff") + target[13:]
+    message = struct.pack("!BBHI", 135, 0, 0, 0) + target + b"\1\1" + mac
+    macs = b"\x33\x33" + solicited[12:], mac
+    body = _summed_v6(source, solicited, message)
+    return _ip_frame(macs, (source, solicited), ICMPV6, body, NEIGHBOUR_HOPS)
+
+
+def resolved(frame: bytes) -> tuple[bytes, bytes] | None:
+    """Return the address and the link address that an ARP or ND answer tells."""
+    (kind,) = struct.unpack_from("!H", frame, 12)
+    if kind == ARP and len(frame) >= 42 and frame[20:22] == b"\0\2":
+        return frame[28:32], frame[22:28]
+    advertised = kind == IPV6 and len(frame) >= 86 and frame[20] == ICMPV6 and frame[54] == 136
+    if advertised and frame[78:80] == b"\2\1":
+        return frame[62:78], frame[80:86]
+    return None
 
 
 def echo_reply(frame: bytes, mac: bytes) -> bytes | None:

@@ -10,43 +10,33 @@ import errno
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from random import Random
-from typing import Final, Protocol
+from typing import Final
 
 from mpwire.capture.frames import Datagram, LinkType, Other, decode_frame
 from mpwire.capture.groups import ALLOW_NEW, BLOCK_OLD, TO_EXCLUDE, TO_INCLUDE
 from mpwire.core.address import Address
 from mpwire.core.events import SendDatagram
 from mpwire.io.udp import Arrival, Unreachable, socket_error
-from mpwire.lab.topology import Port
+from mpwire.lab.topology import Port, Route
 from mpwire.sim import packets
+from mpwire.sim.neighbours import Later, Neighbours
+from mpwire.sim.transit import LINK_LATENCY_S, Transit
 from mpwire.vocabulary import WsaError
 from mpwire.winsock import SocketError
 from mpwire.winsock.transport import WILDCARDS
 
-LINK_LATENCY_S: Final = 50e-6
-"""From the cable into a host's sockets."""
 LOOPBACK_LATENCY_S: Final = 10e-6
 UNICAST_HOPS: Final = 64
 FIRST_EPHEMERAL_PORT: Final = 32_768
 HEADER_OCTETS: Final = {4: 28, 6: 48}
 REPORT_SPREAD_S: Final = 1.0
 """Within so long a membership report is repeated (RFC 3376 8.11, RFC 3810 9.11)."""
-PORT_UNREACHABLE: Final = {(3, 3), (1, 4)}
-"""Type and code of ICMP and of ICMPv6."""
-
-
-class Later(Protocol):
-    """What a stack needs of a loop."""
-
-    def time(self) -> float:
-        """Tell what time it is."""
-
-    def call_later(
-        self, delay_s: float, callback: Callable[..., object], /, *args: object
-    ) -> object:
-        """Call something after a while."""
+PORT_UNREACHABLE: Final = {"port"}
+HOST_UNREACHABLE: Final = {"net", "host", "time exceeded"}
+"""What sockets are told of ICMP errors, by their meaning: a kernel makes errno values of them."""
+TOO_BIG: Final = "too big"
 
 
 @dataclass(eq=False)
@@ -106,22 +96,26 @@ class SimSocket:
 class Stack:
     """The stack of one host; the switch writes frames into it like into any port."""
 
-    def __init__(self, spec: Port, loop: Later, put_on_cable: Callable[[bytes], None]) -> None:
+    def __init__(
+        self,
+        spec: Port,
+        loop: Later,
+        put_on_cable: Callable[[bytes], None],
+        routes: Sequence[Route] = (),
+    ) -> None:
         """Begin without sockets.
 
         Args:
             spec: link address, addresses, MTU.
             loop: lets time pass.
             put_on_cable: takes each frame that leaves.
+            routes: to other networks.
         """
         self.spec = spec
         self.mac = spec.mac_octets()
-        self.neighbours: dict[str, bytes] = {}
-        """Link address by address: hosts of a LAN know each other."""
-        self.in_flight = 0
-        """Frames and datagrams that have not reached their sockets yet."""
-        self._due: dict[float, deque[tuple[Callable[..., None], tuple[object, ...]]]] = {}
-        """What is on its way, by when it arrives."""
+        self.neighbours = Neighbours(spec, loop, self._put_on_cable)
+        self.place = 0
+        """Of the port among those of the host."""
         self.udp_in_errors = 0
         self.is_up = True
         """Whether the interface is; nothing leaves or reaches one that is down."""
@@ -130,12 +124,22 @@ class Stack:
         """Told of addresses that can be used no more, or can again."""
         self._loop = loop
         self._cable = put_on_cable
+        self._transit = Transit(loop)
+        self._later = self._transit.later
         self._interfaces = spec.interfaces()
+        self._routes = [(ip_network(one.destination), one.gateway) for one in routes]
+        self._path_mtu: dict[str, int] = {}
+        """Largest packet to an address, where an ICMP error has said so."""
         self._addresses = {str(one.ip) for one in self._interfaces}
         self._sockets: dict[Address, SimSocket] = {}
         self._hearers: dict[Address, list[SimSocket]] = {}
         self._random = Random(spec.name)  # noqa: S311 - spreads reports, the same way in every run
         self._next_port = FIRST_EPHEMERAL_PORT
+
+    @property
+    def in_flight(self) -> int:
+        """Count frames and datagrams that have not reached their sockets yet."""
+        return self._transit.count
 
     # Sockets ----------------------------------------------------------------------------------
 
@@ -203,10 +207,16 @@ class Stack:
         """
         there = ip_address(peer)
         mine = [one for one in self._interfaces if one.version == there.version]
-        near = [one for one in mine if there in one.network or there.is_multicast]
-        if not near:
+        if not mine or not (there.is_multicast or self._next_hop(peer)):
             raise SocketError(WsaError.WSAENETUNREACH, f"no route to {peer}")
-        return str(near[0].ip)
+        return str(mine[0].ip)
+
+    def _next_hop(self, peer: str) -> str | None:
+        """Return the neighbour by which an address is reached: itself, or a router."""
+        there = ip_address(peer)
+        if any(there in one.network for one in self._interfaces):
+            return peer
+        return next((gateway for network, gateway in self._routes if there in network), None)
 
     # Groups -----------------------------------------------------------------------------------
 
@@ -245,7 +255,7 @@ class Stack:
         size = len(datagram.data) + HEADER_OCTETS[socket.family]
         if not self.is_up:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
-        if size > self.spec.mtu:
+        if size > self._path_mtu.get(there, self.spec.mtu):
             raise OSError(errno.EMSGSIZE, "Message too long")
         source = datagram.source
         if there in self._addresses:
@@ -257,15 +267,16 @@ class Stack:
             return
         if there == "255.255.255.255":
             raise OSError(errno.EACCES, "Permission denied")
-        if not any(address in one.network for one in self._interfaces):
+        hop = self._next_hop(there)
+        if hop is None:
             raise OSError(errno.ENETUNREACH, "Network is unreachable")
-        mac = self.neighbours.get(there)
-        if mac is None:
-            self._later(3.0, self._unresolved, socket, datagram)
-            return
-        macs = mac, self.mac
-        frame = packets.udp_frame(macs, source, (there, port), datagram.data, UNICAST_HOPS)
-        self._put_on_cable(frame)
+
+        def send(mac: bytes) -> None:
+            ends = source, (there, port)
+            macs = mac, self.mac
+            self._put_on_cable(packets.udp_frame(macs, *ends, datagram.data, UNICAST_HOPS))
+
+        self.neighbours.reach(hop, send, lambda: self._unresolved(socket, datagram))
 
     def _cast(self, socket: SimSocket, datagram: SendDatagram) -> None:
         """Send to a group: on the cable unless it is confined to this host, and to ourselves."""
@@ -279,7 +290,7 @@ class Stack:
             self._put_on_cable(frame)
 
     def _unresolved(self, socket: SimSocket, datagram: SendDatagram) -> None:
-        """Say that nobody answers for an address, as a kernel does after three questions."""
+        """Say that nobody answers for an address."""
         if not socket.closed:
             socket.put(Unreachable(datagram.data, datagram.destination, port=False))
 
@@ -297,24 +308,9 @@ class Stack:
         if self.is_up:
             self._cable(frame)
 
-    def _later(self, delay_s: float, act: Callable[..., None], *args: object) -> None:
-        """Do something soon; what is due at the same moment keeps its order.
-
-        A loop calls what is due at one moment in any order; a cable does not.
-        """
-        self.in_flight += 1
-        due_s = self._loop.time() + delay_s
-        self._due.setdefault(due_s, deque()).append((act, args))
-        self._loop.call_later(delay_s, self._arrive, due_s)
-
-    def _arrive(self, due_s: float) -> None:
-        self.in_flight -= 1
-        act, args = self._due[due_s].popleft()
-        if not self._due[due_s]:
-            del self._due[due_s]
-        act(*args)
-
     def _input(self, frame: bytes) -> None:
+        if self.neighbours.take(frame):
+            return
         decoded = decode_frame(LinkType.ETHERNET, frame)
         if isinstance(decoded, Datagram):
             if decoded.fragment is not None or decoded.cut or decoded.problems:
@@ -363,6 +359,8 @@ class Stack:
         if said is None or said.quoted is None:
             return
         socket = self._socket_at(said.quoted.source)
-        if socket is not None:
-            port = (said.type, said.code) in PORT_UNREACHABLE
+        if said.meaning == TOO_BIG:
+            self._path_mtu[said.quoted.destination[0]] = said.mtu
+        elif socket is not None and said.meaning in PORT_UNREACHABLE | HOST_UNREACHABLE:
+            port = said.meaning in PORT_UNREACHABLE
             socket.put(Unreachable(said.quoted.payload, said.quoted.destination, port))
