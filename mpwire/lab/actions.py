@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from mpwire.lab import steps
-from mpwire.lab.comparing import compare, octets_shown
-from mpwire.lab.links import AgentFault, Decision, Refused, Report
+from mpwire.lab.comparing import compare, octets_shown, sight_shown
+from mpwire.lab.links import AgentFault, Decision, Refused
 from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed, name, said
 from mpwire.lab.steps import AnyExpectation, AnyStep, Sight
 from mpwire.vocabulary import WsaError
@@ -35,6 +35,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             stage.thaw(step.host)
         case steps.Lose() | steps.Regain():
             stage.set_interface(step.host, step.text, is_up=isinstance(step, steps.Regain))
+        case steps.Unplug() | steps.Plug():
+            stage.set_port(step.port, is_up=isinstance(step, steps.Plug))
         case steps.Cut():
             stage.cut(step.host, step.peer, step.text, one_way=step.one_way)
         case steps.Heal():
@@ -363,18 +365,11 @@ async def _enumerate(stage: Stage, step: steps.Enumerate) -> None:
     view = stage.sockets[step.socket]
     result = await _calling(stage, view, "enum_network_events", {}, None)
     seen = result.get("events")
-    found = [_sight(one) for one in seen] if isinstance(seen, list) else []
+    found = [sight_shown(one) for one in seen] if isinstance(seen, list) else []
     wanted = [str(sight) for sight in step.sights]
     if sorted(found) != sorted(wanted):
         told, listed = ", ".join(wanted) or "nothing", ", ".join(found) or "nothing"
         raise StepFailed(f"expected {told} in the record of {view.name}, seen {listed}")
-
-
-def _sight(one: object) -> str:
-    """Write one event of a record as the script would."""
-    if isinstance(one, dict) and isinstance(one.get("code"), int):
-        return name(Report(0, str(one.get("event")), one["code"], 0))
-    return f"{one!r}"
 
 
 async def _see(stage: Stage, step: steps.See) -> None:

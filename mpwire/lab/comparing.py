@@ -1,6 +1,7 @@
-"""Compare octets of a script with what an agent said they were."""
+"""Compare octets of a script with what an agent said they were, and show what it said."""
 
-from mpwire.lab.stage import StepFailed
+from mpwire.lab.links import Report
+from mpwire.lab.stage import StepFailed, name
 
 
 def compare(what: str, expected: bytes | None, seen: object) -> None:
@@ -21,3 +22,10 @@ def octets_shown(octets: object) -> str:
         return "none" if octets is None else f"{octets!r}"
     text = octets.decode("ascii", "backslashreplace")
     return f'"{text}"' if text.isprintable() else f"octets {octets.hex()}"
+
+
+def sight_shown(one: object) -> str:
+    """Write one event of a record as the script would."""
+    if isinstance(one, dict) and isinstance(one.get("code"), int):
+        return name(Report(0, str(one.get("event")), one["code"], 0))
+    return f"{one!r}"

@@ -76,6 +76,8 @@ SLOTS: Final = {
         ),
         Slot("PROTOCOL", "a protocol", "the name of a protocol entry, such as `MPW_CONFERENCE`"),
         Slot("GROUP", "a group", "an IP multicast address, such as `239.77.0.1`"),
+        Slot("ROUTER", "a router", "a name from `routers`"),
+        Slot("NETWORK", "a network", "a network that the router connects"),
         Slot("FAMILY", "inet or inet6", "`inet` or `inet6`, if the network has it"),
         Slot("PORT", "a port", "a port, 1 to 65535"),
         Slot("NUMBER", "a number", "a whole number"),

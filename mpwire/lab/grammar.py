@@ -16,11 +16,11 @@ _JOIN: Final = (
 FORMS: Final = (
     Form(
         "HOST opens NEW:socket as ROLES [of protocol PROTOCOL] [on port PORT] [over FAMILY]"
-        " [with scope NUMBER:scope] [without binding] [without events]",
+        " [at scope NUMBER:scope] [without binding] [without events]",
         steps.Open,
         "Create a multipoint socket, of `MPW_ROOTED` unless told otherwise, select all events with"
         " reports (so it is nonblocking) and bind it to the host's address, port 61717 unless told"
-        " otherwise. `with scope` says before that how far multicast data of it goes, as a root has"
+        " otherwise. `at scope` says before that how far multicast data of it goes, as a root has"
         " to. `without events` leaves it blocking. A socket that was closed keeps its port"
         " until it has answered stragglers (`linger_s`); another socket of that host needs"
         " `on port PORT` until then.",
@@ -276,6 +276,19 @@ FORMS: Final = (
         steps.Regain,
         "Set the interface up again, with everything it had. When the script ends, all are.",
         "leaf1 regains its interface",
+    ),
+    Form(
+        "router ROUTER loses NETWORK",
+        steps.Unplug,
+        "Set the router's port in that network down: nothing passes there, and hosts are told so"
+        " (ICMP net unreachable) where no other router knows a way.",
+        "router edge loses south",
+    ),
+    Form(
+        "router ROUTER regains NETWORK",
+        steps.Plug,
+        "Set the port up again, with everything it had. When the script ends, all are.",
+        "router edge regains south",
     ),
     Form(
         "the network cuts off HOST [from PEER] [one way]",

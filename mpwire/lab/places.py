@@ -25,6 +25,16 @@ def host_names(document: Document) -> list[str]:
     return list(dict.fromkeys(name for name in names if isinstance(name, str)))
 
 
+def routers(document: Document) -> dict[str, tuple[str, ...]]:
+    """Give the networks of every router, as far as they are names."""
+    found = _top(document, "routers")
+    return {
+        name: tuple(one for one in attached if isinstance(one, str))
+        for name, attached in (found if isinstance(found, dict) else {}).items()
+        if isinstance(attached, list) and attached
+    }
+
+
 def families(document: Document) -> dict[str, tuple[str, ...]]:
     """Say of every host which address families it has; all where its network is wrong."""
     networks = _top(document, "networks")

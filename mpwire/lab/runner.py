@@ -286,6 +286,8 @@ class Runner:
             self._stage.thaw(frozen)
         for down in sorted(self._stage.down):
             self._stage.set_interface(down, "", is_up=True)
+        for port in sorted(self._stage.unplugged):
+            self._stage.set_port(port, is_up=True)
         try:
             await self._hurried(self._stage.settle)
         except Unsupported:

@@ -96,6 +96,8 @@ class Stage:
         self.network = network or Decider(plan.faults, plan.seed)
         self.down: set[str] = set()
         """Hosts that have lost their interface."""
+        self.unplugged: set[str] = set()
+        """Ports that routers have lost."""
         self.frozen: set[str] = set()
         """Hosts whose agents have been stopped."""
         self._frozen_until_s: dict[str, float] = {}
@@ -310,6 +312,11 @@ class Stage:
             self.down.add(host)
             self._cut(host, None, cause, one_way=False)
             self._fabric.set_interface(host, is_up=False)
+
+    def set_port(self, port: str, *, is_up: bool) -> None:
+        """Take a router's port, or give it back."""
+        self.unplugged = self.unplugged - {port} if is_up else self.unplugged | {port}
+        self._fabric.set_interface(port, is_up=is_up)
 
     def freeze(self, host: str) -> None:
         """Stop an agent's process; it keeps its sockets, and its kernel goes on.

@@ -282,6 +282,22 @@ class Regain(Step, frozen=True, kw_only=True, tag="regain"):
     host: str
 
 
+class Unplug(Step, frozen=True, kw_only=True, tag="unplug"):
+    """Set a router's port down."""
+
+    router: str
+    network: str
+
+    @property
+    def port(self) -> str:
+        """Name the port."""
+        return f"{self.router}.{self.network}"
+
+
+class Plug(Unplug, frozen=True, kw_only=True, tag="plug"):
+    """Set a router's port up again."""
+
+
 class Cut(Step, frozen=True, kw_only=True, tag="cut"):
     """Let nothing pass between a host and another, or all others."""
 
@@ -336,6 +352,8 @@ AnyStep = (
     | Regain
     | Cut
     | Heal
+    | Unplug
+    | Plug
     | Restart
     | Settle
 )

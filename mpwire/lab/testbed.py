@@ -219,6 +219,7 @@ class _Sentences:
 def _sentences(document: Document, problems: list[Problem]) -> _Sentences:
     families = places.families(document)
     names = Names(tuple(places.host_names(document)), places.FAMILIES, families_of=families)
+    names.routers = places.routers(document)
     return _Sentences(
         _lines(document, "faults", fault_forms.FORMS, names, problems),
         _lines(document, "script", FORMS, names, problems),

@@ -50,6 +50,8 @@ class Names:
     """Socket name to its host ("" when the step that makes it is wrong) and line."""
     families_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By host, where not every host has all."""
+    routers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Networks by router."""
 
     def sockets_of(self, host: str) -> list[str]:
         """List the sockets that a host has made so far."""
@@ -99,6 +101,24 @@ def _peer(tokens: Sequence[Token], values: Mapping[str, object], names: Names) -
         others = [host for host in names.hosts if host != name]
         raise WrongWord(tokens[0], f"another host ({listed(others)})").but_it_is("the host itself")
     return name
+
+
+def _router(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> str:
+    name = tokens[0].text
+    if name in names.routers:
+        return name
+    known = (
+        f"a router ({listed(names.routers)})" if names.routers else "a router, but there is none"
+    )
+    raise WrongWord(tokens[0], known, among=[*names.routers])
+
+
+def _network(tokens: Sequence[Token], values: Mapping[str, object], names: Names) -> str:
+    name, router = tokens[0].text, str(values.get("router"))
+    attached = names.routers.get(router)
+    if attached is None or name in attached:
+        return name
+    raise WrongWord(tokens[0], f"a network of {router} ({listed(attached)})", among=attached)
 
 
 def _socket(tokens: Sequence[Token], values: Mapping[str, object], names: Names) -> str:
@@ -295,6 +315,8 @@ VALUES: Final[Mapping[str, Reader]] = {
     "SOCKET": _socket,
     "NEW": _new,
     "PEER": _peer,
+    "ROUTER": _router,
+    "NETWORK": _network,
     "TARGET": _target,
     "ROLES": _roles,
     "PROTOCOL": _protocol,

@@ -20,7 +20,7 @@ def names() -> Names:
     """Everybody has opened a socket."""
     made = {"R": ("root", 3), "L1": ("leaf1", 4), "L2": ("leaf2", 5), "L3": ("leaf3", 6)}
     made |= {"P1": ("root", 7), "P2": ("root", 8), "A2": ("leaf2", 9)}
-    return Names(HOSTS, ("inet", "inet6"), made)
+    return Names(HOSTS, ("inet", "inet6"), made, routers={"edge": ("north", "south")})
 
 
 def read(text: str, known: Names | None = None, forms: tuple[Form, ...] = FORMS) -> Step:
@@ -173,6 +173,13 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         {"host": "leaf1", "peer": "root", "one_way": True},
     ),
     ("the network heals", steps.Heal, {}),
+    (
+        "router edge loses south",
+        steps.Unplug,
+        {"router": "edge", "network": "south", "port": "edge.south"},
+    ),
+    ("router edge regains north", steps.Plug, {"port": "edge.north"}),
+    ("root opens X as c_root/d_root at scope 3", steps.Open, {"scope": 3}),
     ("everything settles", steps.Settle, {}),
 ]
 
@@ -223,7 +230,7 @@ def test_every_option_may_stand_in_any_order_and_only_once() -> None:
     two = read("root opens X as c_root/d_root without events on port 9")
     assert msgspec.structs.replace(one, text="") == msgspec.structs.replace(two, text="")
     assert wrong("root opens X as c_root/d_root on port 9 on port 9") == [
-        "41: found 'on', expected 'of', 'over', 'without' or the end of the line|"
+        "41: found 'on', expected 'of', 'over', 'at', 'without' or the end of the line|"
     ]
 
 

@@ -375,3 +375,15 @@ def test_faults_are_asked_about_whoever_made_a_frame() -> None:
     switch.forward("edge.south", c + ipv6)
     switch.forward("edge.south", c + b"\x08\x06" + bytes(28))
     assert asked == [("a", "edge.north"), ("a", "c"), ("a", "c"), ("edge", "c")]
+
+
+def test_routers_are_told_of_what_comes_and_others_of_what_leaves() -> None:
+    switch, tape, _ = routed()
+    switch.sent = lambda sender, _frame: tape.order.append(f"sent {sender}")
+    switch.arrives = lambda port, _frame: tape.order.append(f"arrives {port}")
+    switch.forward("a", BROADCAST + bytes(56))
+    switch.forward("a", SWITCH_MAC + bytes(56))
+    assert tape.order == [
+        *("out a", "sent a", "write b", "in b"),
+        *("arrives edge.north", "write edge.north", "in edge.north", "out a"),
+    ]

@@ -80,7 +80,7 @@ WRONG = [
     (
         "root opens X as c_root/d_root with events",
         (
-            "31: found 'with', expected 'of', 'on', 'over', 'without' or the end of the line|"
+            "31: found 'with', expected 'of', 'on', 'over', 'at', 'without' or the end of the line|"
             "did you mean 'without'?"
         ),
     ),
@@ -223,9 +223,12 @@ WRONG = [
     ("the join on L1 works", "16: found 'works', expected 'succeeds' or 'fails'|"),
     (
         '"root" opens X as c_root/d_root',
-        "1: found \"root\", expected a host, 'the', a socket or 'everything'|",
+        "1: found \"root\", expected a host, 'the', a socket, 'router' or 'everything'|",
     ),
-    ("", "1: found the end of the line, expected a host, 'the', a socket or 'everything'|"),
+    (
+        "",
+        "1: found the end of the line, expected a host, 'the', a socket, 'router' or 'everything'|",
+    ),
     ("root selects everything on R", "14: found 'everything', expected an event or 'nothing'|"),
     ("root selects all on R", "14: found 'all', expected an event or 'nothing'|"),
     (
@@ -259,6 +262,26 @@ def test_a_family_the_network_lacks_is_told() -> None:
     only_ipv4 = Names(HOSTS)
     assert wrong("root opens R as c_root/d_root over inet6", only_ipv4) == [
         "36: found 'inet6', expected a family of the network (inet)|"
+    ]
+
+
+def test_a_family_that_only_others_have_is_told() -> None:
+    known = Names(HOSTS, ("inet", "inet6"), families_of={"leaf1": ("inet6",)})
+    assert wrong("leaf1 opens L as c_leaf/d_leaf over inet", known) == [
+        "37: found 'inet', expected a family of the network (inet6)|"
+    ]
+
+
+def test_a_router_or_a_network_that_is_not_there_is_told() -> None:
+    known = Names(HOSTS, routers={"edge": ("north", "south")})
+    assert wrong("router egde loses north", known) == [
+        "8: found 'egde', expected a router (edge)|did you mean 'edge'?"
+    ]
+    assert wrong("router edge loses west", known) == [
+        "19: found 'west', expected a network of edge (north or south)|"
+    ]
+    assert wrong("router edge regains north", Names(HOSTS)) == [
+        "8: found 'edge', expected a router, but there is none|"
     ]
 
 
