@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from mpwire.capture.deliveries import with_deliveries
+from mpwire.capture.deliveries import deliveries, with_deliveries
 from mpwire.capture.framefile import Frame
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.records import AnyRecord, Counters, Decision, Sentinel
@@ -43,7 +43,7 @@ def hops_left(frame: bytes) -> int:
 def origins(run: RunFile) -> dict[int, int]:
     """Return for every frame that a router sent on the number of the frame as its host sent it."""
     routers = _router_of(run)
-    came_from = {one.delivered: one.frame for one in run.of(Decision) if one.delivered is not None}
+    came_from = {one.delivered: one.frame for one in deliveries(run) if one.delivered is not None}
     arrived: dict[tuple[str, bytes], list[Frame]] = {}
     sent_on: Counter[tuple[str, bytes]] = Counter()
     found: dict[int, int] = {}
@@ -74,6 +74,7 @@ def end_to_end(run: RunFile) -> RunFile:
     routers = _router_of(run)
     if not routers:
         return run
+    run = with_deliveries(run)
     return msgspec.structs.replace(
         run,
         frames=[frame for frame in run.frames if frame.vantage not in routers],

@@ -91,9 +91,7 @@ class SwitchFabric:
         self._alarm_s = 0.0
         self._released = asyncio.Event()
         self._cables: dict[str, Cable] = {}
-        """By port; those of routers, too."""
         self._groups: GroupControl | None = None
-        """Where there are routers."""
         self._down: set[str] = set()
 
     def set_interface(self, host: str, *, is_up: bool) -> None:

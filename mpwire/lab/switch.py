@@ -31,7 +31,6 @@ Decide = Callable[[bytes, str, str], Fate]
 """(frame, host or router that made it, receiving port) -> what becomes of it."""
 
 PORT_FULL = "port full"
-PORT_DOWN = "port down"
 UNKNOWN_DESTINATION = "unknown destination"
 FOR_THE_SWITCH = "for the switch"
 ANSWERED = "answered by the switch"

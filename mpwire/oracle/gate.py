@@ -5,8 +5,10 @@ every frame and every line was recorded. Each reason found here takes that away 
 run; what single frames show stays shown.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from typing import Final
 
 from mpwire.capture import RunFile
 from mpwire.capture.deliveries import decides, deliveries
@@ -35,6 +37,9 @@ NO_RECORD = (
     "no run record: a capture of another program does not say what was lost, and nothing about "
     "socket events"
 )
+
+ROUTER_PORT: Final = re.compile(r"router (\S+) (loses|regains) (\S+)")
+"""The sentences of a script about a port of a router."""
 
 
 def gate(run: RunFile, case: Case) -> list[str]:
@@ -140,19 +145,28 @@ def _excused(run: RunFile) -> Counter[tuple[str, str]]:
     going: set[str] = set()
     for one in run.records:
         if isinstance(one, Step):
-            lost, regained = LOSS.fullmatch(one.text), REGAIN.fullmatch(one.text)
-            if lost is not None and one.state == "started":
-                down.add(lost["host"])
-                going.add(lost["host"])
-            elif lost is not None:
-                going.discard(lost["host"])
-            elif regained is not None and one.state == "done":
-                down.discard(regained["host"])
+            port, is_up = _set(one.text)
+            if port and not is_up and one.state == "started":
+                down.add(port)
+                going.add(port)
+            elif not is_up:
+                going.discard(port)
+            elif one.state == "done":
+                down.discard(port)
         elif isinstance(one, Outage) and one.host in going:
             found[one.host, "tx_dropped"] += one.tx_dropped
         elif isinstance(one, Decision) and one.reason == PORT_DOWN and one.receiver in down:
             found[one.receiver, "rx_dropped"] += 1
     return found
+
+
+def _set(text: str) -> tuple[str, bool]:
+    """Say which interface a sentence sets down or up; none: an empty name."""
+    lost, regained = LOSS.fullmatch(text), REGAIN.fullmatch(text)
+    if host := lost or regained:
+        return host["host"], lost is None
+    port = ROUTER_PORT.fullmatch(text)
+    return ("", True) if port is None else (f"{port[1]}.{port[3]}", port[2] == "regains")
 
 
 def _counters(run: RunFile) -> Iterator[str]:

@@ -182,7 +182,7 @@ WRONG = [
     ),
     (
         "leaf1 receives hello on L1",
-        "16: found 'hello', expected a text in double quotes or 'on'|",
+        "16: found 'hello', expected a text in double quotes, 'something' or 'on'|",
     ),
     (
         'leaf1 sends "hello on L1',
