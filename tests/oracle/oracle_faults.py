@@ -19,6 +19,7 @@ from tests.oracle.oracle_asides import (
     withdrawn,
 )
 from tests.oracle.oracle_breaches import BREACHES
+from tests.oracle.oracle_configured import UNCONFIGURED
 from tests.oracle.oracle_crossings import AMISS
 from tests.oracle.oracle_details import (
     enumerated,
@@ -112,6 +113,7 @@ WIRE = (
     Fault("R24", tour, fields("leaf1 CLOSE", session_id=1)),
     Fault("R25", tour, fields("leaf1 CLOSE_ACK", sender_id=9)),
     Fault("R25", tour, fields("leaf3 ACCEPT", assigned_id=2)),
+    Fault("R25", tour, fields("leaf3 CHALLENGE", sender_id=1)),
     Fault("R26", tour, moves_of("leaf1 CLOSE", source_port=61718)),
     Fault("R27", tour, setting(2, 2, "leaf1 JOIN_REQ 2")),
     Fault(
@@ -314,6 +316,7 @@ FAULTS = (
     *PARTIAL,
     *REBORN,
     *HUSHED,
+    *UNCONFIGURED,
     *UNCOVERED,
     *CUT_OFF,
 )

@@ -163,7 +163,7 @@ class Plot(Story):
             Challenge(
                 cookie_life_ms=30000,
                 cookie=cookie,
-                sender_id=sender,
+                sender_id=0,
                 seq=join.seq,
                 destination_tag=join.init_tag,
             ),

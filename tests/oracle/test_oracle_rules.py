@@ -9,6 +9,7 @@ from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_aims import AIMS
 from tests.oracle.oracle_asides import ASIDES
+from tests.oracle.oracle_configured import CONFIGURED
 from tests.oracle.oracle_crossings import CROSSINGS
 from tests.oracle.oracle_details import DETAILS
 from tests.oracle.oracle_edits import Fault, Plotted
@@ -39,6 +40,7 @@ STORIES = (
     *IMPAIRED,
     *QUEUES,
     *LOSSES,
+    *CONFIGURED,
 )
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 

@@ -25,6 +25,7 @@ In this order:
     losing     EV28           what only the host itself can know
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
+    configured CR20           announced times against those that were given
     data       DR1-DR6        what was received against what was sent
 """
 
@@ -35,6 +36,7 @@ from mpwire.oracle.rules import (
     calls,
     carrying,
     closing,
+    configured,
     copies,
     data,
     dismantling,
@@ -63,6 +65,7 @@ __all__ = [
     "calls",
     "carrying",
     "closing",
+    "configured",
     "copies",
     "data",
     "dismantling",

@@ -13,6 +13,7 @@ from mpwire.wire.messages import (
     Accept,
     Announce,
     Cancel,
+    Challenge,
     Close,
     Confirm,
     JoinReq,
@@ -288,7 +289,7 @@ def _new_sessions(case: Case) -> Iterator[Outcome]:
 @rule(
     "R25",
     "Sender Member ID is 1 from the root, 0 from a leaf before one was assigned and the assigned "
-    "one afterwards; one ID serves one member of a session.",
+    "one afterwards, and 0 in a CHALLENGE; one ID serves one member of a session.",
     source="protocol.md 17.2 R25",
     group="identity",
     needs="frames",
@@ -296,6 +297,13 @@ def _new_sessions(case: Case) -> Iterator[Outcome]:
 )
 def r25(case: Case) -> Iterator[Outcome]:
     """Compare with what the root assigned."""
+    for packet in case.sent_of(Challenge):
+        yield verify(
+            read(packet, Challenge).sender_id == 0,
+            packet,
+            expected="Sender Member ID 0 where no state is kept",
+            seen=f"{read(packet, Challenge).sender_id}",
+        )
     for membership in case.history.memberships:
         assigned = membership.leaf_id
         for packet in membership.shelf.packets:

@@ -1,10 +1,11 @@
-"""CR1-CR19, DR1-DR6: what calls return, and what agents say."""
+"""CR1-CR20, DR1-DR6: what calls return, and what agents say."""
 
 from collections import deque
 from typing import Any
 
 from mpwire.core import Endpoint
 from mpwire.core.listener import Listener
+from mpwire.core.timers import TimerPlan
 from mpwire.io import calls as lines
 from mpwire.io.agent import Agent
 from mpwire.testing.broken.patches import patch, put
@@ -13,7 +14,7 @@ from mpwire.vocabulary import Condition, WsaError
 from mpwire.winsock import Provider, SocketError
 from mpwire.winsock.base import Accepted
 from mpwire.winsock.sockets import Role, Socket
-from mpwire.wire.messages import Accept, JoinReq, Reject
+from mpwire.wire.messages import Accept, Challenge, JoinReq, Reject
 from mpwire.wire.registries import RejectReason
 
 
@@ -242,6 +243,25 @@ def call_unanswered() -> None:
 def join_never_returns() -> None:
     """A blocking join stays open although it has succeeded."""
     wrap(Provider, "finish_all", lambda *_: 0)
+
+
+@patch("CR20", "rooted-lan", "leaf2")
+def announces_what_it_was_not_given() -> None:
+    """TIMERS says that it may wait longer for a decision than it was configured to."""
+    honest = TimerPlan.announced
+
+    def boast(self: TimerPlan) -> Any:
+        timers = honest(self)
+        timers.pend_ms += 1000
+        return timers
+
+    put(TimerPlan, "announced", boast)
+
+
+@patch("CR20", "rooted-lan", "root")
+def cookies_that_live_longer() -> None:
+    """CHALLENGE promises a longer life to the cookie than was configured."""
+    alter(Challenge, cookie_life_ms=lambda message: message.cookie_life_ms + 500)
 
 
 # Receiving ------------------------------------------------------------------------------------
