@@ -5,15 +5,15 @@ a line that no scenario runs has no chance to be noticed at all.
 """
 
 import shutil
-import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from types import FrameType
-from typing import Any, Final
+from typing import Final
 
+import coverage
 import msgspec
 
 from mpwire.capture import open_run
@@ -82,12 +82,10 @@ def known(
 def play(scenario: Scenario) -> Played:
     """Play a scenario with the endpoint as it is."""
     with folder_in_memory() as folder:
-        with _traced() as lines:
-            run_simulated(scenario.plan, folder)
+        lines = _lines_of(lambda: run_simulated(scenario.plan, folder))
         assessment = assess(open_run(folder))
-        kept = {module: frozenset(numbers) for module, numbers in lines.items()}
         passed = assessment.verdict is Verdict.PASS
-        return Played(digest_of(folder), kept, warned(assessment), passed)
+        return Played(digest_of(folder), lines, warned(assessment), passed)
 
 
 def remembered(path: Path) -> dict[str, Played]:
@@ -122,30 +120,18 @@ def folder_in_memory() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@contextmanager
-def _traced() -> Iterator[dict[str, set[int]]]:
-    """Note the lines that run, by module."""
-    files = {str(path): module for module, path in modules()}
-    lines: dict[str, set[int]] = {module: set() for module in files.values()}
-
-    def enter(frame: FrameType, event: str, value: object) -> Any:  # noqa: ANN401 - a tracer
-        del event, value
-        module = files.get(frame.f_code.co_filename)
-        if module is None:
-            return None
-        numbers = lines[module]
-
-        def step(frame: FrameType, event: str, value: object) -> Any:  # noqa: ANN401 - a tracer
-            del value
-            if event == "line":
-                numbers.add(frame.f_lineno)
-            return step
-
-        return step
-
-    before = sys.gettrace()
-    sys.settrace(enter)
+def _lines_of(run: Callable[[], object]) -> dict[str, frozenset[int]]:
+    """Return which lines of each module something runs."""
+    tracer = coverage.Coverage(data_file=None, config_file=False, include=[*_files()])
+    tracer.start()
     try:
-        yield lines
+        run()
     finally:
-        sys.settrace(before)
+        tracer.stop()
+    data = tracer.get_data()
+    return {module: frozenset(data.lines(file) or ()) for file, module in _files().items()}
+
+
+@cache
+def _files() -> dict[str, str]:
+    return {str(path): module for module, path in modules()}

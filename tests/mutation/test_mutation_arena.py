@@ -59,9 +59,9 @@ def test_an_equivalent_change_survives_and_leaves_the_record_as_it_was(tour: lis
 
 
 def test_another_record_that_breaks_no_rule_is_told(tour: list[Known]) -> None:
-    """Let cookies live a little longer: the CHALLENGE says so, and may."""
-    old = "cookie_life_ms=round(life_s * 1000)"
-    outcome = edited(old, old.replace("1000", "1001"), tour, "mpwire.core.replies")
+    """Let a root admit one message more a second: it says so, and may."""
+    old = "MAXIMUM_RATE_PPS: Final = 100_000"
+    outcome = edited(old, old.replace("000", "001"), tour, "mpwire.winsock.sessions")
     assert (outcome.fate, outcome.differed) == ("survived", ("rooted-lan",))
 
 
