@@ -13,9 +13,8 @@ In reading order:
 from mpwire.sim.session import (
     FabricName,
     RunRequest,
-    foreign_agent,
     run_on_fabric,
     run_simulated,
 )
 
-__all__ = ["FabricName", "RunRequest", "foreign_agent", "run_on_fabric", "run_simulated"]
+__all__ = ["FabricName", "RunRequest", "run_on_fabric", "run_simulated"]

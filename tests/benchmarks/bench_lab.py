@@ -1,5 +1,8 @@
 """How fast a lab starts, compared with `ip -batch` making the same hosts, and how fast it dies.
 
+Then what passes the switch, and what the ring of the bridge hears of a flood: all of it, proved by
+the kernel's counters.
+
 Run: python tests/benchmarks/bench_lab.py
 """
 
@@ -59,6 +62,17 @@ def median(scenario: str, key: str, **spec: object) -> float:
     return statistics.median(run(scenario, **spec)[key] for _ in range(ROUND_COUNT))
 
 
+def flooded(recorder: str, told: str) -> str:
+    """Tell what the ring hears when one host sends to nine others as fast as it can."""
+    found = run("flood", recorder=recorder, count=100_000, hosts=10, octets=200)
+    whole = found["heard"] == found["kernel"] and not found["lost"]
+    return (
+        f"bridge: {found['sent_per_s'] / 1000:.0f} k frames/s sent,"
+        f" {found['heard_per_s'] / 1000:.0f} k/s {told}, {found['lost']:.0f} lost,"
+        f" {'all' if whole else 'NOT ALL'} of {found['kernel']:.0f} that the kernel counted"
+    )
+
+
 def main() -> int:
     """Print the table."""
     try:
@@ -66,7 +80,7 @@ def main() -> int:
         for hosts in (3, 100):
             peer_s = median("with_ip", "start_s", hosts=hosts)
             say(f"{hosts:>5} {'ip -batch':>8} {peer_s * 1000:>6.1f} ms   1.00")
-            for carrier in ("tap", "veth"):
+            for carrier in ("tap", "veth", "bridge"):
                 spec = {"hosts": hosts, "carrier": carrier}
                 start_s = median("start", "start_s", **spec)
                 launch_s = median("start", "launch_s", **spec)
@@ -78,6 +92,8 @@ def main() -> int:
         for carrier in ("tap", "veth"):
             rate = run("forward", carrier=carrier, count=40_000)["frames_per_s"]
             say(f"{carrier}: {rate / 1000:.0f} k recorded frames/s through the switch")
+        for recorder, told in (("none", "heard"), ("file", "heard and recorded in a file")):
+            say(flooded(recorder, told))
     except MachineError as error:
         sys.stderr.write(f"{error}\n")
         return 4
