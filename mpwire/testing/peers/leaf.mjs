@@ -214,7 +214,7 @@ function decode(datagram) {
   if (datagram.length < HEADER + known.octets) return null;
   if (m.name === "JOIN_REQ" && datagram.length < JOIN_REQ_LEAST) return null;
   if (m.type <= 0x08 && datagram.length > LARGEST) return null;
-  if (m.flags & 0x0e || m.attempt === 0 || !member(m.sender)) return null;
+  if (m.flags & 0x0e || !member(m.sender)) return null;
   if (m.name !== "CANCEL" && (m.tag === NONE) !== (m.name === "JOIN_REQ")) return null;
   let at = HEADER;
   for (const [field, width, legal] of known.fields) {
@@ -277,6 +277,10 @@ function fits(known, m) {
   if ("AUTH" in tlvs !== ((m.flags & FLAG.A) !== 0)) return false;
   if (tlvs.PAD?.some((octet) => octet !== 0)) return false;
   if (tlvs.TIMERS && tlvs.TIMERS[23] & ~1) return false;
+  if (tlvs.AUTH && tlvs.AUTH[3] !== 0) return false;
+  if (tlvs.ADDR && (tlvs.ADDR[1] !== 0 || { 4: 8, 6: 20 }[tlvs.ADDR[0]] !== tlvs.ADDR.length)) {
+    return false;
+  }
   if (tlvs.REASON_TEXT) {
     try {
       new TextDecoder("utf-8", { fatal: true }).decode(tlvs.REASON_TEXT);
