@@ -1,8 +1,9 @@
 """`mpwire matrix`: whom each implementation plays, and what the command prints and leaves."""
 
 import json
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jsonschema
@@ -188,3 +189,29 @@ def test_an_agent_that_breaks_a_rule_fails_its_cell(
     assert cell["verdict"] == "FAIL"
     assert "R56" in cell["broken"]
     assert cell["reason"].startswith("R")
+
+
+@pytest.mark.lab
+def test_an_interrupt_keeps_what_was_run(
+    argv: Sequence[str], environment: dict[str, str], meeting: Path, tmp_path: Path
+) -> None:
+    beds = []
+    for number in range(6):
+        beds.append(tmp_path / f"bed{number}.yaml")
+        beds[-1].write_text(meeting.read_text("utf-8"), "utf-8")
+    command = [*argv, "matrix", *map(str, beds), "--agent", JS, "--role", "leaf"]
+    with subprocess.Popen(
+        [*command, "--jobs", "1", "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+    ) as process:
+        assert process.stdout is not None
+        assert "PASS         bed0  leaf = js" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+    assert process.returncode == 130
+    assert "not run" in rest
+    page = (tmp_path / "out" / "matrix.html").read_text("utf-8")
+    assert "not run" in page
+    assert 'href="bed0-1/"' in page

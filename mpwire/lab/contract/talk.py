@@ -10,7 +10,7 @@ import os
 import select
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -19,6 +19,8 @@ from mpwire.lab.contract import schema
 
 CONTRACT: Final = 1
 CHUNK_OCTETS: Final = 65_536
+START: Final = 3
+"""How many times the patience for an answer a program may take to start."""
 LINE_OCTETS_MAX: Final = 1 << 20
 QUIET_S: Final = 0.1
 """How long an agent is listened to that is to say nothing."""
@@ -162,7 +164,8 @@ class Talk:
 
         Raises: Broken: the first line is another, or none comes.
         """
-        self.until(lambda: self.hello is not None or bool(self.offences), "no hello")
+        start_s = START * self.patience_s
+        self.until(lambda: self.hello is not None or bool(self.offences), "no hello", start_s)
         if self.hello is None:
             raise Broken(self.offences[0].reason, self.offences[0].line)
         return self.hello
@@ -195,18 +198,21 @@ class Talk:
         )
         return next(matching, None)
 
-    def until(self, holds: Any, missing: str) -> None:  # noqa: ANN401 - any predicate
+    def until(
+        self, holds: Callable[[], bool], missing: str, patience_s: float | None = None
+    ) -> None:
         """Listen until something holds.
 
         Raises: Broken: it does not in time, or the agent has ended.
         """
-        limit_s = time.monotonic() + self.patience_s
+        patience_s = patience_s or self.patience_s
+        limit_s = time.monotonic() + patience_s
         while not holds():
             if self.ended:
                 raise Broken(f"{missing}: {self._end()}", self._last())
             left_s = limit_s - time.monotonic()
             if left_s <= 0:
-                raise Broken(f"{missing} within {self.patience_s:g} s", self._last())
+                raise Broken(f"{missing} within {patience_s:g} s", self._last())
             self._listen(left_s)
 
     def quiet(self) -> bool:

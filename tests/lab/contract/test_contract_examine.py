@@ -13,7 +13,7 @@ from tests.lab.contract.wrong_agent import MISTAKES
 
 WRONG = Path(__file__).with_name("wrong_agent.py")
 PATIENCE_S = 20.0
-SHORT_S = 2.0
+SHORT_S = 4.0
 """For mistakes that show in what does not come."""
 
 WRONG_AT = {

@@ -192,3 +192,16 @@ def test_a_role_that_it_cannot_play_is_unsupported(
     assessment = run(BEDS / f"{name}.yaml", tmp_path, (host,))
     assert assessment.verdict is Verdict.UNSUPPORTED
     assert [step.reason for step in assessment.failed_steps] == [reason]
+
+
+@pytest.mark.lab
+@pytest.mark.parametrize("kind", ["drop", "dup", "reorder"])
+def test_no_message_is_missed_for_good(tmp_path: Path, kind: str) -> None:
+    path = in_ipv6("rooted-asking", tmp_path) if kind == "reorder" else BEDS / "rooted-asking.yaml"
+    agents = [word for host in LEAVES for word in ("--agent", f"{host}=python -m {MODULE}")]
+    command = [sys.executable, "-m", "mpwire", "run", str(path), "--every", kind, "--sample", "3"]
+    command += ["--fabric", "switch", "--json", "--out", str(tmp_path / "out"), *agents]
+    done = subprocess.run(command, capture_output=True, check=False)
+    document = json.loads(done.stdout)
+    assert document["counts"] == {"PASS": 3}, done.stdout
+    assert done.returncode == 0
