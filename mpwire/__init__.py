@@ -14,7 +14,7 @@ Read in this order:
 - `report`: the ladder and the verdict as people read them
 - `cli`: the `mpwire` command
 - `plugin`: labs and testbeds as tests of pytest
-- `testing`: playbook, bus and deliberately broken endpoints
+- `testing`: playbook, bus, deliberately broken endpoints, and one in another language
 """
 
 __version__ = "0.1.0"

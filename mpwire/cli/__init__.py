@@ -9,6 +9,8 @@ In reading order:
     files       the captures that an argument stands for
     showing     show: a capture as a ladder, or one frame octet by octet
     rules       check --rules and --explain
+    matrixing   matrix: roles, implementations and testbeds, one lab for each
+    contracting agent-check: whether a program keeps the agent contract
     diagnosing  doctor
     output      standard output, whoever reads it
     status      exit statuses

@@ -9,5 +9,6 @@ From the file to the wire:
 - `fabric`: the hosts and the switch, as the runner sees them
 - `switch`, `craft`: the forwarding function and the few frames that it makes itself
 - `hosts`, `ports`, `namespaces`, `netlink`, `counters`, `process`: one host, down to the kernel
+- `contract`: whether a program keeps the agent contract
 - `doctor`: what this machine can do
 """

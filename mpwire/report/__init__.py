@@ -11,6 +11,8 @@ In reading order:
     agreement   where runs of one testbed on several fabrics part
     document    the assessment as JSON, and as packet comments
     glyphs      the same without Unicode
+    matrix      roles, implementations and testbeds: many runs as one table
+    matrix_page the same as one HTML file
 """
 
 from mpwire.report.assessment import Assessment, FailedStep, assess
