@@ -7,6 +7,8 @@ from typing import Annotated
 import typer
 
 import mpwire
+from mpwire.cli.ending import Ended
+from mpwire.cli.lab_commands import lab
 from mpwire.cli.options import (
     AgentCommand,
     Agents,
@@ -26,6 +28,7 @@ from mpwire.cli.options import (
     Jobs,
     Json,
     Junit,
+    Listed,
     Merge,
     Out,
     Patience,
@@ -49,27 +52,20 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
+app.add_typer(lab)
 
 
 def conduct(arguments: Sequence[str]) -> int:
     """Carry out a command line and return its exit status; never raise."""
     try:
         app(args=list(arguments), prog_name="mpwire", standalone_mode=True)
-    except _Ended as ended:
+    except Ended as ended:
         return ended.status
     except SystemExit as ended:
         # Typer ends with 1 where nobody reads the help to its end, which is no violation.
         kept = {int(status): status for status in (Status.USAGE, Status.INTERRUPTED)}
         return kept.get(ended.code, Status.PASS) if isinstance(ended.code, int) else Status.PASS
     return Status.PASS
-
-
-class _Ended(BaseException):
-    """A command has ended; no error, so that nothing on the way takes it for one."""
-
-    def __init__(self, status: Status) -> None:
-        super().__init__(status)
-        self.status = status
 
 
 def _version(wanted: bool) -> None:
@@ -112,6 +108,7 @@ def run(
     every: EveryFault = None,
     jobs: Jobs = None,
     sample: Sample = None,
+    listed: Listed = False,
     all_frames: AllFrames = False,
     junit: Junit = None,
     quiet: Quiet = False,
@@ -131,11 +128,16 @@ def run(
       mpwire run --every drop --fabric sim               each message lost in turn
       mpwire run --fabric all testbeds/*.yaml            the same on every fabric?
       mpwire run --agent leaf1="./my-agent --verbose"    another implementation on one host
+      mpwire run --list testbeds                         what they show and exercise
       mpwire run --json | jq .verdict                    for programs
     """
     output = Output(json=json, quiet=quiet)
 
     def command() -> Status:
+        if listed:
+            from mpwire.cli.listing import list_testbeds  # noqa: PLC0415 - only what is needed
+
+            return list_testbeds(output, testbeds or [])
         from mpwire.cli.running import RunOptions  # noqa: PLC0415 - only what a command needs
         from mpwire.cli.running import run as run_testbeds  # noqa: PLC0415
 
@@ -157,7 +159,7 @@ def run(
         )
         return run_testbeds(output, options)
 
-    raise _Ended(guarded(output, command))
+    raise Ended(guarded(output, command))
 
 
 @app.command()
@@ -206,7 +208,7 @@ def check(
 
         return check_files(output, files or [], junit)
 
-    raise _Ended(guarded(output, command))
+    raise Ended(guarded(output, command))
 
 
 @app.command()
@@ -235,74 +237,7 @@ def show(
 
         return show_file(output, file, all_frames=all_frames, frame=frame)
 
-    raise _Ended(guarded(output, command))
-
-
-lab = typer.Typer(name="lab", no_args_is_help=True, help="Begin testbeds, and look at them.")
-app.add_typer(lab)
-
-
-@lab.command("init")
-def lab_init(
-    name: Annotated[Path, typer.Argument(metavar="NAME", hidden=True)],
-    json: Json = False,
-) -> None:
-    """Write a commented testbed that runs as it is, to be changed from there.
-
-    Makes NAME.yaml, and never overwrites a file. Its first line names the JSON Schema by which
-    editors complete and check.
-
-    \b
-    Example:
-      mpwire lab init meeting && mpwire run meeting.yaml
-    """
-    output = Output(json=json)
-
-    def command() -> Status:
-        from mpwire.cli.starting import init  # noqa: PLC0415 - only what a command needs
-
-        return init(output, name)
-
-    raise _Ended(guarded(output, command))
-
-
-@lab.command("schema")
-def lab_schema(_json: Annotated[bool, typer.Option("--json", hidden=True)] = False) -> None:
-    """Print the JSON Schema of testbeds, for editors.
-
-    \b
-    Example:
-      mpwire lab schema > testbed-schema.json
-    """
-    output = Output(json=True)
-
-    def command() -> Status:
-        from mpwire.cli.starting import schema  # noqa: PLC0415 - only what a command needs
-
-        return schema(output)
-
-    raise _Ended(guarded(output, command))
-
-
-@lab.command("show")
-def lab_show(
-    testbed: Annotated[Path, typer.Argument(metavar="TESTBED", hidden=True)],
-    json: Json = False,
-) -> None:
-    """Draw the networks, hosts, routers and routes of a testbed.
-
-    \b
-    Example:
-      mpwire lab show testbeds/rooted-lan.yaml
-    """
-    output = Output(json=json)
-
-    def command() -> Status:
-        from mpwire.cli.lab import show as show_topology  # noqa: PLC0415 - only what is needed
-
-        return show_topology(output, testbed)
-
-    raise _Ended(guarded(output, command))
+    raise Ended(guarded(output, command))
 
 
 @app.command()
@@ -366,7 +301,7 @@ def matrix(
         )
         return run_matrix(output, options)
 
-    raise _Ended(guarded(output, command))
+    raise Ended(guarded(output, command))
 
 
 @app.command(
@@ -400,7 +335,7 @@ def agent_check(
 
         return check_agent(output, command, patience_s=patience, only=checks or [])
 
-    raise _Ended(guarded(output, carried_out))
+    raise Ended(guarded(output, carried_out))
 
 
 @app.command()
@@ -420,4 +355,4 @@ def doctor(json: Json = False) -> None:
 
         return diagnose(output, examine())
 
-    raise _Ended(guarded(output, command))
+    raise Ended(guarded(output, command))

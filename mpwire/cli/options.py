@@ -73,6 +73,14 @@ AnyFabric = Annotated[
         " time in one process; auto: switch or sim, what works; all: each, and compared.",
     ),
 ]
+Listed = Annotated[
+    bool,
+    typer.Option(
+        "--list",
+        help="Tell what testbeds show and exercise, instead of running them; a folder is a testbed"
+        " each, none named: testbeds/ here.",
+    ),
+]
 EveryFault = Annotated[
     Literal["drop", "drop-pair", "dup", "reorder", "kill-after"] | None,
     typer.Option("--every", help="Run once for every message, with this fault aimed at it."),

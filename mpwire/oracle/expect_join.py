@@ -84,6 +84,7 @@ def accept_expectations(case: Case) -> Iterator[Expectation | None]:
                 + (f", after {before.call} had decided the one before" if before else ""),
             )
         yield from _repeated(case, socket)
+        yield from _freed(case, socket, queue)
 
 
 def _repeated(case: Case, socket: Socket) -> Iterator[Expectation | None]:
@@ -105,6 +106,40 @@ def _repeated(case: Case, socket: Socket) -> Iterator[Expectation | None]:
                 frames=(),
                 cause=f"{call}, which failed with {call.outcome()} and left the request waiting",
             )
+
+
+def _freed(case: Case, socket: Socket, queue: list[Entry]) -> Iterator[Expectation | None]:
+    """Expect that FD_ACCEPT may come again when a request that was deferred has ended.
+
+    It had muted FD_ACCEPT (W44); once it is dead, those behind it speak, though an accept meets it
+    first.
+    """
+    for one in case.bindings.acceptances:
+        if one.listener is not socket or one.call.error != WsaError.WSATRY_AGAIN:
+            continue
+        head = head_of(queue, one)
+        shelf = head.attempt.shelf if head is not None else None
+        gone = [*shelf.arrived(Cancel), *shelf.sent(Reject)] if shelf is not None else []
+        for packet in [packet for packet in gone if packet.position > one.call.asked][:1]:
+            yield expect(
+                case,
+                socket,
+                "FD_ACCEPT",
+                rule="EV1",
+                opens=packet.position,
+                level=Level.MAY,
+                frames=(packet.number,),
+                cause=f"the end of the request that {one.call} deferred, in frame {packet.number}",
+            )
+
+
+def head_of(queue: list[Entry], one: Acceptance) -> Entry | None:
+    """Return the request at the head of the queue as an accept was asked."""
+    for entry in queue:
+        decided = entry.taken.call.asked if entry.taken is not None else NEVER
+        if entry.arrival.position < one.call.answered and decided >= one.call.asked:
+            return entry
+    return None
 
 
 def _indicated(queue: list[Entry]) -> Iterator[tuple[Entry, Entry]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from mpwire.oracle.bind import Acceptance, Entry
 from mpwire.oracle.case import Case
+from mpwire.oracle.expect_join import head_of
 from mpwire.oracle.membership import Attempt, End
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.rules.calls import said
@@ -83,12 +84,14 @@ def cr13(case: Case) -> Iterator[Outcome]:
         if one.call.error != WsaError.WSATRY_AGAIN:
             continue
         queue = case.bindings.queues.get(one.listener, [])
-        head = _head(queue, one)
+        head = head_of(queue, one)
         if head is None:
             yield said(False, one.call, one.listener, expected="WSAEWOULDBLOCK: nobody waits")
             continue
         later = [c.asked for c in one.listener.accepts if c.asked > one.call.asked]
-        until = min([*later, one.listener.closed])
+        # Whoever ends the session refuses all who wait (SESSION_CLOSING).
+        ended = [c.asked for c in one.listener.shutdowns if c.text("how") == "BOTH"]
+        until = min([*later, *ended, one.listener.closed])
         answers = [
             packet
             for packet in head.attempt.shelf.sent(Accept, Reject)
@@ -102,15 +105,6 @@ def cr13(case: Case) -> Iterator[Outcome]:
             seen="an answer",
             frames=tuple(packet.number for packet in answers),
         )
-
-
-def _head(queue: list[Entry], one: Acceptance) -> Entry | None:
-    """Return the request at the head of the queue as an accept was asked."""
-    for entry in queue:
-        decided = entry.taken.call.asked if entry.taken is not None else NEVER
-        if entry.arrival.position < one.call.answered and decided >= one.call.asked:
-            return entry
-    return None
 
 
 @rule(

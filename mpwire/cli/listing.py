@@ -1,0 +1,58 @@
+"""`mpwire run --list`: testbeds, what each shows, and what it exercises."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from mpwire.cli.output import Output
+from mpwire.cli.status import Status
+from mpwire.errors import InputError
+from mpwire.lab.session import TOUR
+from mpwire.report.telling import printable
+from mpwire.report.verdict import line, wrapped
+from mpwire.sim.coverage import Exercised, counts, exercised_by, ranges
+
+FOLDER: Final = Path("testbeds")
+"""What is listed where nothing is named."""
+SUFFIXES: Final = (".yaml", ".yml")
+INDENT: Final = "    "
+
+
+def list_testbeds(output: Output, named: Sequence[Path]) -> Status:
+    """List testbeds, each simulated and judged for that; what is wrong with a file stops it.
+
+    Raises:
+        InputError: a file has mistakes, or there is none.
+    """
+    found: list[Exercised] = []
+    for path in files_in(named):
+        found.append(exercised_by(path))
+        _tell(output, found[-1])
+    if output.json:
+        output.document({"testbeds": msgspec.to_builtins(found)})
+    return Status.PASS
+
+
+def files_in(named: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files among what was named: files, and those that lie in folders.
+
+    Raises:
+        InputError: a folder holds none.
+    """
+    for path in named or [FOLDER if FOLDER.is_dir() else TOUR]:
+        if not path.is_dir():
+            yield path
+            continue
+        files = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES)
+        if not files:
+            raise InputError(f"{path}: found no testbeds there, expected *.yaml")
+        yield from files
+
+
+def _tell(output: Output, one: Exercised) -> None:
+    output.line(line((one.name, "bold cyan"), (f"  {one.testbed}", "dim")))
+    output.lines(wrapped((INDENT, ""), (printable(one.about), ""), output.width))
+    told = one.lacking or f"{one.verdict} with {counts(one.rules)}: {ranges(one.requirements)}"
+    output.lines(wrapped((INDENT, ""), (printable(told), "dim"), output.width))
