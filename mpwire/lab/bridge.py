@@ -25,8 +25,10 @@ from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request, echo_request_nonce
 from mpwire.lab.decide import Strike
 from mpwire.lab.fabric import DEADLINE_S, FabricError
+from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import check_ports
 from mpwire.lab.means import allow_descriptors
+from mpwire.lab.outages import take_down
 from mpwire.lab.process import HostProcess
 from mpwire.lab.switch import Decide, Recorder, port_error
 from mpwire.lab.topology import Topology
@@ -69,6 +71,7 @@ class BridgeFabric:
         self._affinity = os.sched_getaffinity(0)
         self._ring: BridgeRing | None = None
         self._cables: Cables | None = None
+        self._groups: GroupControl | None = None
         self._fault: Exception | None = None
         self._handled_count = 0
 
@@ -90,6 +93,8 @@ class BridgeFabric:
                 topology, self._ring, snooping=self._snooping, deadline_s=self._deadline_s
             )
             self._cables.make()
+            if topology.routers or self._snooping:
+                self._groups = GroupControl(topology, self._cables.hosts)
         except OSError as error:
             await self.stop()
             raise MachineError(f"the kernel refused a host: {error}") from error
@@ -113,8 +118,15 @@ class BridgeFabric:
         return self._cables
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
-        """Set a host's interface down, or up again with all it had."""
-        self.cables.set_interface(host, is_up=is_up)
+        """Set the interface of a host, or a router's port, down, or up again with all it had."""
+        if is_up:
+            self.cables.begin(host)
+        else:
+            cable = self.cables.stop(host)
+            take_down(cable, self.drain, self.cables.sent_counts, self._recorder)
+        if self._groups is not None:
+            self._groups.routing.set_port(host, is_up=is_up)
+            self._groups.expect_again()
 
     def part(self, host: str, *, is_apart: bool) -> None:
         """Let nothing pass between a host and all others, or let it pass again."""
@@ -156,6 +168,11 @@ class BridgeFabric:
                 self._answered(echo_reply_nonce(frame), host, number)
                 return
         self._handled_count += 1
+        if self._groups is not None:
+            if direction == "out":
+                self._groups.sent(host, frame)
+            elif port.is_router:
+                self._groups.expect(host, frame)
 
     def _asked(self, nonce: int | None, host: str, number: int) -> None:
         echo = None if nonce is None else self._echoes.get(nonce)
@@ -252,10 +269,20 @@ class BridgeFabric:
             handled_count = self._handled_count
             await self._answers(self._ask_on_all_cpus())
             self.drain()
-            if self._handled_count == handled_count:
+            if self._handled_count == handled_count and not self._unsaid():
                 return
             await asyncio.sleep(0)
-        raise FabricError(f"hosts still talk after {self._deadline_s} s")
+        raise FabricError(self._unsaid() or f"hosts still talk after {self._deadline_s} s")
+
+    def _unsaid(self) -> str:
+        """Say whose kernel will yet report a group, as it does after some milliseconds."""
+        if self._groups is None:
+            return ""
+        for port in self.cables:
+            groups = [] if port.is_down else self._groups.unsaid(port.name)
+            if groups:
+                return f"{port.name} has not reported {', '.join(groups)}"
+        return ""
 
     def _ask_on_all_cpus(self) -> dict[int, str]:
         """Send an echo to every host from every CPU: frames wait in a queue for each of them."""
@@ -303,6 +330,8 @@ class BridgeFabric:
             asyncio.get_running_loop().remove_reader(self._ring.fileno())
         for process in self._processes:
             process.close()
+        if self._groups is not None:
+            self._groups.close()
         if self._cables is not None:
             self._cables.close()
         if self._ring is not None:

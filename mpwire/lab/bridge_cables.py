@@ -25,6 +25,7 @@ from mpwire.lab.bridge_links import (
     port_state_set,
     port_states,
     querier_begin,
+    router_port_set,
     waiting,
 )
 from mpwire.lab.bridge_ring import BridgeRing
@@ -52,6 +53,8 @@ class BridgePort:
     cable: Cable
     interface: str
     index: int
+    is_router: bool = False
+    """It is a router's."""
     sent_count: int = 0
     """Frames that have come in from the host, on record."""
     delivered_count: int = 0
@@ -91,6 +94,16 @@ class Cables:
         """Go through all ports."""
         return iter(self._ports.values())
 
+    @property
+    def hosts(self) -> Mapping[str, Host]:
+        """Give hosts and routers by name."""
+        return self._hosts
+
+    @property
+    def sent_counts(self) -> dict[str, int]:
+        """Give the number of frames on record that each port has had from its host."""
+        return {name: port.sent_count for name, port in self._ports.items()}
+
     def namespace(self, host: str) -> NetworkNamespace:
         """Give the namespace of a host."""
         return self._hosts[host].namespace
@@ -116,6 +129,8 @@ class Cables:
                 requests += port_requests(
                     port.index, self._bridges[spec.network], spec.mac_octets()
                 )
+                if self._snooping and port.is_router:
+                    requests.append(router_port_set(port.index))
             route.apply(requests)
         for port in self:
             port.cable.bring_up(self._known_to(port.cable.spec))
@@ -139,7 +154,9 @@ class Cables:
     def _connect(self, cable: Cable) -> None:
         assert isinstance(cable.port, VethPort)
         name = cable.port.name
-        self._ports[cable.spec.name] = BridgePort(cable, name, if_nametoindex(name))
+        is_router = cable.spec.name in self._topology.router_ports
+        port = BridgePort(cable, name, if_nametoindex(name), is_router=is_router)
+        self._ports[cable.spec.name] = port
 
     def _known_to(self, port: Port) -> Sequence[Port]:
         known = self._topology.on(port.network)
@@ -162,19 +179,23 @@ class Cables:
                 raise MachineError("the bridge does not forward to all its ports")
             os.sched_yield()
 
-    def set_interface(self, name: str, *, is_up: bool) -> None:
-        """Set the interface behind a port down, or up again with all it had.
+    def stop(self, name: str) -> Cable:
+        """Let a port pass nothing any more, and return the cable, which may be taken down then.
 
         The port stops first and begins last: no frame is under way into an interface that is down.
         """
         port = self._ports[name]
-        port.is_down = not is_up
-        if not is_up:
-            self._set_port(port, DISABLED)
-        port.cable.set_interface(self._deadline_s, is_up=is_up)
-        if is_up:
-            self._wait_until_forwarding()
-            self.part(name, is_apart=port.is_apart)
+        port.is_down = True
+        self._set_port(port, DISABLED)
+        return port.cable
+
+    def begin(self, name: str) -> None:
+        """Set the interface behind a port up again with all it had, and let the port pass on."""
+        port = self._ports[name]
+        port.cable.set_interface(self._deadline_s, is_up=True)
+        port.is_down = False
+        self._wait_until_forwarding()
+        self.part(name, is_apart=port.is_apart)
 
     def part(self, host: str, *, is_apart: bool) -> None:
         """Let nothing pass between a host and all others, or let it pass again."""

@@ -28,7 +28,9 @@ _NESTED: Final = 0x8000
 _ADDRESS, _IFNAME, _MASTER, _PROTINFO, _OPERSTATE, _LINKINFO = 1, 3, 10, 12, 16, 18
 _INFO_KIND, _INFO_DATA = 1, 2
 _BR_FORWARD_DELAY, _BR_STP, _BR_SNOOPING, _BR_QUERIER, _BR_RESPONSE = 1, 5, 23, 25, 34
-_PORT_STATE, _PORT_LEARNING, _PORT_UNICAST_FLOOD = 1, 8, 9
+_BR_IGMP_VERSION, _BR_MLD_VERSION = 43, 44
+_PORT_STATE, _PORT_LEARNING, _PORT_UNICAST_FLOOD, _PORT_MULTICAST_ROUTER = 1, 8, 9, 25
+_ALWAYS: Final = 2
 _QDISC_KIND, _QDISC_OPTIONS = 1, 2
 _NUD_NOARP, _NTF_MASTER, _NDA_LLADDR = 0x40, 0x04, 2
 _OPER_UP: Final = 6
@@ -84,7 +86,10 @@ def bridge_add(name: str, mac: bytes, *, snooping: bool = False) -> Request:
     options = [_word(_BR_FORWARD_DELAY, 0), _word(_BR_STP, 0), _octet(_BR_SNOOPING, snooping)]
     body = _LINK.pack(socket.AF_UNSPEC, 0, 0, IFF_UP, IFF_UP)
     body += _text(_IFNAME, name) + _attribute(_ADDRESS, mac)
-    body += _bridge_options(*options, _attribute(_BR_RESPONSE, hundredths))
+    options.append(_attribute(_BR_RESPONSE, hundredths))
+    if snooping:  # a querier of an older version would make all hosts speak that
+        options += [_octet(_BR_IGMP_VERSION, 3), _octet(_BR_MLD_VERSION, 2)]
+    body += _bridge_options(*options)
     return _request(f"bridge {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
@@ -112,6 +117,11 @@ def port_requests(port: int, bridge: int, mac: bytes) -> list[Request]:
         _port_set(port, _octet(_PORT_LEARNING, 0), _octet(_PORT_UNICAST_FLOOD, 0)),
         _request(f"address of port {port}", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, neighbour),
     ]
+
+
+def router_port_set(port: int) -> Request:
+    """Say that a router is behind a port, which hears all reports and data of all groups."""
+    return _port_set(port, _octet(_PORT_MULTICAST_ROUTER, _ALWAYS))
 
 
 def port_state_set(port: int, state: int) -> Request:

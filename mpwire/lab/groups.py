@@ -1,7 +1,8 @@
-"""Groups in namespaces: the switch sees what hosts report, and tells the routers' kernels.
+"""Groups in namespaces: a fabric sees what hosts report, and tells the routers' kernels.
 
 Every frame to a router passes our own switch, so no kernel has to ask where a datagram for a group
-goes: its entry is made before it gets the datagram.
+goes: its entry is made before it gets the datagram. On a bridge nobody stands between, and there is
+an entry for every host that might send, as soon as anybody has reported the group.
 """
 
 from collections.abc import Mapping
@@ -27,6 +28,7 @@ class GroupControl:
         self._topology = topology
         self._said = Memberships()
         """What hosts have reported, heard or not."""
+        self._expected: set[str] = set()
         self._joined: dict[str, JoinedGroups] = {}
         self._routers: dict[str, MulticastRouter] = {}
         try:
@@ -63,6 +65,40 @@ class GroupControl:
             source, group = data.source[0], data.destination[0]
             router = self._routers[self._topology.node_of[port]]
             router.forward(source, group, port, self.routing.ways_out(port, source, group))
+
+    def expect(self, port: str, frame: bytes) -> None:
+        """Prepare all routers for whatever may be sent to the groups of a report.
+
+        This is for who cannot hold a datagram up until its entry is made: there is one for every
+        host that might send, before it does.
+        """
+        if not frame[0] & 1:
+            return
+        decoded = decode_frame(LinkType.ETHERNET, frame)
+        if isinstance(decoded, Datagram):
+            return
+        self.routing.take(port, frame)
+        for report in decoded.groups:
+            if crosses_routers(report.group):
+                self._expected.add(report.group)
+                self._prepare(report.group)
+
+    def expect_again(self) -> None:
+        """Prepare all routers anew, as ways have changed."""
+        for group in self._expected:
+            self._prepare(group)
+
+    def _prepare(self, group: str) -> None:
+        family = "inet6" if ":" in group else "inet"
+        for host in self._topology.hosts:
+            source = host.port.address(family)
+            if source is None:
+                continue
+            for node in self._topology.routers:
+                for port in node.ports:
+                    if port.address(family) is not None:
+                        out = self.routing.ways_out(port.name, source, group)
+                        self._routers[node.name].forward(source, group, port.name, out)
 
     def unsaid(self, port: str) -> list[str]:
         """List the groups of which a host has yet to report that it wants them, or no longer."""

@@ -84,3 +84,16 @@ def test_a_routed_session_passes_on_a_bridge_for_each_network(tmp_path: Path) ->
         *("root", "leaf1", "leaf2"),
         *("edge.north", "edge.middle", "core.middle", "core.south"),
     }
+
+
+def test_routers_on_bridges_forward_data_of_groups(tmp_path: Path) -> None:
+    """See at the farthest host what was sent to the group, and not only what was repaired."""
+    path = ROOT / "testbeds" / "routed-multicast.yaml"
+    outcome = run_testbed(path, tmp_path / "runs", fabric="bridge")
+    assert outcome.failure is None
+    run = open_run(outcome.run_file)
+    assert judge(run).verdict is Verdict.PASS
+    to_group = [
+        frame for frame in run.frames if frame.data[0] & 1 and b"to everybody" in frame.data
+    ]
+    assert {frame.vantage for frame in to_group if frame.direction == "in"} >= {"leaf1", "leaf2"}
