@@ -181,12 +181,12 @@ class Counters(Record, tag="counters"):
 
 
 class Outage(Record, tag="outage"):
-    """What a host's interface counted because it was set down, beside its "port down"."""
+    """What an interface dropped of its host's own, because it was down."""
 
     host: str
     """The host."""
     tx_dropped: int
-    """Frames of the host's own that were on their way to the interface when it went."""
+    """Frames that its kernel could not send, from before it went until it was back."""
 
 
 class End(Record, tag="end"):

@@ -23,7 +23,7 @@ from mpwire.lab.decide import Strike
 from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import Cable, Host, check_ports, silence_switch_side
 from mpwire.lab.means import allow_descriptors, present_cpu, tap_opens
-from mpwire.lab.outages import take_down
+from mpwire.lab.outages import Outages
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
 from mpwire.lab.ring import PacketRing
@@ -92,16 +92,10 @@ class SwitchFabric:
         self._released = asyncio.Event()
         self._cables: dict[str, Cable] = {}
         self._groups: GroupControl | None = None
-        self._down: set[str] = set()
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
         """Set the interface of a host, or a router's port, down, or up again with all it had."""
-        self._down = self._down - {host} if is_up else self._down | {host}
-        cable = self._cables[host]
-        if is_up:
-            cable.set_interface(self._deadline_s, is_up=True)
-        else:
-            take_down(cable, self.drain, self.switch.read_count, self._recorder)
+        self._outages.set_interface(self._cables[host], self._deadline_s, is_up=is_up)
         if self._groups is not None:
             self._groups.routing.set_port(host, is_up=is_up)
 
@@ -148,6 +142,7 @@ class SwitchFabric:
         )
         self._switch.received = self._received
         self._switch.strike = self._strike
+        self._outages = Outages(self.drain, self._switch.read_count, recorder)
         if self._groups is not None:
             self._switch.sent, self._switch.arrives = self._groups.sent, self._groups.arrives
         self._epoll = select.epoll()
@@ -285,7 +280,7 @@ class SwitchFabric:
         while loop.time() < deadline_s:
             self.drain()
             handled_count = self.switch.handled_count
-            reached = [port for port in self._cables if port not in self._down]
+            reached = [port for port in self._cables if port not in self._outages]
             await self._answers([self._ask(host, None) for host in reached])
             self.drain()
             quiet = self.switch.handled_count == handled_count and not len(self.switch.held)

@@ -137,23 +137,19 @@ def _thrown_away(run: RunFile) -> Counter[str]:
 def _excused(run: RunFile) -> Counter[tuple[str, str]]:
     """Count, by host and counter, what an interface dropped because the script had set it down.
 
-    That is what its kernel refused of others, for which there is a decision each; and what it was
-    sending itself at the moment when it went.
+    That is what its kernel refused of others, for which there is a decision each; and what of its
+    own the fabric says that it could not send.
     """
     found: Counter[tuple[str, str]] = Counter()
     down: set[str] = set()
-    going: set[str] = set()
     for one in run.records:
         if isinstance(one, Step):
             port, is_up = _set(one.text)
             if port and not is_up and one.state == "started":
                 down.add(port)
-                going.add(port)
-            elif not is_up:
-                going.discard(port)
-            elif one.state == "done":
+            elif is_up and one.state == "done":
                 down.discard(port)
-        elif isinstance(one, Outage) and one.host in going:
+        elif isinstance(one, Outage) and one.host in down:
             found[one.host, "tx_dropped"] += one.tx_dropped
         elif isinstance(one, Decision) and one.reason == PORT_DOWN and one.receiver in down:
             found[one.receiver, "rx_dropped"] += 1

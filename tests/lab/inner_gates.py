@@ -1,5 +1,6 @@
 """Runs in which the kernel, or the harness, loses something at one known place."""
 
+import asyncio
 import contextlib
 import socket
 import struct
@@ -180,6 +181,29 @@ async def outage(spec: inner.Spec) -> object:
         ]
         result["refused"] = sum(entry.get("reason") == "port down" for entry in tape.entries)
     return result
+
+
+@inner.scenario
+async def leaving(spec: inner.Spec) -> object:
+    """Leave a group of IPv6 while the interface is down: the kernel's reports go nowhere."""
+    async with inner.fabric_of(spec | {"ipv6": True}) as (fabric, tape):
+        member = open_socket(fabric, "h1", socket.AF_INET6)
+        request = socket.inet_pton(socket.AF_INET6, "ff15::7:7") + struct.pack("=I", 0)
+        with fabric._hosts["h1"].namespace.entered():
+            member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+        await fabric.settle()
+        fabric.set_interface("h1", is_up=False)
+        before = fabric.counters("h1").interface["tx_dropped"]
+        member.close()
+        give_up_s = asyncio.get_running_loop().time() + 5
+        while asyncio.get_running_loop().time() < give_up_s:
+            if fabric.counters("h1").interface["tx_dropped"] > before:
+                break
+            await asyncio.sleep(0)
+        fabric.set_interface("h1", is_up=True)
+        await fabric.settle()
+        outages = [entry["tx_dropped"] for entry in tape.entries if entry.get("kind") == "outage"]
+        return {"interface": fabric.counters("h1").interface, "outages": outages}
 
 
 TALKER = """

@@ -1,0 +1,194 @@
+"""What looks wrong and is not: each excuse, and the same again where it does not hold."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from mpwire.wire.messages import Accept, Data, Sync
+from mpwire.wire.numbers import CloseReason
+from tests.oracle.oracle_asides import reset
+from tests.oracle.oracle_edits import Edit, Plotted
+from tests.oracle.oracle_groups import GROUP, Group
+from tests.oracle.oracle_limits import talkative, talkative_twice
+from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, LEAF_DATA
+from tests.oracle.oracle_story import (
+    Exit,
+    Move,
+    Send,
+    Told,
+    after,
+    barriers,
+    before,
+    message_of,
+    remade,
+    without,
+)
+from tests.oracle.oracle_streams import GROUP_TAG, windowed
+from tests.oracle.oracle_tales import Tale, three
+
+
+class Excuse(NamedTuple):
+    """A rule, a story that seems to break it, and an edit that takes the excuse away."""
+
+    rule: str
+    plot: Plotted
+    unexcused: Edit
+
+
+def loses(host: str) -> list[Move]:
+    """Take a host its interface."""
+    text = f"{host} loses its interface"
+    return [Told("loses", text, "started"), Told("has lost", text, "done")]
+
+
+def staying(moves: list[Move]) -> list[Move]:
+    """Let the host keep its interface."""
+    return without(moves, "loses", "has lost")
+
+
+def gathered(planes: int = 7) -> tuple[Group, Callable[..., None]]:
+    """Begin a session whose data goes to a group; the other value sends to it."""
+    tale = Group()
+    tale.description = msgspec.structs.replace(
+        DESCRIPTION,
+        planes=planes,
+        family=4,
+        data_port=61717,
+        hop_limit=64,
+        group=bytes((239, 1, 2, 3)),
+    )
+
+    def tell(text: bytes, place: int, *targets: str, **changes: object) -> None:
+        data = tale.data(text, 1, BEFORE_DATA + place, GROUP_TAG)
+        data = msgspec.structs.replace(data, **{"flags": 0x20, **changes})
+        first, *others = targets
+        more = {"target_address": GROUP, "more_targets": tuple(others)}
+        tale.send(f"DATA {text!r}", "root", first, data, **more)
+
+    return tale, tell
+
+
+def unplugged_member() -> list[Move]:
+    """Tell of a member whose host has no interface any more when the group is spoken to."""
+    tale, tell = gathered()
+    tale.meet("leaf1", "leaf2")
+    tale.report("report leaf1", "leaf1")
+    tale.report("report leaf2", "leaf2")
+    tale.barrier()
+    tale.moves += loses("leaf2")
+    tale.event("FD_CLOSE leaf2", "leaf2", 1, "FD_CLOSE", 10050)
+    tale.submit("root", 1, b"one")
+    tell(b"one", 0, "leaf1", "leaf2")
+    tale.take("leaf1", 1, b"one")
+    tale.barrier()
+    tale.barrier()
+    return tale.moves
+
+
+def unplugged_before_the_answer() -> list[Move]:
+    """Tell of a leaf that is asked by SYNC, and loses its interface before it can answer."""
+    moves = without(windowed(), "DATA_ACK room", "FD_WRITE again")
+    return after(moves, "SYNC", *loses("leaf1"))
+
+
+def unheard_close() -> list[Move]:
+    """Tell of a script that ends while CLOSE is still under way."""
+    moves = without(three(), "leaf3 FD_CLOSE", "leaf3 FD_CLOSE P", "leaf3 CLOSE_ACK")
+    return remade(moves, "leaf3 CLOSE", delivered=False)
+
+
+def arriving_close(moves: list[Move]) -> list[Move]:
+    """Let the CLOSE arrive."""
+    return remade(moves, "leaf3 CLOSE", delivered=True)
+
+
+def killed() -> list[Move]:
+    """Tell of a leaf that is killed in the middle of the dismantling, and says nothing of it."""
+    moves = without(three(), "leaf3 FD_CLOSE", "leaf3 FD_CLOSE P", "leaf3 CLOSE_ACK")
+    place = next(place for place, one in enumerate(moves) if one.label == "leaf3 CLOSE")
+    rest = [one for one in moves[place + 1 :] if not one.label.startswith("barrier leaf3")]
+    return [*moves[: place + 1], Exit("kill", "leaf3", status=-9), *rest]
+
+
+def surviving(moves: list[Move]) -> list[Move]:
+    """Let the leaf be asked twice before it is killed."""
+    return before(moves, "kill", *barriers("leaf3", 2))
+
+
+def unconfirmed_close() -> list[Move]:
+    """Tell of a leaf that accepted, and hears CLOSE before CONFIRM: it drops it."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=True)
+    join = tale.invite("leaf1", 1)
+    close, _ = tale.closing(join, CloseReason.EXPEL)
+    tale.call("expel", "root", "close", {}, socket=join.handle)
+    tale.send("CLOSE", "root", "leaf1", close)
+    tale.barrier()
+    tale.barrier()
+    moves = remade(tale.moves, "leaf1 CONFIRM", delivered=False)
+    return without(moves, "leaf1 FD_WRITE")
+
+
+def confirmed(moves: list[Move]) -> list[Move]:
+    """Let the CONFIRM arrive."""
+    return remade(moves, "leaf1 CONFIRM", delivered=True)
+
+
+def unheard_relay() -> list[Move]:
+    """Tell of data that a root relays to a group before it knows of one who hears the group.
+
+    The root has accepted leaf2 and has no CONFIRM: no SYNC has told that leaf of the origin.
+    """
+    tale, tell = gathered(planes=5)
+    (one,) = tale.meet("leaf1")
+    tale.report("report leaf1", "leaf1")
+    tale.open("leaf2", listening=False)
+    tale.report("report leaf2", "leaf2")
+    tale.join("leaf2", 1)
+    tale.moves = remade(tale.moves, "leaf2 CONFIRM", delivered=False)
+    tale.submit("leaf1", 1, b"early")
+    data = tale.data(b"early", one.member_id, LEAF_DATA, one.root_tag)
+    tale.send("DATA early root", "leaf1", "root", data)
+    relayed = {"origin": one.member_id, "dflags": 2, "hop": 1, "seq": LEAF_DATA}
+    tell(b"early", 0, "leaf2", "leaf1", **relayed)
+    tale.take("root", 1, b"early")
+    tale.barrier()
+    tale.barrier()
+    return tale.moves
+
+
+def heard_relay(moves: list[Move]) -> list[Move]:
+    """Let the CONFIRM arrive first: now the root owes that leaf a SYNC."""
+    return remade(moves, "leaf2 CONFIRM", delivered=True)
+
+
+def expected_relay(moves: list[Move]) -> list[Move]:
+    """Let the leaf be told of the origin before."""
+    data = message_of(moves, "DATA b'early'")
+    assert isinstance(data, Data)
+    accept = message_of(moves, "leaf2 ACCEPT")
+    assert isinstance(accept, Accept)
+    sync = Sync(
+        origin=data.origin,
+        trail_seq=data.seq,
+        sflags=0,
+        session_id=data.session_id,
+        seq=data.seq,
+        sender_id=1,
+        destination_tag=accept.destination_tag,
+    )
+    return before(heard_relay(moves), "DATA b'early'", Send("SYNC", "root", "leaf2", sync))
+
+
+EXCUSES = (
+    Excuse("R104", lambda: talkative_twice(reset()), lambda _: talkative(reset())),
+    Excuse("EV26", unplugged_member, lambda moves: staying(without(moves, "FD_CLOSE leaf2"))),
+    Excuse("R112", unplugged_before_the_answer, staying),
+    Excuse("EV22", unheard_close, arriving_close),
+    Excuse("EV22", killed, surviving),
+    Excuse("R56", unconfirmed_close, confirmed),
+    Excuse("R114", unheard_relay, heard_relay),
+    Excuse("EV26", unheard_relay, expected_relay),
+)
