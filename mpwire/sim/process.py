@@ -14,7 +14,8 @@ from typing import Final
 from mpwire.io.agent import Agent
 from mpwire.io.lines import LineReader
 from mpwire.sim.loop import VirtualLoop
-from mpwire.sim.stack import LINK_LATENCY_S, Stack
+from mpwire.sim.stack import Stack
+from mpwire.sim.transit import LINK_LATENCY_S
 
 PIPE_LATENCY_S: Final = LINK_LATENCY_S + 10e-6
 """From the harness into an agent: what was delivered to its host before is in its sockets then."""
