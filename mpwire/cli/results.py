@@ -88,7 +88,9 @@ def print_verdict(output: Output, result: Result) -> None:
         output.lines(verdict_lines(assessment, output.width))
         if assessment.inferred:
             output.line()
-            output.lines(timeline_lines(assessment.inferred, output.width))
+            output.lines(
+                timeline_lines(assessment.inferred, output.width, assessment.inferred_frames)
+            )
         output.line()
     for note in result.notes:
         output.line(line((f"  {printable(note)}", "dim")))

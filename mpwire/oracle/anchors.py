@@ -29,10 +29,8 @@ def request_began(case: Case, attempt: Attempt) -> int | None:
     """Return when a join was asked for whose copies follow their law undisturbed."""
     if attempt.shelf.arrived(Challenge, Pending):
         return None
-    for join in case.bindings.joins:
-        if join.attempt is attempt:
-            return join.call.asked_ns
-    return None
+    join = case.bindings.join_of(attempt)
+    return join.call.asked_ns if join is not None else None
 
 
 def copies_began(case: Case, end: End, kind: type[Message]) -> int | None:
@@ -47,7 +45,7 @@ def copies_began(case: Case, end: End, kind: type[Message]) -> int | None:
     sockets = {case.socket_of(end), case.session_socket(end)}
     calls = [call for one in sockets if one is not None for call in one.shutdowns]
     calls += [one.closing for one in sockets if one is not None and one.closing is not None]
-    calls += [call for call in log.calls if call.name == "exit"] if log is not None else []
+    calls += log.exits if log is not None else []
     orderly = log is None or log.life_at(end.begun).exit is None or bool(calls)
     return min((call.asked_ns for call in calls), default=None) if orderly else None
 

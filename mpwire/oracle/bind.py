@@ -5,16 +5,18 @@ works: a join call owns the first new attempt from its socket to its target that
 was asked; a successful accept owns the attempt of the address it returned.
 """
 
+from bisect import bisect_right, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from mpwire.oracle.calls import Call
+from mpwire.oracle.candidates import Attempts
 from mpwire.oracle.membership import Attempt, Membership
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import ANY_ADDRESSES, Kind, Socket, SocketTable, endpoint_of
-from mpwire.oracle.trace import NEVER, START, Packet, Position
+from mpwire.oracle.trace import NEVER, START, Endpoint, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Abort, Accept, Cancel, Challenge, JoinReq, Message, Pending, Reject
+from mpwire.wire.messages import Abort, Accept, Cancel, Challenge, JoinReq, Pending, Reject
 from mpwire.wire.numbers import PendingState, RejectReason
 
 OUTCOMES_OF_A_JOIN = frozenset(
@@ -87,6 +89,13 @@ class Bindings:
     handles: dict[Membership, list[Socket]] = field(default_factory=dict)
     """The sockets that stand for a membership: P at the root, L or A at the leaf."""
 
+    begun: dict[Attempt, Join] = field(default_factory=dict)
+    """The join that began an attempt."""
+
+    def join_of(self, attempt: Attempt) -> Join | None:
+        """Return the join that began an attempt, if any did."""
+        return self.begun.get(attempt)
+
     def own(self, membership: Membership, socket: Socket) -> None:
         """Note that a socket stands for a membership."""
         if socket not in self.handles.setdefault(membership, []):
@@ -100,16 +109,66 @@ class Bindings:
         return None
 
 
+class _Queue:
+    """The queue of a listener, as accepts take from it."""
+
+    def __init__(self, entries: list[Entry]) -> None:
+        self._of: dict[int, list[Entry]] = {}
+        """Entries by attempt."""
+        again: dict[Endpoint, list[Packet]] = {}
+        """What each initiator sent later, the next one last."""
+        self._mortal: list[tuple[Position, int, Entry]] = []
+        """When each entry ends, and its place; what ends first is last."""
+        self._dead: list[tuple[int, Entry]] = []
+        for place, entry in reversed(list(enumerate(entries))):
+            self._of.setdefault(id(entry.attempt), []).append(entry)
+            shelf, initiator = entry.attempt.shelf, entry.attempt.initiator
+            ended = [packet.position for packet in [*shelf.arrived(Cancel), *shelf.sent(Reject)]]
+            later = again.setdefault(initiator, [])
+            ended += [one.position for one in later[-2:] if one.number > entry.arrival.number]
+            self._mortal.append((min(ended, default=NEVER), place, entry))
+            if not later or later[-1].number != entry.arrival.number:
+                later.append(entry.arrival)
+        self._mortal.sort(key=lambda one: one[:2], reverse=True)
+        self._waiting = {id(entry): entry for entry in entries}
+
+    def head(self) -> Entry | None:
+        """Return the oldest entry that nobody took."""
+        return next(iter(self._waiting.values()), None)
+
+    def take(self, entry: Entry, acceptance: Acceptance) -> None:
+        """Note which accept took an entry."""
+        entry.taken = acceptance
+        self._waiting.pop(id(entry), None)
+
+    def of(self, attempt: Attempt) -> list[Entry]:
+        """Return the entries of an attempt."""
+        return self._of.get(id(attempt), [])
+
+    def forget(self, backlog: int, before: Position) -> None:
+        """Note which dead requests the listener has forgotten: the oldest beyond its backlog.
+
+        Accepts are asked in order, so that who was dead once is not looked for again.
+        """
+        while self._mortal and self._mortal[-1][0] < before:
+            _, place, entry = self._mortal.pop()
+            insort(self._dead, (place, entry), key=lambda pair: pair[0])
+        self._dead = [pair for pair in self._dead if id(pair[1]) in self._waiting]
+        for _, entry in self._dead[:-backlog]:
+            entry.forgotten = True
+            del self._waiting[id(entry)]
+
+
 def bind(table: SocketTable, attempts: Iterable[Attempt]) -> Bindings:
     """Tie all join and accept calls to attempts."""
     bindings = Bindings()
-    everything = sorted(attempts, key=lambda attempt: attempt.first.number)
-    _bind_joins(bindings, table, everything)
+    known = Attempts(attempts)
+    _bind_joins(bindings, table, known)
     for socket in table.all:
         if socket.accepts or socket.listening < NEVER:
-            queue = list(_queue(socket, everything))
+            queue = list(_queue(socket, known))
             bindings.queues[socket] = queue
-            _bind_accepts(bindings, table, socket, queue, everything)
+            _bind_accepts(bindings, table, socket, _Queue(queue), known)
     for join in bindings.joins:
         membership = join.attempt and (join.attempt.folded or join.attempt.membership)
         if membership and join.handle:
@@ -118,7 +177,7 @@ def bind(table: SocketTable, attempts: Iterable[Attempt]) -> Bindings:
     return bindings
 
 
-def _bind_joins(bindings: Bindings, table: SocketTable, attempts: list[Attempt]) -> None:
+def _bind_joins(bindings: Bindings, table: SocketTable, attempts: Attempts) -> None:
     taken: set[int] = set()
     asked = [(call, socket) for socket in table.all for call in socket.joins]
     for call, socket in sorted(asked, key=lambda pair: pair[0].asked):
@@ -129,10 +188,13 @@ def _bind_joins(bindings: Bindings, table: SocketTable, attempts: list[Attempt])
         failed_at_once = call.error is not None and call.error not in OUTCOMES_OF_A_JOIN
         if failed_at_once or call.invalid:
             continue
-        for attempt in attempts:
+        target = endpoint_of(call.args.get("address"))
+        near = attempts.begun_after(call.host, target, call.asked) if target is not None else []
+        for attempt in near:
             if id(attempt) not in taken and _begun_by(attempt, call, socket):
                 taken.add(id(attempt))
                 join.attempt = attempt
+                bindings.begun[attempt] = join
                 _learn(socket, attempt)
                 if handle is not None:
                     handle.attempt = attempt
@@ -179,16 +241,16 @@ def good_cookie(
     )
 
 
-def _queue(socket: Socket, attempts: list[Attempt]) -> Iterator[Entry]:
+def _queue(socket: Socket, attempts: Attempts) -> Iterator[Entry]:
     """Yield the entries of a listener in the order in which they were admitted."""
     entries = []
-    for attempt in attempts:
-        if attempt.responder_host != socket.host or not socket.is_at(attempt.responder):
+    for attempt in attempts.at(socket):
+        if attempt.responder_host != socket.host:
             continue
         if attempt.by_root != (socket.kind is not Kind.ROOT):
             continue
         proof = _proof(attempt)
-        arrival = _admitted(attempt, socket, attempts)
+        arrival = _admitted(attempt, socket, attempts.all)
         if arrival is not None and proof is not None:
             entries.append(Entry(attempt, arrival, proof))
     yield from sorted(entries, key=lambda entry: entry.arrival.number)
@@ -247,22 +309,18 @@ def _proof(attempt: Attempt) -> bool | None:
     return None if reasons else False
 
 
-def _first(attempt: Attempt, kind: type[Message], after: Position) -> Packet | None:
-    return next((p for p in attempt.shelf.sent(kind) if p.position > after), None)
-
-
 def _bind_accepts(
     bindings: Bindings,
     table: SocketTable,
     listener: Socket,
-    queue: list[Entry],
-    attempts: list[Attempt],
+    queue: _Queue,
+    attempts: Attempts,
 ) -> None:
     taken: set[int] = set()
     for call in listener.accepts:
         acceptance = Acceptance(call, listener)
         bindings.acceptances.append(acceptance)
-        _forget(queue, listener.backlog_at(call.asked), call.asked)
+        queue.forget(listener.backlog_at(call.asked), call.asked)
         if call.ok:
             acceptance.attempt = _accepted(call, listener, attempts, taken)
             descriptor = (call.result or {}).get("socket")
@@ -274,40 +332,15 @@ def _bind_accepts(
             taken.add(id(acceptance.attempt))
             _settle(bindings, acceptance, queue)
         elif acceptance.consumes:
-            head = next((e for e in queue if e.taken is None and not e.forgotten), None)
+            head = queue.head()
             if head is not None:
-                head.taken = acceptance
+                queue.take(head, acceptance)
 
 
-def _forget(queue: list[Entry], backlog: int, before: Position) -> None:
-    """Note which dead requests the listener has forgotten: the oldest beyond its backlog."""
-    dead = [
-        entry
-        for entry in queue
-        if entry.taken is None and not entry.forgotten and _died(entry, queue) < before
-    ]
-    for entry in dead[:-backlog]:
-        entry.forgotten = True
-
-
-def _died(entry: Entry, queue: list[Entry]) -> Position:
-    """Return where a request ended that nobody decided: withdrawn, expired, or given up."""
-    shelf = entry.attempt.shelf
-    ended = [packet.position for packet in [*shelf.arrived(Cancel), *shelf.sent(Reject)]]
-    again = [
-        other.arrival.position
-        for other in queue
-        if other.attempt.initiator == entry.attempt.initiator
-        and other.arrival.number > entry.arrival.number
-    ]
-    return min([*ended, *again], default=NEVER)
-
-
-def _settle(bindings: Bindings, acceptance: Acceptance, queue: list[Entry]) -> None:
+def _settle(bindings: Bindings, acceptance: Acceptance, queue: _Queue) -> None:
     attempt, handle = acceptance.attempt, acceptance.handle
-    for entry in queue:
-        if entry.attempt is attempt:
-            entry.taken = acceptance
+    for entry in queue.of(attempt) if attempt is not None else ():
+        queue.take(entry, acceptance)
     if attempt is not None and handle is not None:
         handle.attempt = attempt
         handle.local = attempt.responder
@@ -324,16 +357,11 @@ def _answerable(attempt: Attempt, listener: Socket, taken: set[int]) -> bool:
     )
 
 
-def _accepted(
-    call: Call, listener: Socket, attempts: list[Attempt], taken: set[int]
-) -> Attempt | None:
+def _accepted(call: Call, listener: Socket, attempts: Attempts, taken: set[int]) -> Attempt | None:
     """Find the attempt of the address that an accept returned; one with an ACCEPT if there is."""
     address = endpoint_of((call.result or {}).get("address"))
-    candidates = [
-        attempt
-        for attempt in attempts
-        if _answerable(attempt, listener, taken) and attempt.initiator == address
-    ]
+    same = attempts.by_initiator.get(address, []) if address is not None else []
+    candidates = [one for one in same if _answerable(one, listener, taken)]
     for attempt in candidates:
         accept = next(iter(attempt.shelf.sent(Accept)), None)
         if accept is not None and accept.position > call.asked:
@@ -342,18 +370,9 @@ def _accepted(
     return next((a for a in waiting if a.first.position < call.answered), None)
 
 
-def _refused(
-    call: Call, listener: Socket, attempts: list[Attempt], taken: set[int]
-) -> Attempt | None:
+def _refused(call: Call, listener: Socket, attempts: Attempts, taken: set[int]) -> Attempt | None:
     """Find the attempt whose first REJECT(APP_REFUSED) left soonest after the call was asked."""
-    found: list[tuple[int, Attempt]] = []
-    for attempt in attempts:
-        if _answerable(attempt, listener, taken):
-            refusal = _first(attempt, Reject, (0, 0))
-            if (
-                refusal is not None
-                and refusal.position > call.asked
-                and read(refusal, Reject).reason == RejectReason.APP_REFUSED
-            ):
-                found.append((refusal.number, attempt))
-    return min(found, key=lambda pair: pair[0])[1] if found else None
+    found = attempts.refused
+    place = bisect_right(found, call.asked, key=lambda pair: (pair[0], 0))
+    later = (attempt for _, attempt in found[place:])
+    return next((one for one in later if _answerable(one, listener, taken)), None)

@@ -4,7 +4,7 @@ The meaning of the lines is that of docs/agents.md and nothing else. What is not
 contract is kept in `oddities`, so that a rule can say so.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -168,6 +168,11 @@ class AgentLog:
     forgotten: Spans = field(default_factory=Spans)
     """Numbers of event lines that are only known to have been there."""
 
+    exits: list[Call] = field(default_factory=list)
+    """Calls that told the agent to end."""
+    _soonest: list[Position] = field(default_factory=list)
+    """The first answer to this call or a later one, call by call."""
+
     @property
     def spoken(self) -> bool:
         """Tell whether any event was reported."""
@@ -182,6 +187,21 @@ class AgentLog:
         """Return where the process of a position ended, if another has taken its place since."""
         life = self.life_at(position)
         return NEVER if life is self.lives[-1] else life.ended
+
+    def answered_after(self, position: Position) -> Position:
+        """Return where the same process first answered a call asked after a position."""
+        if len(self._soonest) != len(self.calls):
+            soonest = NEVER
+            for call in reversed(self.calls):
+                soonest = min(soonest, call.answered)
+                self._soonest.append(soonest)
+            self._soonest.reverse()
+        until, calls = self.died(position), self.calls
+        place = bisect_right(calls, position, key=lambda call: call.asked)
+        if until == NEVER:
+            return self._soonest[place] if place < len(calls) else NEVER
+        last = bisect_left(calls, until, key=lambda call: call.asked)
+        return min((call.answered for call in calls[place:last]), default=NEVER)
 
     def barrier_after(self, position: Position) -> Position | None:
         """Return where the same process answered the first barrier asked after a position."""
@@ -219,6 +239,7 @@ def read_agents(records: list[AgentRecord], carried: Carried | None = None) -> d
     for log in logs.values():
         log.unsupported = [call for call in log.calls if call.unsupported is not None]
         log.calls = [call for call in log.calls if call.unsupported is None]
+        log.exits = [call for call in log.calls if call.name == "exit"]
         log.barriers = [call for call in log.calls if call.name == "barrier" and call.ok]
         _number(log)
     return logs

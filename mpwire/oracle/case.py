@@ -113,8 +113,7 @@ class Case:
         log = self.logs.get(host) if host else None
         if first is None or log is None:
             return NEVER
-        later = (call.answered for call in log.calls if first < call.asked < log.died(first))
-        return min(later, default=NEVER)
+        return log.answered_after(first)
 
     def unanswered(self) -> Iterator[Call]:
         """Yield the calls that must have been answered and were not.

@@ -157,6 +157,8 @@ class End:
     """What `streams.flows` has found, kept."""
     died: Position = NEVER
     """Where its process ended, if another took its place, or its interface was lost."""
+    _over: tuple[Position, Position] | None = None
+    """What `ended` has found, kept with the end of the process that it knew of."""
 
     @property
     def begun(self) -> Position:
@@ -275,6 +277,11 @@ class End:
 
         A CLOSE of one direction ends nothing until the other direction is closed, too.
         """
+        if self._over is None or self._over[0] != self.died:
+            self._over = self.died, self._ended()
+        return self._over[1]
+
+    def _ended(self) -> Position:
         closes = [*self.sent(Close), *self.closes]
         packets = [packet for packet in closes if is_full(packet)]
         packets += [*self.sent(Abort, Cancel), *self.arrived(Abort, Cancel)]

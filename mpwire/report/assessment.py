@@ -31,8 +31,8 @@ BEGINNING_FRAMES: Final = 50
 REACH_FRAMES: Final = 400
 """Of a long capture so much around each finding is kept to be shown."""
 SHOWN_FRAMES_MAX: Final = 20_000
-INFERRED_FRAMES_MAX: Final = 5_000
-"""Longer captures get no timeline of events: nobody reads it, and it takes memory per frame."""
+INFERRED_FRAMES_MAX: Final = 10_000
+"""Of longer captures so many frames get a timeline of events, which takes memory per frame."""
 
 
 class FailedStep(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +59,8 @@ class Assessment(msgspec.Struct, kw_only=True):
     """Path of the testbed; None for captures of other programs."""
     inferred: list[InferredSocket]
     """What sockets report by what the packets say; only where no agent says what they did."""
+    inferred_frames: int = 0
+    """The timeline is about so many frames from the first on; 0: about all there are."""
 
     @property
     def verdict(self) -> Verdict:
@@ -86,14 +88,19 @@ class Assessment(msgspec.Struct, kw_only=True):
         return any(step.kind == "interrupted" for step in self.failed_steps)
 
 
-def assess(run: RunFile, failures: Sequence[FailedStep] = ()) -> Assessment:
+def assess(
+    run: RunFile,
+    failures: Sequence[FailedStep] = (),
+    inferred_max: int = INFERRED_FRAMES_MAX,
+) -> Assessment:
     """Judge a run file and take what became of its script into account.
 
     Args:
         run: the run; what an earlier judgement stored in it is not read.
         failures: what the caller knows of the script beyond the record.
+        inferred_max: from so many frames events are inferred where no agent tells of them.
     """
-    found = [_failed(step, run) for step in run.of(Step) if step.state == "failed"]
+    found = [_failed(step, run) for step in run.each(Step) if step.state == "failed"]
     known = {(step.line, step.text) for step in found}
     judgement = judge(run)
     shown = _around(run, judgement)
@@ -103,7 +110,8 @@ def assess(run: RunFile, failures: Sequence[FailedStep] = ()) -> Assessment:
         judgement=judgement,
         cast=cast_of(shown),
         failed_steps=found + [one for one in failures if (one.line, one.text) not in known],
-        inferred=_inferred(run),
+        inferred=_inferred(run, inferred_max),
+        inferred_frames=inferred_max if run.run is None and len(run.frames) > inferred_max else 0,
         testbed=next((record.path for record in run.records if isinstance(record, Testbed)), None),
     )
 
@@ -128,10 +136,12 @@ def _datagrams(run: RunFile, judgement: Judgement) -> int:
     return sum(1 for frame in frames if frame.direction != "in" and is_ours(frame))
 
 
-def _inferred(run: RunFile) -> list[InferredSocket]:
-    """Infer the events of a capture of another program, unless it is too long to be read so."""
-    if run.run is not None or len(run.frames) > INFERRED_FRAMES_MAX:
+def _inferred(run: RunFile, most: int) -> list[InferredSocket]:
+    """Infer the events of a capture of another program, as far as it is looked at for that."""
+    if run.run is not None:
         return []
+    if len(run.frames) > most:
+        run = msgspec.structs.replace(run, frames=list(run.frames[:most]))
     return infer(run)
 
 

@@ -18,11 +18,22 @@ STYLES: Final = {Level.MUST: "green", Level.MAY: "yellow", Level.MUST_NOT: "red"
 ALL: Final = ("FD_ACCEPT", "FD_CONNECT", "FD_WRITE", "FD_READ", "FD_CLOSE")
 
 
-def timeline_lines(sockets: Sequence[InferredSocket], width: int) -> Iterator[Text]:
-    """Write the timeline of every socket; a run of equal events is one line."""
+def timeline_lines(
+    sockets: Sequence[InferredSocket], width: int, frames: int = 0
+) -> Iterator[Text]:
+    """Write the timeline of every socket; a run of equal events is one line.
+
+    Args:
+        sockets: what was inferred.
+        width: columns.
+        frames: of a long capture only so many frames were looked at; 0: all.
+    """
     told = "what their sockets report if the applications ask for every event and read at once"
     yield line(("  inferred events", "bold"))
     yield from wrapped(("  ", ""), (told, "dim"), width)
+    if frames:
+        told = f"from the first {frames:,} frames alone; what comes later is not told"
+        yield from wrapped(("  ", ""), (told, "yellow"), width)
     for socket in sockets[:SOCKETS_SHOWN]:
         yield line()
         peer = f" with {socket.peer}" if socket.peer else ""

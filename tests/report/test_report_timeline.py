@@ -7,6 +7,7 @@ import msgspec
 from mpwire.capture import open_run
 from mpwire.oracle import Level
 from mpwire.oracle.inferring import InferredEvent, InferredSocket, SocketRole, infer
+from mpwire.report.assessment import assess
 from mpwire.report.timeline import SOCKETS_SHOWN, timeline_lines
 from mpwire.report.verdict import texts
 
@@ -45,3 +46,15 @@ def test_many_sockets_are_counted() -> None:
     socket = InferredSocket(endpoint="10.0.0.1:1", role=SocketRole.LEAF, peer="", events=[])
     text = texts(timeline_lines([socket] * (SOCKETS_SHOWN + 2), 100))
     assert text.endswith("    and 2 more sockets (--json lists all)")
+
+
+def test_of_a_long_capture_the_beginning_is_told_and_that_said() -> None:
+    """Infer from the first frames alone."""
+    run = open_run(PCAPS / "rooted-lan.pcapng")
+    capture = msgspec.structs.replace(run, records=[])
+    whole, part = assess(capture), assess(capture, inferred_max=40)
+    assert (whole.inferred_frames, part.inferred_frames) == (0, 40)
+    frames = {one for socket in part.inferred for event in socket.events for one in event.frames}
+    assert 20 < max(frames) <= 40
+    text = texts(timeline_lines(part.inferred, 100, part.inferred_frames))
+    assert "  from the first 40 frames alone; what comes later is not told\n" in text

@@ -119,12 +119,14 @@ def dr4(case: Case) -> Iterator[Outcome]:
     """Look for the payload of every successful send at every peer that must get it."""
     for socket, ends in _senders(case).items():
         streams = {end: Counter(_payload(packet) for packet in originated(end)) for end in ends}
+        lives = {end: _life(case, end) for end in ends}
         for call in socket.sends:
             if not call.ok or case.settled(call.host, call.answered) is None:
                 continue
             data = (call.text("data") or "").lower()
             for end in ends:
-                if not _live_throughout(case, end, call) or _whispered(end, data):
+                begun, over = lives[end]
+                if not begun < call.asked or not over > call.answered or _whispered(end, data):
                     continue
                 streams[end][data] -= 1
                 yield said(
@@ -152,15 +154,14 @@ def _whispered(end: End, data: str) -> bool:
     )
 
 
-def _live_throughout(case: Case, end: End, call: Call) -> bool:
-    """Tell whether a membership was certainly alive while a message was sent.
+def _life(case: Case, end: End) -> tuple[Position, Position]:
+    """Return from where to where a membership certainly took what was sent.
 
     Who has closed the direction from here, or was asked to, sends nothing there any more (W80).
     """
     socket = case.socket_of(end)
     ends = [one.asked for one in socket.shutdowns] if socket is not None else []
-    over = min([end.ended(), end.half_closed(), *ends])
-    return joined_at(end) < call.asked and over > call.answered
+    return joined_at(end), min([end.ended(), end.half_closed(), *ends])
 
 
 def _payload(packet: Packet) -> str:
