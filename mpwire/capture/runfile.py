@@ -6,7 +6,7 @@ and pcapng of other programs), `annotate` adds the verdict where Wireshark shows
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from io import BufferedReader
 from itertools import chain
 from pathlib import Path
@@ -35,7 +35,17 @@ from mpwire.capture.recorder import (
     write_lines,
 )
 from mpwire.capture.recordfile import Lines, RecordFile, RecordTally, is_ours
-from mpwire.capture.records import AnyRecord, Record, Run, StoredVerdict, position_of
+from mpwire.capture.records import (
+    AgentExit,
+    AgentLine,
+    AnyRecord,
+    Decision,
+    Record,
+    Run,
+    Step,
+    StoredVerdict,
+    position_of,
+)
 from mpwire.capture.spool import Copy
 from mpwire.capture.writer import Writer
 from mpwire.errors import InputError
@@ -86,6 +96,15 @@ class RunFile(msgspec.Struct, kw_only=True):
         """Yield the records of one kind, in order."""
         return (record for record in self.records if isinstance(record, kind))
 
+    def some(self, numbers: Collection[int]) -> "RunFile":
+        """Return what concerns the frames of some numbers, as a run of its own."""
+        if isinstance(self.frames, FrameFile):
+            frames = self.frames.some(numbers)
+        else:
+            frames = [frame for frame in self.frames if frame.number in numbers]
+        records = [record for record in self.records if _concerns(record, numbers)]
+        return msgspec.structs.replace(self, frames=frames, records=records)
+
     def timeline(self) -> Iterator[tuple[int, Frame | AnyRecord]]:
         """Yield (position, item): frames and records in the order in which they happened.
 
@@ -107,6 +126,19 @@ class RunFile(msgspec.Struct, kw_only=True):
             position = max(position, waiting.number)
             yield position, waiting
             waiting = next(frames, None)
+
+
+def _concerns(record: AnyRecord, numbers: Collection[int]) -> bool:
+    """Tell whether a record is about one of some frames, or stands behind it, or about the run."""
+    match record:
+        case Decision(frame=frame, delivered=delivered):
+            return frame in numbers or delivered in numbers
+        case Step(after=after) | AgentLine(after=after) | AgentExit(after=after):
+            return max(after, 1) in numbers
+        case StoredVerdict():
+            return False
+        case _:
+            return True
 
 
 def open_run(path: Path | str, held_octets: int = HELD_OCTETS) -> RunFile:

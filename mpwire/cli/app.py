@@ -18,11 +18,13 @@ from mpwire.cli.options import (
     Captures,
     Carrier,
     Checks,
+    Count,
     EveryFault,
     Explain,
     Fabric,
     Faults,
     Frame,
+    From,
     Html,
     Implementations,
     Jobs,
@@ -214,7 +216,10 @@ def check(
 @app.command()
 def show(
     file: Capture,
+    *,
     frame: Frame = None,
+    first: From = None,
+    count: Count = None,
     all_frames: AllFrames = False,
     json: Json = False,
 ) -> None:
@@ -222,20 +227,20 @@ def show(
 
     FILE is a capture, the folder of a run, or - for standard input. Lost frames are crossed, what
     breaks a rule is marked with it. Lines that begin with ── are steps of the script, with their
-    line in the testbed file.
+    line in the testbed file. Of more than 10,000 frames the first 1,000 are shown, unmarked.
 
     \b
     Examples:
       mpwire show mpwire-runs/latest
       mpwire show mpwire-runs/latest --frame 17
-      mpwire show capture.pcap | less
+      mpwire show capture.pcap --from 5000 --count 200 | less
     """
     output = Output(json=json)
 
     def command() -> Status:
         from mpwire.cli.showing import show as show_file  # noqa: PLC0415 - only what is needed
 
-        return show_file(output, file, all_frames=all_frames, frame=frame)
+        return show_file(output, file, all_frames=all_frames, frame=frame, first=first, count=count)
 
     raise Ended(guarded(output, command))
 

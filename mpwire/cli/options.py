@@ -101,6 +101,12 @@ Capture = Annotated[str, typer.Argument(metavar="FILE", hidden=True)]
 Frame = Annotated[
     int | None, typer.Option("--frame", metavar="N", help="One frame, octet by octet.")
 ]
+From = Annotated[
+    int | None, typer.Option("--from", metavar="N", min=1, help="Show frames from this one on.")
+]
+Count = Annotated[
+    int | None, typer.Option("--count", metavar="N", min=1, help="Show so many frames.")
+]
 Rules = Annotated[bool, typer.Option("--rules", help="List all rules.")]
 Explain = Annotated[str | None, typer.Option("--explain", metavar="RULE", help="Tell one rule.")]
 Merge = Annotated[

@@ -13,8 +13,8 @@ from mpwire.cli.output import Output
 from mpwire.cli.status import Status
 from mpwire.errors import InputError
 from mpwire.oracle import judge
-from mpwire.report import Cast, cast_of, ladder_rows
-from mpwire.report.recorded import event_of, ladder_of, marks_of
+from mpwire.report import Cast, Marks, cast_of, ladder_rows
+from mpwire.report.recorded import event_of, ladder_of, marks_of, origin_ns
 from mpwire.report.telling import is_ours, printable, type_name
 from mpwire.report.verdict import counted, line
 from mpwire.vocabulary import Verdict
@@ -23,31 +23,58 @@ from mpwire.wire.errors import DecodeError
 from mpwire.wire.numbers import MessageType
 
 HEADER_ROWS_MIN = 12
+SHOWN_FRAMES_MAX = 10_000
+"""Of longer captures a part is shown unless another one is asked for."""
+PART_FRAMES = 1_000
 OCTETS_PER_LINE = 16
 WIDE_FIELDS = frozenset({"session_id", "destination_tag", "init_tag", "resp_tag"})
 """64-bit fields, shown in hexadecimal: people compare them, and JavaScript would round them."""
 
 
-def show(output: Output, argument: str, *, all_frames: bool, frame: int | None) -> Status:
-    """Show a capture; nothing is decided by it, so the status is 0 whatever it holds."""
+def show(
+    output: Output,
+    argument: str,
+    *,
+    all_frames: bool,
+    frame: int | None,
+    first: int | None = None,
+    count: int | None = None,
+) -> Status:
+    """Show a capture; nothing is decided by it, so the status is 0 whatever it holds.
+
+    Of a long one a part is shown, and of a part nothing is marked, since that takes all of it.
+    """
     run = open_run(find_file(argument))
     if frame is not None:
         return _show_frame(output, run, frame)
+    part = _part(run, first, count)
+    shown = run if part is None else run.some(part)
     if output.json:
-        output.document(_document(run, all_frames=all_frames))
+        output.document(_document(shown, run, part, all_frames=all_frames))
         return Status.PASS
-    marks = marks_of(judge(run))
+    marks = marks_of(judge(run)) if part is None else Marks()
     every = max(HEADER_ROWS_MIN, output.height - 4) if output.is_terminal else 0
-    ladder = ladder_of(run, output.width, marks=marks, all_frames=all_frames, header_every=every)
+    ladder = ladder_of(
+        shown,
+        output.width,
+        cast=cast_of(shown, run),
+        marks=marks,
+        all_frames=all_frames,
+        header_every=every,
+    )
+    ladder.origin_ns = origin_ns(run)
     output.line(_title(run))
-    count = 0
-    for row in ladder_rows(ladder, run.timeline()):
+    rows = 0
+    for row in ladder_rows(ladder, shown.timeline()):
         output.line(row.text)
-        count += 1
+        rows += 1
         if output.closed:
             return Status.PASS
-    if not count:
+    if not rows:
         output.line("  no MPW datagrams in it; --all-frames shows what else there is")
+    if part is not None:
+        told = f"frames {part.start:,} to {part.stop - 1:,} of {len(run.frames):,}; --from N and"
+        output.line(line((f"{told} --count N show others, mpwire check judges them all", "yellow")))
     if run.incomplete:
         told = f"the record is not whole: {printable(run.incomplete[0])}"
         output.line(line((told, "yellow")))
@@ -55,6 +82,18 @@ def show(output: Output, argument: str, *, all_frames: bool, frame: int | None) 
         told = f"✗ breaks a rule: mpwire check {printable(argument)}"
         output.line(line((told, "bold red")))
     return Status.PASS
+
+
+def _part(run: RunFile, first: int | None, count: int | None) -> range | None:
+    """Return which frames are shown; None for all."""
+    there = len(run.frames)
+    if first is None and count is None and there <= SHOWN_FRAMES_MAX:
+        return None
+    start = 1 if first is None else first
+    if start > max(there, 1):
+        raise InputError(f"--from {start}: found no such frame, expected one of 1 to {there}")
+    rest = there + 1 - start
+    return range(start, start + min(rest, PART_FRAMES if count is None else count))
 
 
 def _title(run: RunFile) -> Text:
@@ -67,10 +106,11 @@ def _title(run: RunFile) -> Text:
 
 
 def _show_frame(output: Output, run: RunFile, number: int) -> Status:
-    found = next((frame for frame in run.frames if frame.number == number), None)
-    if found is None:
+    there = run.some([number])
+    if not there.frames:
         last = run.frames[-1].number if run.frames else 0
         raise InputError(f"--frame {number}: found no such frame, expected one of 1 to {last}")
+    found = there.frames[0]
     if output.json:
         output.document(_frame_document(found))
         return Status.PASS
@@ -83,7 +123,7 @@ def _show_frame(output: Output, run: RunFile, number: int) -> Status:
     described = _frame_document(found)
     del described["frame"], described["vantage"], described["direction"]
     output.lines(_tree(described, 1))
-    for finding in judge(run).findings:
+    for finding in judge(run).findings if len(run.frames) <= SHOWN_FRAMES_MAX else ():
         if number in finding.frames and finding.verdict is Verdict.FAIL:
             told = cast_of(run).retold(f"{finding.expected}; seen: {finding.seen}")
             output.line(line((f"  ✗ {finding.rule}  ", "bold red"), (printable(told), "")))
@@ -110,13 +150,18 @@ def _octets(data: bytes) -> Iterator[Text]:
         yield line((f"  {start:04x}  ", "dim"), (f"{row.hex(' '):48}", ""), (f" {shown}", "dim"))
 
 
-def _document(run: RunFile, *, all_frames: bool) -> dict[str, object]:
-    cast = cast_of(run)
+def _document(
+    run: RunFile, whole: RunFile, part: range | None, *, all_frames: bool
+) -> dict[str, object]:
+    cast = cast_of(run, whole)
     items = [_item(item, cast, all_frames=all_frames) for _, item in run.timeline()]
+    left_out = 0 if part is None else len(whole.frames) - len(part)
     return {
         "run_file": str(run.path),
         "hosts": list(cast.lifelines),
         "incomplete": list(run.incomplete),
+        "first_frame": 1 if part is None else part.start,
+        "frames_left_out": left_out,
         "items": [item for item in items if item is not None],
     }
 

@@ -108,7 +108,7 @@ def assess(
         run=shown,
         datagrams=_datagrams(run, judgement),
         judgement=judgement,
-        cast=cast_of(shown),
+        cast=cast_of(shown, run),
         failed_steps=found + [one for one in failures if (one.line, one.text) not in known],
         inferred=_inferred(run, inferred_max),
         inferred_frames=inferred_max if run.run is None and len(run.frames) > inferred_max else 0,
@@ -125,7 +125,7 @@ def _around(run: RunFile, judgement: Judgement) -> RunFile:
         if finding.verdict is Verdict.FAIL and len(wanted) < SHOWN_FRAMES_MAX:
             for number in finding.frames:
                 wanted.update(range(number - REACH_FRAMES, number + REACH_FRAMES + 1))
-    return msgspec.structs.replace(run, frames=run.frames.some(wanted))
+    return run.some(wanted)
 
 
 def _datagrams(run: RunFile, judgement: Judgement) -> int:

@@ -134,14 +134,19 @@ class Cast:
         )
 
 
-def cast_of(run: RunFile) -> Cast:
-    """Find everybody who takes part in a run, or in another program's capture."""
+def cast_of(run: RunFile, whole: RunFile | None = None) -> Cast:
+    """Find everybody who takes part in a run, or in another program's capture.
+
+    Args:
+        run: what is shown.
+        whole: the run of which that is a part.
+    """
     if run.run is None:
         return _strangers(run)
     hosts = run.run.hosts
     names = SocketNames()
     exits: dict[str, list[int]] = {}
-    for record in run.records:
+    for record in (whole or run).records:
         if isinstance(record, Step):
             names.step(record.text, record.state)
         elif isinstance(record, AgentLine):

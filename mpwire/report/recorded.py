@@ -83,7 +83,7 @@ def ladder_of(
 
 def origin_ns(run: RunFile) -> int | None:
     """Find time zero: where the script begins, or the first datagram that is ours."""
-    for step in run.of(Step):
+    for step in run.each(Step):
         if step.line:
             return step.time_ns
     return next((frame.time_ns for frame in run.frames if is_ours(frame)), None)

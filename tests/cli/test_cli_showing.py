@@ -9,6 +9,8 @@ import jsonschema
 import pytest
 
 from mpwire.capture import open_run
+from mpwire.capture.writer import Writer
+from mpwire.cli.showing import SHOWN_FRAMES_MAX
 from tests.oracle.oracle_story import record, without
 from tests.oracle.oracle_tales import tour
 
@@ -113,3 +115,36 @@ def test_a_reader_that_goes_away_stops_it_quietly(
         ["bash", "-c", pipeline], capture_output=True, env=environment, timeout=20, check=False
     )
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_part_is_shown(mpwire: Mpwire, story: Path) -> None:
+    """Show some frames with what the agents said between them, and say what is left out."""
+    done = mpwire("show", story, "--from", 20, "--count", 10)
+    there = len(open_run(story).frames)
+    assert f"frames 20 to 29 of {there}; --from N and --count N show others" in done.stdout
+    assert len(done.stdout) < len(mpwire("show", story).stdout) / 2
+    document = json.loads(mpwire("show", story, "--from", 20, "--count", 10, "--json").stdout)
+    jsonschema.validate(document, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/session"}]})
+    shown = [item["frame"] for item in document["items"] if "frame" in item]
+    assert shown == list(range(20, 30))
+    assert (document["first_frame"], document["frames_left_out"]) == (20, there - 10)
+    assert any("event" in item for item in document["items"])
+
+
+def test_a_part_that_is_not_there_is_refused(mpwire: Mpwire, story: Path) -> None:
+    done = mpwire("show", story, "--from", 100_000)
+    assert done.returncode == 2
+    assert "--from 100000: found no such frame, expected one of 1 to " in done.stderr
+
+
+def test_of_a_long_capture_the_beginning_is_shown(mpwire: Mpwire, tmp_path: Path) -> None:
+    path = tmp_path / "long.pcapng"
+    with path.open("wb") as stream:
+        writer = Writer(stream, application="test")
+        vantage = writer.interface("x")
+        for number in range(SHOWN_FRAMES_MAX + 1):
+            writer.packet(vantage, bytes(12) + b"\x08\x06" + bytes(28), number)
+    done = mpwire("show", path, "--all-frames")
+    assert "frames 1 to 1,000 of 10,001; --from N and --count N show others" in done.stdout
+    assert "frame 10,001" not in done.stdout
+    assert mpwire("show", path, "--frame", SHOWN_FRAMES_MAX + 1).returncode == 0
