@@ -6,25 +6,33 @@ system of difference constraints of Bellman and Ford, here with Floyd's closure)
 satisfy all pairs the clocks drift, and times of different captures must not be compared.
 """
 
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from math import inf
-from typing import Final, Literal
+from typing import BinaryIO, Final, Literal
 
 import msgspec
 
 from mpwire.capture.blocks import Direction, Interface
+from mpwire.capture.framefile import FrameFile
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.runfile import Frame, RunFile
+from mpwire.capture.spool import Spool
+from mpwire.capture.writer import Writer
 from mpwire.errors import InputError
 
 MIDDLE: Final = "-"
 """Stands for a place between hosts, where a capture says where no frame came from or went to."""
 DRIFT: Final = "the clocks of the captures drift, so times of different captures mean nothing"
 
-Key = tuple[object, ...]
+WAYS: Final[tuple[Direction | None, ...]] = (None, "out", "in")
+UNKNOWN, OUT, IN, LEFT_OUT = range(4)
+NO_KEY: Final = 0
+HELD_FRAMES: Final = 20_000
+"""More merged frames are kept in a temporary file."""
 
 
 @dataclass(slots=True)
@@ -43,9 +51,29 @@ class Source:
     earliest_ns: float = -inf
     latest_ns: float = inf
     """Bounds of the offset, relative to the first capture's clock."""
-    frames: list[Frame] = field(default_factory=list)
-    keys: list[Key | None] = field(default_factory=list)
-    """What tells the same datagram in another capture, per frame."""
+    times_ns: "array[int]" = field(default_factory=lambda: array("q"))
+    """When each frame was captured, by this capture's clock."""
+    ways: bytearray = field(default_factory=bytearray)
+    """Which way each frame went, as a place in WAYS."""
+    keys: "array[int]" = field(default_factory=lambda: array("q"))
+    """What tells the same datagram in another capture, per frame; NO_KEY for what is none."""
+
+    @property
+    def count(self) -> int:
+        """Count the frames that are not left out."""
+        return len(self.ways) - self.ways.count(LEFT_OUT)
+
+    def passed(self) -> Iterator[tuple[int, int, int]]:
+        """Yield time, way and key of the frames that are not left out."""
+        for time_ns, way, key in zip(self.times_ns, self.ways, self.keys, strict=True):
+            if way != LEFT_OUT:
+                yield time_ns, way, key
+
+    def heads(self) -> Iterator[tuple[Frame, int]]:
+        """Read the frames anew that are not left out, each with its key."""
+        for frame, way, key in zip(self.run.frames, self.ways, self.keys, strict=True):
+            if way != LEFT_OUT:
+                yield msgspec.structs.replace(frame, direction=WAYS[way]), key
 
 
 @dataclass(slots=True)
@@ -58,11 +86,12 @@ class Merged:
     """No offsets of the clocks satisfy all pairs."""
 
 
-def merge(sources: Sequence[Source]) -> Merged:
+def merge(sources: Sequence[Source], held_frames: int = HELD_FRAMES) -> Merged:
     """Put captures into one order; frames are numbered anew.
 
     Args:
         sources: the captures; `place` may be left open.
+        held_frames: more frames are kept in a temporary file, and read anew.
 
     Raises:
         InputError: one of them is a run file, or its place cannot be found out.
@@ -79,7 +108,7 @@ def merge(sources: Sequence[Source]) -> Merged:
     drifting = any(bounds[place][place] < 0 for place in range(len(sources)))
     if not drifting:
         _set_clocks(sources, bounds)
-    frames = list(_in_order(sources))
+    frames = _kept(_in_order(sources), sum(one.count for one in sources), held_frames)
     run = RunFile(
         path=sources[0].run.path,
         interfaces=[_interface(source) for source in sources],
@@ -138,14 +167,15 @@ def _set_directions(source: Source) -> None:
     middle = MIDDLE in source.places
     for frame in source.run.frames:
         decoded = decode_frame(frame.linktype, frame.data)
-        direction, key = frame.direction, None
+        way, key = WAYS.index(frame.direction), NO_KEY
         if isinstance(decoded, Datagram):
-            key = (decoded.source, decoded.destination, decoded.payload)
+            key = hash((decoded.source, decoded.destination, decoded.payload)) or 1
             if middle:
-                direction = None
-            elif direction is None:
-                direction = "out" if decoded.source[0] in source.places else "in"
-        source.frames.append(msgspec.structs.replace(frame, direction=direction))
+                way = UNKNOWN
+            elif way == UNKNOWN:
+                way = OUT if decoded.source[0] in source.places else IN
+        source.times_ns.append(frame.time_ns)
+        source.ways.append(way)
         source.keys.append(key)
 
 
@@ -160,23 +190,25 @@ def _name(sources: Sequence[Source]) -> None:
 
 def _leave_out_twins(sources: Sequence[Source]) -> None:
     """Leave out of captures in the middle what another capture has, too: it was sent once."""
-    known = {key for one in sources if MIDDLE not in one.places for key in one.keys}
-    for source in sources:
-        if MIDDLE not in source.places:
-            continue
-        pairs = list(zip(source.frames, source.keys, strict=True))
-        kept = [(frame, key) for frame, key in pairs if key is None or key not in known]
-        known.update(key for _, key in kept)
-        source.frames = [frame for frame, _ in kept]
-        source.keys = [key for _, key in kept]
+    known: set[int] = set()
+    middle = [source for source in sources if MIDDLE in source.places]
+    for source in sources if middle else ():
+        if source not in middle:
+            known.update(source.keys)
+    known.discard(NO_KEY)
+    for source in middle:
+        for place, key in enumerate(source.keys):
+            if key in known:
+                source.ways[place] = LEFT_OUT
+        known.update(key for _, _, key in source.passed() if key != NO_KEY)
 
 
 def _bounds(sources: Sequence[Source]) -> list[list[float]]:
     """Return the least upper bounds of x[i] - x[j], where x is what is added to each clock."""
     count = len(sources)
     bounds = [[0.0 if i == j else inf for j in range(count)] for i in range(count)]
-    departures = [_lone(source, "out") for source in sources]
-    arrivals = [_lone(source, "in") for source in sources]
+    departures = [_lone(source, OUT) for source in sources]
+    arrivals = [_lone(source, IN) for source in sources]
     for i in range(count):
         for j in range(count):
             if i == j:
@@ -192,15 +224,19 @@ def _bounds(sources: Sequence[Source]) -> list[list[float]]:
     return bounds
 
 
-def _lone(source: Source, direction: Direction) -> dict[Key, int]:
-    """Return the times of the datagrams that went one way exactly once."""
-    times: dict[Key, int] = {}
-    seen: Counter[Key] = Counter()
-    for frame, key in zip(source.frames, source.keys, strict=True):
-        if key is not None and frame.direction == direction:
-            seen[key] += 1
-            times[key] = frame.time_ns
-    return {key: time_ns for key, time_ns in times.items() if seen[key] == 1}
+def _lone(source: Source, wanted: int) -> dict[int, int]:
+    """Return the times of the datagrams that went one way exactly once, by their keys."""
+    times: dict[int, int] = {}
+    again: set[int] = set()
+    for time_ns, way, key in source.passed():
+        if key == NO_KEY or way != wanted:
+            continue
+        if key in times:
+            again.add(key)
+        times[key] = time_ns
+    for key in again:
+        del times[key]
+    return times
 
 
 def _set_clocks(sources: Sequence[Source], bounds: list[list[float]]) -> None:
@@ -219,23 +255,19 @@ def _set_clocks(sources: Sequence[Source], bounds: list[list[float]]) -> None:
             source.offset_ns = int((low + high) // 2)
 
 
-def _in_order(sources: Sequence[Source]) -> Iterable[Frame]:
+def _in_order(sources: Sequence[Source]) -> Iterator[Frame]:
     """Yield all frames by corrected time, but none before its departure in another capture."""
-    leaving: Counter[Key] = Counter()
-    for source in sources:
-        for frame, key in zip(source.frames, source.keys, strict=True):
-            if key is not None and frame.direction == "out":
-                leaving[key] += 1
-    heads = [deque(zip(source.frames, source.keys, strict=True)) for source in sources]
-    left: Counter[Key] = Counter()
+    leaving = {key for one in sources for _, way, key in one.passed() if way == OUT}
+    leaving.discard(NO_KEY)
+    streams = [source.heads() for source in sources]
+    heads = [next(stream, None) for stream in streams]
     number = 0
-    while any(heads):
-        ready = [place for place, head in enumerate(heads) if head]
-        free = [place for place in ready if not _waits(heads[place][0], leaving, left)]
-        place = min(free or ready, key=lambda one: _when(heads[one][0][0], sources[one]))
-        frame, key = heads[place].popleft()
-        if key is not None and frame.direction == "out":
-            left[key] += 1
+    while ready := [(place, head) for place, head in enumerate(heads) if head is not None]:
+        free = [(place, head) for place, head in ready if not _waits(head, leaving)]
+        place, (frame, key) = min(free or ready, key=lambda one: _when(one[1][0], sources[one[0]]))
+        heads[place] = next(streams[place], None)
+        if frame.direction == "out":
+            leaving.discard(key)
         number += 1
         source = sources[place]
         yield msgspec.structs.replace(
@@ -251,7 +283,33 @@ def _when(frame: Frame, source: Source) -> tuple[int, Literal[0, 1]]:
     return frame.time_ns + source.offset_ns, 0 if frame.direction == "out" else 1
 
 
-def _waits(head: tuple[Frame, Key | None], leaving: Counter[Key], left: Counter[Key]) -> bool:
+def _waits(head: tuple[Frame, int], leaving: set[int]) -> bool:
     """Tell whether a frame arrives that another capture shows leaving, and that has not left."""
     frame, key = head
-    return key is not None and frame.direction == "in" and bool(leaving[key]) and not left[key]
+    return frame.direction == "in" and key in leaving
+
+
+def _kept(frames: Iterator[Frame], count: int, held_frames: int) -> Sequence[Frame]:
+    """Hold frames, or keep them in a temporary file if there are many."""
+    if count <= held_frames:
+        return list(frames)
+    spool = Spool(lambda stream: _write(stream, frames))
+    return FrameFile(spool.opened, "merged captures", count)
+
+
+def _write(stream: BinaryIO, frames: Iterable[Frame]) -> None:
+    """Write frames as pcapng; a vantage with several link types has several interfaces."""
+    writer = Writer(stream)
+    numbers: dict[tuple[str, int], int] = {}
+    for frame in frames:
+        way = frame.vantage, frame.linktype
+        if way not in numbers:
+            numbers[way] = writer.interface(frame.vantage, linktype=frame.linktype)
+        writer.packet(
+            numbers[way],
+            frame.data,
+            frame.time_ns,
+            direction=frame.direction,
+            original_octets=frame.original_octets,
+            comments=[] if frame.comment is None else [frame.comment],
+        )

@@ -4,9 +4,10 @@ import os
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from io import BufferedReader, RawIOBase
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, BinaryIO, Final
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -14,21 +15,29 @@ if TYPE_CHECKING:
 COPY_OCTETS: Final = 1024 * 1024
 
 
-class Copy:
-    """A copy in a temporary file without a name, gone with whoever holds it."""
+class Spool:
+    """Octets in a temporary file without a name, gone with whoever holds it."""
 
-    def __init__(self, path: Path) -> None:
-        """Copy all that comes."""
+    def __init__(self, write: Callable[[BinaryIO], object]) -> None:
+        """Keep what is written."""
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as its readers
-        with path.open("rb") as stream:
-            shutil.copyfileobj(stream, self._file, COPY_OCTETS)
         weakref.finalize(self, self._file.close)
+        write(self._file)
         self._file.flush()
         self.octets = self._file.tell()
 
     def opened(self) -> BufferedReader:
         """Return a reader that begins at the beginning, whatever other readers do."""
         return BufferedReader(_Positioned(self._file))
+
+
+class Copy(Spool):
+    """A copy of what can be read only once."""
+
+    def __init__(self, path: Path) -> None:
+        """Copy all that comes."""
+        with path.open("rb") as stream:
+            super().__init__(lambda file: shutil.copyfileobj(stream, file, COPY_OCTETS))
 
 
 class _Positioned(RawIOBase):

@@ -54,7 +54,7 @@ def _print_vantages(output: Output, merged: Merged) -> None:
         output.line(
             line(
                 (f"    {printable(str(source.run.path))}", "bold"),
-                (f"  {where}{how}, {counted(len(source.frames), 'frame')}", ""),
+                (f"  {where}{how}, {counted(source.count, 'frame')}", ""),
                 (f", {_clock(source, merged)}", "dim"),
             )
         )
@@ -82,7 +82,7 @@ def _vantages(merged: Merged) -> list[dict[str, object]]:
             "name": source.name,
             "file": str(source.run.path),
             "addresses": sorted(source.places - {MIDDLE}),
-            "frames": len(source.frames),
+            "frames": source.count,
             "offset_ns": source.offset_ns,
             "earliest_ns": None if source.earliest_ns == -inf else int(source.earliest_ns),
             "latest_ns": None if source.latest_ns == inf else int(source.latest_ns),

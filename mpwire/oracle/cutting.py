@@ -17,6 +17,7 @@ from mpwire.capture import RunFile
 from mpwire.capture.batches import Batch
 from mpwire.capture.framefile import Frame, FrameFile, frame_in
 from mpwire.oracle.case import Case
+from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.digest import REPEATED, digested
 from mpwire.oracle.dossier import JOIN_REQ, NO_TYPE, Dossier, Glance, Key, glance
 from mpwire.oracle.limits import Limits
@@ -36,7 +37,7 @@ def tally_of(run: RunFile, limits: Limits) -> Tally:
     tally = Tally()
     frames = run.frames
     if len(frames) <= limits.whole:
-        tally.take(Case(part(run, list(frames))), complete=False)
+        _take_whole(tally, run)
         return tally
     clerk = Clerk(run, limits, tally)
     if isinstance(frames, FrameFile):
@@ -47,6 +48,11 @@ def tally_of(run: RunFile, limits: Limits) -> Tally:
             clerk.take(frame)
     clerk.finish()
     return tally
+
+
+@collecting_once
+def _take_whole(tally: Tally, run: RunFile) -> None:
+    tally.take(Case(part(run, list(run.frames))), complete=False)
 
 
 def part(run: RunFile, frames: list[Frame]) -> RunFile:
@@ -259,6 +265,7 @@ class Clerk:
         if self._held["ready"] >= self._limits.batch:
             self._judge()
 
+    @collecting_once
     def _judge(self) -> None:
         frames = [frame for one in self._ready for frame in one.unpacked(self._samples)]
         self._ready.clear()
@@ -296,6 +303,7 @@ class Clerk:
                 batch = []
         self._digest_all(batch)
 
+    @collecting_once
     def _digest_all(self, batch: list[Dossier]) -> None:
         """Judge dossiers with and without what is repeated; the difference is what it is worth."""
         if not batch:

@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from mpwire.capture import RunFile
+from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.expectations import Expectation
 from mpwire.oracle.imagined import imagine, proved
 from mpwire.oracle.judgement import Level
@@ -66,6 +67,7 @@ class InferredSocket(msgspec.Struct, frozen=True, kw_only=True):
     """In order; whatever is not here must not be reported."""
 
 
+@collecting_once
 def infer(run: RunFile) -> list[InferredSocket]:
     """Return the sockets of all endpoints of a capture, by endpoint and in order of appearance."""
     case, staged = imagine(run)

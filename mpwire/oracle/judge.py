@@ -10,6 +10,7 @@ from mpwire.capture.records import Step
 from mpwire.oracle.audit import audit
 from mpwire.oracle.carried import Straggler
 from mpwire.oracle.case import Case
+from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.cutting import tally_of
 from mpwire.oracle.gate import gate, gate_of_parts, missing_lines, of_others
 from mpwire.oracle.judgement import Judgement, RuleResult
@@ -52,6 +53,7 @@ def _judge_capture(run: RunFile, limits: Limits) -> Judgement:
     )
 
 
+@collecting_once
 def _judge_run(run: RunFile) -> Judgement:
     """Judge a run file as a whole."""
     case = Case(end_to_end(run))

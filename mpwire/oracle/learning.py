@@ -11,6 +11,7 @@ from mpwire.capture.blocks import Interface
 from mpwire.capture.frames import LinkType
 from mpwire.capture.runfile import Frame
 from mpwire.oracle.case import Case
+from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.columns import KINDS
 from mpwire.oracle.digest import digested
 from mpwire.oracle.dossier import Dossier
@@ -30,6 +31,7 @@ class Learner:
         self._tally = tally
         self._made = made
 
+    @collecting_once
     def learn(
         self, dossiers: Sequence[Dossier], ways: Sequence[Frame]
     ) -> dict[Dossier, list[Frame]]:

@@ -16,6 +16,7 @@ from mpwire.capture import Frame, RunFile
 from mpwire.capture.records import AgentLine, AnyRecord, Decision, Step
 from mpwire.oracle.carried import Carried, Straggler
 from mpwire.oracle.case import Case
+from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.limits import Limits
 from mpwire.oracle.remains import Remains
 from mpwire.oracle.settling import Settled, settled
@@ -71,6 +72,7 @@ class Ledger:
         for event in case.events.judged:
             self.levels[event.level] = self.levels.get(event.level, 0) + sign
 
+    @collecting_once
     def _forget(self) -> None:
         """Count what is settled, and hold it no longer."""
         self.watch(len(self._held))

@@ -52,8 +52,13 @@ class Tally:
         for rule in rules_in_order():
             result = self.results[rule.id]
             shown = complete or rule.needs in SHOWN
+            passed = 0
             for outcome in _outcomes(rule, case):
-                _count(result, rule, outcome, shown=shown, kept=self._kept)
+                if outcome.kind == "pass":
+                    passed += 1
+                else:
+                    _count(result, rule, outcome, shown=shown, kept=self._kept)
+            result.passed += passed
             for outcome in _decoder_findings(rule, refused):
                 _count(result, rule, outcome, shown=True, kept=self._kept)
 
@@ -166,9 +171,6 @@ def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool, kep
     if kind == "fail" and rule.severity == "warn":
         kind = "late"
     match kind:
-        case "pass":
-            result.passed += 1
-            return
         case "fail":
             result.failed += 1
         case "unsure":

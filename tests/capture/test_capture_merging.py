@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from mpwire.capture import RunFile, open_run
+from mpwire.capture.framefile import FrameFile
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.merging import DRIFT, MIDDLE, Source, merge
 from mpwire.errors import InputError
@@ -105,9 +106,9 @@ def test_drifting_clocks_are_told() -> None:
 
 def test_what_two_captures_hold_was_sent_once() -> None:
     merged = merge([Source(taken("root")), Source(between(), frozenset({MIDDLE}))])
-    assert len(merged.sources[0].frames) + len(merged.sources[1].frames) == len(merged.run.frames)
+    assert merged.sources[0].count + merged.sources[1].count == len(merged.run.frames)
     alone = merge([Source(between(), frozenset({MIDDLE}))]).run
-    assert len(merged.sources[1].frames) < len(alone.frames)
+    assert merged.sources[1].count < len(alone.frames)
 
 
 def test_a_capture_between_two_hosts_is_ambiguous() -> None:
@@ -126,3 +127,11 @@ def test_a_run_file_has_all_vantages_already() -> None:
     run = open_run(PCAPS / "rooted-lan.pcapng")
     with pytest.raises(InputError, match="a run file holds all vantages already"):
         merge([Source(run)])
+
+
+def test_many_frames_are_kept_in_a_file_and_are_the_same() -> None:
+    """Merge with all frames in memory, and with none."""
+    held = merge([Source(taken(host)) for host in OFFSETS_NS]).run
+    kept = merge([Source(taken(host)) for host in OFFSETS_NS], held_frames=0).run
+    assert isinstance(kept.frames, FrameFile)
+    assert list(kept.frames) == list(held.frames)

@@ -93,8 +93,10 @@ def r21(case: Case) -> Iterator[Outcome]:
         message = packet.message
         if message is None or isinstance(message, Announce):
             continue
-        yield verify(
-            _addressed(case, packet),
+        if _addressed(case, packet):
+            yield PASSED
+            continue
+        yield broken(
             packet,
             expected="the tag by which the receiver knows this exchange",
             seen=f"{type(message).__name__} to tag {message.destination_tag:016x}",
@@ -258,8 +260,10 @@ def _constant_session(membership: Membership) -> Iterator[Outcome]:
         message = packet.message
         if message is None or not packet.leads or isinstance(message, Cancel):
             continue
-        yield verify(
-            message.session_id == membership.session_id != 0,
+        if message.session_id == membership.session_id != 0:
+            yield PASSED
+            continue
+        yield broken(
             [membership.accept, packet],
             expected=f"Session ID {membership.session_id:016x}",
             seen=f"{type(message).__name__} with Session ID {message.session_id:016x}",
@@ -337,8 +341,10 @@ def _sender(membership: Membership, packet: Packet, assigned: int) -> Iterator[O
         return
     if isinstance(message, STATELESS) and not isinstance(message, Accept):
         allowed.add(0)
-    yield verify(
-        message.sender_id in allowed,
+    if message.sender_id in allowed:
+        yield PASSED
+        return
+    yield broken(
         [membership.accept, packet],
         expected="Sender Member ID " + " or ".join(str(one) for one in sorted(allowed)),
         seen=f"{message.sender_id} in {type(message).__name__}",
@@ -358,9 +364,10 @@ def r26(case: Case) -> Iterator[Outcome]:
     for membership in case.history.memberships:
         pair = {membership.root.endpoint, membership.leaf.endpoint}
         for packet in membership.shelf.packets:
-            if packet.leads:
-                yield verify(
-                    {packet.source, packet.destination} == pair,
+            if packet.leads and {packet.source, packet.destination} == pair:
+                yield PASSED
+            elif packet.leads:
+                yield broken(
                     [membership.accept, packet],
                     expected=" and ".join(f"{a}:{p}" for a, p in sorted(pair)),
                     seen=f"{packet.source} to {packet.destination}",
