@@ -383,7 +383,8 @@ class Timer {
       this.act();
       return report();
     };
-    this.handle = setTimeout(expire, Math.max(0, this.due - now()) * 1000);
+    const waitMs = Math.max(0, this.due - now()) * 1000;
+    this.handle = setTimeout(expire, Math.min(waitMs, 2 ** 31 - 1)); // more it cannot count
   }
 }
 
@@ -434,7 +435,7 @@ class Inflow {
   }
 
   get misses() {
-    return ahead(this.next, this.known) > 0 && this.ranges().length > 0;
+    return ahead(this.next, this.known) > 0;
   }
 
   get room() {
@@ -445,16 +446,16 @@ class Inflow {
     if (ahead(this.known, end) > 0) this.known = end;
   }
 
+  // What is missing, however far away a SYNC or a CLOSE says that the end is.
   ranges() {
+    const kept = [...this.early.keys()].sort((one, other) => ahead(other, one));
     const missing = [];
-    for (let seq = this.next; ahead(seq, this.known) > 0; seq = plus(seq, 1)) {
-      if (this.early.has(seq)) continue;
-      const last = missing.at(-1);
-      if (last && plus(last[1], 1) === seq) last[1] = seq;
-      else if (missing.length === RANGES) break;
-      else missing.push([seq, seq]);
+    let from = this.next;
+    for (const seq of [...kept, this.known]) {
+      if (ahead(from, seq) > 0) missing.push([from, plus(seq, -1)]);
+      from = plus(seq, 1);
     }
-    return missing;
+    return missing.slice(0, RANGES);
   }
 }
 
@@ -1160,15 +1161,12 @@ class Membership {
   #inNack(m) {
     if (!this.repaired || m.origin !== this.id) return;
     const { out } = this;
-    const wanted = [];
-    for (const [first, last] of m.ranges) {
-      for (let seq = first; ahead(seq, last) >= 0 && wanted.length < REPAIRS_AT_ONCE;
-        seq = plus(seq, 1)) {
-        const kept = out.kept.get(seq);
-        if (kept && ahead(seq, out.unsent) > 0 && kept.attempt < 255) wanted.push(seq);
-        else if (ahead(out.next, seq) >= 0) break;
-      }
-    }
+    const named = (seq) =>
+      m.ranges.some(([first, last]) => ahead(first, seq) >= 0 && ahead(seq, last) >= 0);
+    const wanted = [...out.kept]
+      .filter(([seq, { attempt }]) => ahead(seq, out.unsent) > 0 && attempt < 255 && named(seq))
+      .slice(0, REPAIRS_AT_ONCE)
+      .map(([seq]) => seq);
     for (const seq of wanted) this.#sendData(seq, 1);
     out.interval.asked += wanted.length;
     const closing = this.close !== null || this.theirClose;
