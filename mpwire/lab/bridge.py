@@ -28,7 +28,7 @@ from mpwire.lab.fabric import DEADLINE_S, FabricError
 from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import check_ports
 from mpwire.lab.means import allow_descriptors
-from mpwire.lab.outages import take_down
+from mpwire.lab.outages import Outages
 from mpwire.lab.process import HostProcess
 from mpwire.lab.switch import Decide, Recorder, port_error
 from mpwire.lab.topology import Topology
@@ -72,6 +72,7 @@ class BridgeFabric:
         self._ring: BridgeRing | None = None
         self._cables: Cables | None = None
         self._groups: GroupControl | None = None
+        self._outages: Outages | None = None
         self._fault: Exception | None = None
         self._handled_count = 0
 
@@ -93,6 +94,7 @@ class BridgeFabric:
                 topology, self._ring, snooping=self._snooping, deadline_s=self._deadline_s
             )
             self._cables.make()
+            self._outages = Outages(self.drain, self._cables.sent_counts, recorder)
             if topology.routers or self._snooping:
                 self._groups = GroupControl(topology, self._cables.hosts)
         except OSError as error:
@@ -119,11 +121,13 @@ class BridgeFabric:
 
     def set_interface(self, host: str, *, is_up: bool) -> None:
         """Set the interface of a host, or a router's port, down, or up again with all it had."""
+        assert self._outages is not None
+        cable = self.cables[host].cable
+        if not is_up:
+            self.cables.stop(host)
+        self._outages.set_interface(cable, self._deadline_s, is_up=is_up)
         if is_up:
             self.cables.begin(host)
-        else:
-            cable = self.cables.stop(host)
-            take_down(cable, self.drain, self.cables.sent_counts, self._recorder)
         if self._groups is not None:
             self._groups.routing.set_port(host, is_up=is_up)
             self._groups.expect_again()

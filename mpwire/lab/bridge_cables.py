@@ -70,6 +70,22 @@ class BridgePort:
         return self.cable.spec.name
 
 
+class _SentCounts(Mapping[str, int]):
+    """Look up how many frames a port has had from its host."""
+
+    def __init__(self, ports: Mapping[str, BridgePort]) -> None:
+        self._ports = ports
+
+    def __getitem__(self, port: str) -> int:
+        return self._ports[port].sent_count
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._ports)
+
+    def __len__(self) -> int:
+        return len(self._ports)
+
+
 class Cables:
     """Hold hosts, routers and the bridges between them."""
 
@@ -100,9 +116,9 @@ class Cables:
         return self._hosts
 
     @property
-    def sent_counts(self) -> dict[str, int]:
-        """Give the number of frames on record that each port has had from its host."""
-        return {name: port.sent_count for name, port in self._ports.items()}
+    def sent_counts(self) -> Mapping[str, int]:
+        """Give the number of frames on record that each port has had from its host, at any time."""
+        return _SentCounts(self._ports)
 
     def namespace(self, host: str) -> NetworkNamespace:
         """Give the namespace of a host."""
@@ -179,20 +195,18 @@ class Cables:
                 raise MachineError("the bridge does not forward to all its ports")
             os.sched_yield()
 
-    def stop(self, name: str) -> Cable:
-        """Let a port pass nothing any more, and return the cable, which may be taken down then.
+    def stop(self, name: str) -> None:
+        """Let a port pass nothing any more, before the interface behind it goes down.
 
         The port stops first and begins last: no frame is under way into an interface that is down.
         """
         port = self._ports[name]
         port.is_down = True
         self._set_port(port, DISABLED)
-        return port.cable
 
     def begin(self, name: str) -> None:
-        """Set the interface behind a port up again with all it had, and let the port pass on."""
+        """Let a port pass on again, when the interface behind it is up."""
         port = self._ports[name]
-        port.cable.set_interface(self._deadline_s, is_up=True)
         port.is_down = False
         self._wait_until_forwarding()
         self.part(name, is_apart=port.is_apart)

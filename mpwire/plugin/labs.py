@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from mpwire.errors import MachineError
+from mpwire.lab.able import preferred
 from mpwire.lab.conversation import ListeningLab, LiveLab
 from mpwire.lab.launch import launch
 from mpwire.lab.plan import Order, Plan
@@ -84,7 +85,8 @@ class Labs:
         return outcomes[-1], begun.instead
 
     def _order(self, plan: Plan, folder: Path, command: tuple[str, ...], *, live: bool) -> Order:
-        fabric: Literal["switch", "bridge"] = "bridge" if self.fabric == "bridge" else "switch"
+        named: dict[str, Literal["switch", "bridge"]] = {"switch": "switch", "bridge": "bridge"}
+        fabric = named.get(self.fabric) or preferred(plan)
         return Order(plan=plan, folder=str(folder), command=command, fabric=fabric, live=live)
 
     def _anywhere(self, order: Order, act: Callable[[LiveLab, int | None], Begun]) -> Begun:
