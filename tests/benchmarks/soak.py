@@ -4,8 +4,9 @@
 
 Run number N plays the testbed that `random_testbeds.drawn(N)` draws, with its losses, doubles,
 delays, disorder, cuts and frozen processes. Each busy process of `--load` spins on one core. What
-is not PASS is kept, with its number. A correct endpoint must pass every time: what this prints
-besides PASS is a mistake of ours, in the endpoint or in the judge.
+is not PASS is kept, with its number; Ctrl-C counts what was played until then. A correct endpoint
+must pass every time: what this prints besides PASS is a mistake of ours, in the endpoint or in the
+judge.
 
 With `--library` run number N plays a testbed of the library on a network that is drawn. Such a
 script may rightly fail there, where it says what happens at once or without repair; what must not
@@ -89,15 +90,18 @@ def soak(
     """Play them all and say what did not pass."""
     outcomes = []
     with ProcessPoolExecutor(jobs) as pool:
-        for future in as_completed(
-            [pool.submit(play, number, out, fabric, library) for number in numbers]
-        ):
-            outcome = future.result()
-            outcomes.append(outcome)
-            if outcome.verdict not in (Verdict.PASS.value, *([STOPPED] if library else [])):
-                print(f"run {outcome.number}: {outcome.verdict}", flush=True)
-                for line in outcome.told[:6]:
-                    print(f"    {line[:300]}", flush=True)
+        played = [pool.submit(play, number, out, fabric, library) for number in numbers]
+        try:
+            for future in as_completed(played):
+                outcome = future.result()
+                outcomes.append(outcome)
+                if outcome.verdict not in (Verdict.PASS.value, *([STOPPED] if library else [])):
+                    print(f"run {outcome.number}: {outcome.verdict}", flush=True)
+                    for line in outcome.told[:6]:
+                        print(f"    {line[:300]}", flush=True)
+        except KeyboardInterrupt:
+            pool.shutdown(cancel_futures=True)
+            print(f"interrupted: {len(outcomes)} of {len(numbers)} runs were played", flush=True)
     return outcomes
 
 
@@ -107,7 +111,7 @@ def report(outcomes: list[Outcome], accepted: set[str]) -> bool:
     levels = sum((outcome.levels for outcome in outcomes), Counter[str]())
     events = levels.total()
     share = 100 * levels["must"] / events if events else 0.0
-    seconds = sorted(outcome.seconds for outcome in outcomes)
+    seconds = sorted(outcome.seconds for outcome in outcomes) or [0.0]
     frames = sum(outcome.frames for outcome in outcomes)
     print(f"{len(outcomes)} runs, {frames} frames: {dict(verdicts)}")
     print(f"{events} reported events, {share:.1f} % judged by a must: {dict(levels)}")
