@@ -97,7 +97,12 @@ class Network(Part):
     family: Literal["inet", "inet6", "both"] = Field(
         default="inet", description="Addresses hosts get."
     )
-    mtu: int = Field(default=1500, ge=1280, le=9000, description="Largest packet, in octets.")
+    mtu: int = Field(
+        default=1500,
+        ge=576,
+        le=9000,
+        description="Largest packet, in octets; 1280 at least where there is IPv6.",
+    )
 
     @property
     def families(self) -> tuple[str, ...]:

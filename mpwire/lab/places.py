@@ -16,6 +16,7 @@ from mpwire.lab.topology import ROUTERS_PER_NETWORK
 from mpwire.lab.wording import guess, listed
 
 FAMILIES: Final = ("inet", "inet6")
+IPV6_MTU: Final = 1280
 
 
 def host_names(document: Document) -> list[str]:
@@ -48,7 +49,8 @@ def families(document: Document) -> dict[str, tuple[str, ...]]:
 
 def problems(document: Document) -> list[Problem]:
     """List what contradicts itself."""
-    return [*_hosts(document), *_crowds(document), *_routers(document)]
+    found = (_hosts, _crowds, _routers, _narrow)
+    return [problem for look in found for problem in look(document)]
 
 
 def _top(document: Document, key: str) -> object:
@@ -117,6 +119,16 @@ def _crowds(document: Document) -> Iterator[Problem]:
         ):
             if count > most:
                 yield Problem(*place, f"{count} {kind} on {network}", f"at most {most}")
+
+
+def _narrow(document: Document) -> Iterator[Problem]:
+    """Say which networks are too narrow for IPv6 (RFC 8200 section 5)."""
+    networks = _top(document, "networks")
+    for name, network in (networks if isinstance(networks, dict) else {}).items():
+        mtu = network.get("mtu") if isinstance(network, dict) else None
+        if isinstance(mtu, int) and mtu < IPV6_MTU and "inet6" in _families(network):
+            told = f"{IPV6_MTU} or more, as IPv6 needs"
+            yield Problem(*document.place(("networks", name, "mtu")), f"the number {mtu}", told)
 
 
 def _routers(document: Document) -> Iterator[Problem]:

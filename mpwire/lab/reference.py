@@ -43,9 +43,7 @@ def fragments() -> dict[str, str]:
     """Make every fragment, by name."""
     return {
         "keys": _table(models.Testbed, _KINDS),
-        "network": _table(
-            models.Network, {"family": "`inet`, `inet6`, `both`", "mtu": "1280-9000"}
-        ),
+        "network": _table(models.Network, {"family": "`inet`, `inet6`, `both`", "mtu": "576-9000"}),
         "timers": _timer_table(),
         "slots": forms.slot_reference(),
         "faults": forms.reference(faults.FORMS),

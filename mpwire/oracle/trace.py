@@ -13,7 +13,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 
 from mpwire.capture import RunFile
-from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.capture.frames import Datagram, Other, decode_frame
 from mpwire.capture.records import AgentExit, AgentLine, Decision, Step
 from mpwire.capture.runfile import Frame
 from mpwire.wire.codec import decode_untrusted, is_mpw
@@ -95,6 +95,17 @@ class Report:
 
 
 @dataclass(slots=True)
+class Narrow:
+    """Word that reached a host: packets of a size do not get through to an address."""
+
+    position: Position
+    host: str
+    address: str
+    mtu: int
+    """Largest packet that does, in octets."""
+
+
+@dataclass(slots=True)
 class Loss:
     """An interface that the lab takes a host."""
 
@@ -143,6 +154,8 @@ class Trace:
         """Where hosts lost their interfaces, in order."""
         self.reports: list[Report] = []
         """Reports about groups that left their hosts, in order."""
+        self.narrows: list[Narrow] = []
+        """What ICMP errors told hosts about the ways to others, in order."""
         self._changed = {
             one.delivered for one in run.of(Decision) if one.changed is not None and one.delivered
         }
@@ -198,6 +211,8 @@ class Trace:
                     Report((frame.number, 0), frame.time_ns, frame.vantage, *said)
                     for said in ((one.group, one.joins, one.sources) for one in decoded.groups)
                 ]
+            else:
+                self._narrow(frame, decoded)
             return
         if frame.number in self._changed and decoded.checksum == "bad":
             return  # the receiver's kernel threw it away
@@ -206,6 +221,21 @@ class Trace:
             self._ports.update((decoded.source[1], decoded.destination[1]))
         else:
             self.odd.append((frame, decoded))
+
+    def _narrow(self, frame: Frame, error: Other) -> None:
+        said = error.unreachable
+        if said is not None and said.mtu and said.quoted is not None:
+            address = said.quoted.destination[0]
+            self.narrows.append(Narrow((frame.number, 0), frame.vantage, address, said.mtu))
+
+    def fits(self, packet: Packet, host: str | None, address: str, before: Position) -> bool:
+        """Tell whether a message could get through to an address, as far as its host was told."""
+        headers = 48 if ":" in address else 28
+        return all(
+            packet.octets + headers <= narrow.mtu
+            for narrow in self.narrows
+            if (narrow.host, narrow.address) == (host, address) and narrow.position < before
+        )
 
     def _packet(self, frame: Frame, datagram: Datagram) -> Packet:
         message: Message | None = None

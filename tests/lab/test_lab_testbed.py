@@ -247,7 +247,7 @@ MODEL = [
     ),
     (
         SMALL + "networks: {lan: {mtu: 100}}\n",
-        ["4:23: found the number 100, expected a number not below 1280"],
+        ["4:23: found the number 100, expected a number not below 576"],
     ),
     (
         SMALL + "networks: {lan: {mtu: 10000}}\n",

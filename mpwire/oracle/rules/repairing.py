@@ -232,7 +232,7 @@ def r115(case: Case) -> Iterator[Outcome]:
             if not wanted or _lingered_out(end, arrival):
                 continue
             first = read(wanted[0], Data).seq
-            if _given_up(end, flow.origin, first, arrival):
+            if _given_up(end, flow.origin, first, arrival) or _too_large(case, wanted[0], arrival):
                 continue
             answers = [p for p in flow.repairs if read(p, Data).seq == first]
             answers += [p for p in flow.syncs if serial_before(first, read(p, Sync).trail_seq)]
@@ -265,6 +265,15 @@ def _given_up(end: End, origin: int, seq: int, arrival: Packet) -> bool:
     return any(
         packet.number < arrival.number and serial_before(seq, bound) for packet, bound in said
     )
+
+
+def _too_large(case: Case, packet: Packet, arrival: Packet) -> bool:
+    """Tell whether the sender of a message knows that it does not get through to who asks.
+
+    Word of that may come while the repair is being sent, so what comes soon counts as well.
+    """
+    due = case.settled(arrival.host, arrival.position) or arrival.position
+    return not case.trace.fits(packet, arrival.host, arrival.source[0], due)
 
 
 def _lingered_out(end: End, arrival: Packet) -> bool:
