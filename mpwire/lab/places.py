@@ -16,7 +16,7 @@ from mpwire.lab.topology import ROUTERS_PER_NETWORK
 from mpwire.lab.wording import guess, listed
 
 FAMILIES: Final = ("inet", "inet6")
-IPV6_MTU: Final = 1280
+IPV4_MTU, IPV6_MTU = 576, 1280
 
 
 def host_names(document: Document) -> list[str]:
@@ -126,7 +126,8 @@ def _narrow(document: Document) -> Iterator[Problem]:
     networks = _top(document, "networks")
     for name, network in (networks if isinstance(networks, dict) else {}).items():
         mtu = network.get("mtu") if isinstance(network, dict) else None
-        if isinstance(mtu, int) and mtu < IPV6_MTU and "inet6" in _families(network):
+        narrow = isinstance(mtu, int) and IPV4_MTU <= mtu < IPV6_MTU
+        if narrow and "inet6" in _families(network):
             told = f"{IPV6_MTU} or more, as IPv6 needs"
             yield Problem(*document.place(("networks", name, "mtu")), f"the number {mtu}", told)
 

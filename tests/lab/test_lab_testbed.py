@@ -168,7 +168,7 @@ MODEL = [
         [
             (
                 "4:1: found 'hots', expected about, networks, hosts, routers, agents, timers,"
-                " seed, requires, faults, script or expect; did you mean 'hosts'?"
+                " seed, requires, needs, faults, script or expect; did you mean 'hosts'?"
             )
         ],
     ),
@@ -248,6 +248,10 @@ MODEL = [
     (
         SMALL + "networks: {lan: {mtu: 100}}\n",
         ["4:23: found the number 100, expected a number not below 576"],
+    ),
+    (
+        SMALL + "networks: {lan: {mtu: 1279, family: both}}\n",
+        ["4:23: found the number 1279, expected 1280 or more, as IPv6 needs"],
     ),
     (
         SMALL + "networks: {lan: {mtu: 10000}}\n",
