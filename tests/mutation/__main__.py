@@ -9,7 +9,6 @@ all is printed, with the score. Everything is kept in FILE; a later call goes on
 
 import argparse
 import gc
-import random
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,7 +16,7 @@ from pathlib import Path
 
 from tests.mutation.applying import change
 from tests.mutation.arena import fight
-from tests.mutation.mutants import Mutant, mutants
+from tests.mutation.mutants import Mutant, drawn, mutants
 from tests.mutation.reach import Known, known, remember, remembered
 from tests.mutation.records import Record, keep, read
 from tests.mutation.scenarios import scenarios
@@ -57,9 +56,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"the endpoint itself does not pass {', '.join(lost)}")
         return 1
     chosen = [one for one in mutants() if not asked.only or asked.only in one.name]
-    random.Random(asked.seed).shuffle(chosen)
-    if asked.sample:
-        chosen = chosen[: asked.sample]
+    chosen = drawn(chosen, asked.sample, asked.seed)
     print(f"{len(rounds)} scenarios, {len(chosen)} mutants", flush=True)
     kept = {
         one.mutant.name: one

@@ -1,7 +1,8 @@
 """Which mutants there are: small changes of the source, made by the operators of cosmic-ray."""
 
 import ast
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -147,6 +148,13 @@ def mutants() -> Iterator[Mutant]:
     """Yield every mutant of every module."""
     for module, _ in modules():
         yield from mutants_of(module)
+
+
+def drawn(everything: Sequence[Mutant], sample: int, seed: int) -> list[Mutant]:
+    """Return all in an order that is drawn, or so many of them."""
+    order = [*everything]
+    random.Random(seed).shuffle(order)
+    return order[:sample] if sample else order
 
 
 def mutants_of(module: str) -> Iterator[Mutant]:

@@ -1,6 +1,5 @@
 """What mutants play: runs that a correct endpoint passes, in good networks and in bad ones."""
 
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -98,11 +97,8 @@ def _drawn() -> Iterator[Scenario]:
 
 
 def _loaded(texts: Mapping[str, str]) -> Iterator[Scenario]:
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scene.yaml"
-        for name, text in texts.items():
-            path.write_text(text, "utf-8")
-            yield Scenario(name, testbed.load(path))
+    for name, text in texts.items():
+        yield Scenario(name, testbed.parse(text, Path(f"{name}.yaml"), {}))
 
 
 def settled(text: str) -> str:

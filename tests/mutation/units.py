@@ -20,11 +20,11 @@ import msgspec
 import pytest
 
 from tests.mutation.applying import Change, applied, change
-from tests.mutation.mutants import IMPORTED, ROOT, Mutant, modules
+from tests.mutation.mutants import IMPORTED, ROOT, Mutant, drawn, modules, mutants
 from tests.mutation.records import Record, read
 
 FOLDERS: Final = ("tests/core", "tests/winsock")
-BUDGET_S: Final = 12.0
+BUDGET_S: Final = 8.0
 """What the tests of one mutant may take when nothing is wrong."""
 CPU_LIMIT_S: Final = 120.0
 """A test that loops for ever has failed."""
@@ -33,12 +33,12 @@ KEPT: Final = 300
 NO_END: Final = "(no end)"
 
 
-class Tests(msgspec.Struct):
+class Suite(msgspec.Struct):
     """Which tests there are, and what they run."""
 
     seconds: dict[str, float]
     lines: dict[str, dict[int, list[str]]]
-    """Tests by module and line."""
+    """Suite by module and line."""
 
     def of(self, mutant: Mutant) -> list[str]:
         """Return the tests that run what a mutant changes, its module's own first."""
@@ -58,7 +58,7 @@ class Tests(msgspec.Struct):
         return chosen
 
 
-class Tested(msgspec.Struct, frozen=True):
+class Tried(msgspec.Struct, frozen=True):
     """What the unit tests make of a mutant."""
 
     name: str
@@ -100,7 +100,7 @@ class _Watch:
             self.failed = self.failed or report.nodeid
 
 
-def found_out() -> Tests:
+def found_out() -> Suite:
     """Run all tests of core and winsock and note what each of them runs."""
     import coverage
 
@@ -120,11 +120,12 @@ def found_out() -> Tests:
             known.sort(key=lambda one: (not one.startswith(own), watch.seconds[one]))
             ranked[line] = known[:KEPT]
         lines[module] = ranked
-    return Tests(watch.seconds, lines)
+    return Suite(watch.seconds, lines)
 
 
 def _run(names: Sequence[str], watch: _Watch) -> None:
-    options = ["-q", "-p", "no:cacheprovider", "--timeout=0"]
+    rewriting = "ignore::pytest.PytestAssertRewriteWarning"  # mpwire is imported by now
+    options = ["-q", "-p", "no:cacheprovider", "--timeout=0", "-W", rewriting]
     pytest.main([*options, *names], plugins=[watch])
 
 
@@ -166,16 +167,19 @@ def main(arguments: Sequence[str]) -> int:
     """Try all survivors; return 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.mutation.units", description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="file of outcomes")
+    parser.add_argument("--sample", type=int, default=0, help="those of a sample only; 0: all")
+    parser.add_argument("--seed", type=int, default=1, help="of the sample")
     asked = parser.parse_args(arguments)
+    names = {one.name for one in drawn([*mutants()], asked.sample, asked.seed)}
     os.chdir(ROOT)
     tests = _tests(asked.out.with_suffix(".tests"))
     path = asked.out.with_suffix(".units")
-    done = {one.name for one in tested(path)}
+    done = {one.name for one in tried(path)}
     for record in alive(read(asked.out)):
-        if record.mutant.name in done:
+        if record.mutant.name in done or record.mutant.name not in names:
             continue
         chosen = tests.of(record.mutant)
-        one = Tested(record.mutant.name, failing(record.mutant, chosen), len(chosen))
+        one = Tried(record.mutant.name, failing(record.mutant, chosen), len(chosen))
         with path.open("ab") as stream:
             stream.write(msgspec.json.encode(one) + b"\n")
     return 0
@@ -187,18 +191,18 @@ def alive(records: Sequence[Record]) -> list[Record]:
     return [one for one in records if not one.twin and one.outcome.fate in fates]
 
 
-def tested(path: Path) -> list[Tested]:
+def tried(path: Path) -> list[Tried]:
     """Return what a file keeps, the last outcome of each mutant."""
     if not path.exists():
         return []
     lines = path.read_bytes().splitlines()
-    found = (msgspec.json.decode(line, type=Tested) for line in lines)
+    found = (msgspec.json.decode(line, type=Tried) for line in lines)
     return [*{one.name: one for one in found}.values()]
 
 
-def _tests(path: Path) -> Tests:
+def _tests(path: Path) -> Suite:
     if path.exists():
-        return msgspec.json.decode(path.read_bytes(), type=Tests)
+        return msgspec.json.decode(path.read_bytes(), type=Suite)
     child = os.fork()
     if child == 0:
         try:
@@ -207,7 +211,7 @@ def _tests(path: Path) -> Tests:
         finally:
             os._exit(0)
     os.waitpid(child, 0)
-    return msgspec.json.decode(path.read_bytes(), type=Tests)
+    return msgspec.json.decode(path.read_bytes(), type=Suite)
 
 
 if __name__ == "__main__":
