@@ -5,10 +5,11 @@
 Captures are made by the wire codec and the capture writer, frame by frame, so that they may be
 far larger than memory: one root, a number of leaves that are members at the same time, and new
 ones in their place when they leave. In the mix `data` 95 % of the frames are DATA and DATA_ACK, in
-the mix `control` 80 % are joins and ends, in the mix `steady` nobody leaves. Each capture is judged
+the mix `control` 80 % are joins and ends, in the mix `steady` nobody leaves; the mix `run` is a run
+file with agents' lines, in which three leaves take turns whatever --live says. Each is judged
 by a process of its own, whose peak of resident memory is what the kernel says. Figures are ratios
-to `tcpdump -n -r` of the same file, where that is installed; with TZ=UTC0, since without it tcpdump
-looks for the time zone file at every frame.
+to `tcpdump -n -r` and `tshark -n -r` of the same file, where these are installed; with TZ=UTC0,
+since without it tcpdump looks for the time zone file at every frame.
 """
 
 import argparse
@@ -44,6 +45,8 @@ from mpwire.wire.messages import (
     SessionDesc,
     Timers,
 )
+from tests.oracle.oracle_churn import churn
+from tests.oracle.oracle_story import record
 
 START_NS = 1_800_000_000_000_000_000
 STEP_NS = 10_000
@@ -52,6 +55,9 @@ PORT = 61717
 SESSION = 0x0123_4567_89AB_CDEF
 ROUNDS = {"data": 19, "control": 1}
 """How often a member is sent eight messages, before it leaves."""
+MIXES = ("data", "control", "steady", "run")
+FRAMES_A_ROUND = 24
+"""What one leaf that comes and goes makes in a run."""
 BURST = {"data": 8, "control": 1}
 PAYLOAD = bytes(64)
 BLOCK_AT = 28
@@ -81,14 +87,14 @@ DESCRIPTION = SessionDesc(
     group=b"",
 )
 CHILD = """
-import json, resource, sys, time
+import json, sys, time
 from mpwire.capture import open_run
 from mpwire.oracle import judge
 start = time.perf_counter()
 judgement = judge(open_run(sys.argv[1]))
 print(json.dumps({
     "seconds": time.perf_counter() - start,
-    "peak_kib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss,
+    "peak_kib": int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]),
     "checks": sum(rule.count for rule in judgement.rules),
     "failed": [rule.id for rule in judgement.rules if rule.failed],
     "open": [rule.id for rule in judgement.rules if rule.undecided],
@@ -197,7 +203,7 @@ class Member:
 
     def _answer(self, message: Message, attempt: int) -> Message:
         message.destination_tag, message.seq, message.attempt = self.init_tag, self.seq, attempt
-        message.sender_id = 1
+        message.sender_id = 0 if isinstance(message, Challenge) else 1
         return message
 
     def _to_leaf(self, message: Message, seq: int) -> Message:
@@ -303,9 +309,9 @@ def judged(path: Path) -> Figures:
     return Figures(**json.loads(done.stdout))
 
 
-def dumped(path: Path) -> float | None:
-    """Return how long tcpdump takes for the same file; None without tcpdump."""
-    tool = shutil.which("tcpdump")
+def dumped(path: Path, name: str) -> float | None:
+    """Return how long tcpdump or tshark takes for the same file; None without it."""
+    tool = shutil.which(name)
     if tool is None:
         return None
     start = perf_counter()
@@ -319,16 +325,30 @@ def dumped(path: Path) -> float | None:
     return perf_counter() - start
 
 
+def made_of(mix: str, path: Path, frames: int, live: int) -> None:
+    """Write a file of a mix."""
+    path.unlink(missing_ok=True)
+    if mix == "steady":
+        steadied(path, frames, live)
+    elif mix == "run":
+        folder = path.parent / "run"
+        folder.mkdir(exist_ok=True)
+        record(churn(frames // FRAMES_A_ROUND), folder).replace(path)
+    else:
+        made(path, frames, live, mix)
+
+
 def main() -> None:
     """Make captures, judge them, print a line each."""
     parser = argparse.ArgumentParser(description="how fast captures are judged")
     parser.add_argument("--frames", type=float, nargs="+", default=[1e5])
     parser.add_argument("--live", type=float, nargs="+", default=[100])
-    parser.add_argument("--mix", choices=["data", "control", "steady"], nargs="+", default=["data"])
+    parser.add_argument("--mix", choices=MIXES, nargs="+", default=["data"])
     parser.add_argument("--folder", type=Path, help="where captures are written for the time")
     chosen = parser.parse_args()
     sys.stdout.write(
-        "mix       frames     live    frames/s  peak MiB  checks/frame  x tcpdump  B/membership\n"
+        "mix       frames     live    frames/s  peak MiB  checks/frame"
+        "  x tcpdump  x tshark  B/membership\n"
     )
     with tempfile.TemporaryDirectory(dir=chosen.folder) as folder:
         path = Path(folder) / "bench.pcapng"
@@ -336,13 +356,13 @@ def main() -> None:
             for frames in map(int, chosen.frames):
                 few: tuple[int, int] | None = None
                 for live in map(int, chosen.live):
-                    if mix == "steady":
-                        steadied(path, frames, live)
-                    else:
-                        made(path, frames, live, mix)
+                    made_of(mix, path, frames, live)
                     figures = judged(path)
-                    peer = dumped(path)
-                    ratio = f"{peer / figures.seconds:10.3f}" if peer else f"{'-':>10}"
+                    peers = (dumped(path, "tcpdump"), dumped(path, "tshark"))
+                    ratio = "".join(
+                        f"{peer / figures.seconds:10.3f}" if peer else f"{'-':>10}"
+                        for peer in peers
+                    )
                     each = "-"
                     if few is None:
                         few = (live, figures.peak_kib)
