@@ -12,7 +12,7 @@ INITIAL_WINDOW: Final = 32
 ACKNOWLEDGE_AFTER: Final = 8
 """New messages after which DATA_ACK does not wait for its timer (11.3)."""
 HORIZON: Final = 1024
-"""How far ahead of the first missing sequence number a message may be (R84)."""
+"""How far from the others a message may be that is not repaired (R84, 11.2)."""
 RANGES: Final = 32
 """Ranges one NACK has room for."""
 
@@ -50,11 +50,10 @@ class Inflow:
             the messages that can be handed up now, in order; None if it is a duplicate, or so
             far ahead that nobody allowed it.
         """
-        distance = after(seq, self.next_seq)
-        room = after(self.limit, self.next_seq) if self.repairs else HORIZON
-        if not 0 <= distance < room or seq in self.ahead:
+        if after(seq, self.next_seq) < 0 or seq in self.ahead or not self._reaches(seq):
             return None
         self.unacknowledged += 1
+        lead = self.lead
         self.announce(plus(seq, 1))
         self.ahead[seq] = payload if self.repairs else b""
         in_order = []
@@ -62,9 +61,17 @@ class Inflow:
             in_order.append(self.ahead.pop(self.next_seq))
             self.next_seq = plus(self.next_seq, 1)
         if not self.repairs:
+            for number in range(after(self.lead, lead)):
+                self.ahead.pop(plus(lead, number - HORIZON), None)
             return [payload]
         self.unread += len(in_order)
         return in_order
+
+    def _reaches(self, seq: int) -> bool:
+        """Tell whether a message is where one may be; what is lost for good stops none after it."""
+        if self.repairs:
+            return after(seq, self.limit) < 0
+        return -HORIZON <= after(seq, self.lead) < HORIZON
 
     def announce(self, lead: int) -> None:
         """Note that every message before `lead` exists."""

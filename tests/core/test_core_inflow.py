@@ -75,6 +75,18 @@ def test_best_effort_reaches_as_far_as_the_horizon() -> None:
     assert inflow.take(10 + HORIZON - 1, b"") is not None
 
 
+def test_best_effort_goes_on_after_a_loss_and_remembers_no_more_than_the_horizon() -> None:
+    inflow = Inflow(0)
+    for seq in range(1, 3 * HORIZON):
+        assert inflow.take(seq, b"%d" % seq) == [b"%d" % seq]
+        assert inflow.take(seq, b"again") is None
+    assert len(inflow.ahead) == HORIZON
+    assert inflow.take(2 * HORIZON - 1, b"forgotten, and too old") is None
+    assert inflow.take(2 * HORIZON, b"remembered") is None
+    assert inflow.next_seq == 0
+    assert not inflow.complete_to(3 * HORIZON)
+
+
 def test_the_window_is_what_was_granted() -> None:
     inflow = Inflow(10, repairs=True)
     assert inflow.take(10 + INITIAL_WINDOW, b"") is None

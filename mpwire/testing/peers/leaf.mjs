@@ -442,6 +442,11 @@ class Inflow {
     return Math.max(0, BUFFER - this.unread);
   }
 
+  // 11.2: where a message may be that is not repaired.
+  near(seq) {
+    return ahead(this.known, seq) < AHEAD && ahead(this.known, seq) >= -AHEAD;
+  }
+
   learn(end) {
     if (ahead(this.known, end) > 0) this.known = end;
   }
@@ -957,15 +962,19 @@ class Membership {
     if (!flow || !this.receives || !m.tlvs.PAYLOAD) return;
     if ((m.origin === ROOT) === ((m.dflags & 2) !== 0)) return; // RELAYED if it is another's (R83)
     const distance = ahead(flow.next, m.seq);
-    if (distance < 0 || distance >= AHEAD || flow.early.has(m.seq)) return;
-    if (this.repaired && ahead(m.seq, flow.limit) <= 0) return;
+    if (distance < 0 || flow.early.has(m.seq)) return;
+    if (this.repaired ? ahead(m.seq, flow.limit) <= 0 : !flow.near(m.seq)) return;
     if (m.origin === ROOT && this.peerFinal !== null && ahead(this.peerFinal, m.seq) > 0) return;
     const kept = [...this.inflows.values()].reduce((sum, { early }) => sum + early.size, 0);
     if (m.origin !== ROOT && distance > 0 && kept >= KEPT_AHEAD) return;
     const payload = Buffer.from(m.tlvs.PAYLOAD);
     flow.heard = now();
+    const known = flow.known;
     flow.learn(plus(m.seq, 1));
     if (!this.repaired) { // best effort: handed up as it comes
+      for (let seq = known; ahead(seq, flow.known) > 0; seq = plus(seq, 1)) {
+        flow.early.delete(plus(seq, -AHEAD));
+      }
       this.#handUp(flow, payload);
       flow.early.set(m.seq, null);
     } else flow.early.set(m.seq, payload);
