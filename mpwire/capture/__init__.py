@@ -10,6 +10,7 @@ In reading order:
     completeness  what a capture lacks
     batches       many packets of a long capture at once
     framefile     frames, one at a time or read anew whenever they are wanted
+    recordfile    records, likewise
     spool         copies of what can be read only once
     deliveries    what became of each frame of a run
     runfile       opens and annotates run files and other captures

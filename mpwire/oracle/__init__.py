@@ -17,6 +17,7 @@ In reading order:
     tally         what the rules say, counted over one case or many
     cutting       long captures cut into cases, by way of dossier, digest and remains
     folding       what is repeated, many frames at a time: columns, learning
+    ledger        long runs in parts, by way of audit, units, settling and carried
     judge         the verdict; `judge(open_run(path))` is all that others need
     table         the rule table of docs/oracle.md
 

@@ -152,6 +152,8 @@ class Units:
                 if acceptance.handle is not None and acceptance.handle not in self._hubs:
                     self._merge(acceptance.attempt, acceptance.handle)
                 self._meet(acceptance.attempt, acceptance.listener)
+        for opening in self.case.openings:
+            self.of(opening.socket).pinned = True  # its group may tell of it at any time
         for hub in self.hubs:
             for attempt in self.case.history.attempts:
                 ends = (

@@ -58,6 +58,7 @@ CASES = {
 }
 
 
+@pytest.mark.timeout(600)  # six processes, each of which is slow on a busy machine
 @pytest.mark.parametrize("kind", CASES)
 def test_memory_does_not_grow_with_the_file(kind: str, tmp_path: Path) -> None:
     """Compare four times the file with one, and with what it takes in one piece."""

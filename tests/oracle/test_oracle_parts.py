@@ -16,7 +16,9 @@ from mpwire.oracle.ledger import Ledger
 from mpwire.oracle.limits import Limits
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_churn import churn
-from tests.oracle.oracle_story import Line, Move, Send, record
+from tests.oracle.oracle_edits import Fault
+from tests.oracle.oracle_faults import FAULTS
+from tests.oracle.oracle_story import Line, Move, Send, play, record
 
 ROUNDS = 14
 WHOLE = Limits(whole=1 << 40)
@@ -131,6 +133,24 @@ def test_whatever_goes_wrong_is_judged_alike(seed: int, tmp_path: Path) -> None:
         moves = random.choice(EDITS)(moves, random)
     run = open_run(record(moves, tmp_path))
     assert judge(run, PARTS).to_json() == judge(run, WHOLE).to_json()
+
+
+RECORDED = sorted((Path(__file__).parents[2] / "pcaps").glob("*.pcapng"))
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=[path.stem for path in RECORDED])
+def test_recorded_runs_are_judged_alike(path: Path) -> None:
+    """Look very often for what is settled, and wait very little for it."""
+    run = open_run(path)
+    impatient = replace(PARTS, held=40, quiet=0.1)
+    assert judge(run, impatient).to_json() == judge(run, WHOLE).to_json()
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=[f"{n}-{f.rule}" for n, f in enumerate(FAULTS)])
+def test_faults_are_judged_alike(fault: Fault, tmp_path: Path) -> None:
+    """Judge every story in which an agent or a node does something wrong."""
+    run = play(fault.edit(fault.plot()), tmp_path)
+    assert judge(run, replace(PARTS, held=40)).to_json() == judge(run, WHOLE).to_json()
 
 
 def test_spans_of_numbers_join() -> None:
