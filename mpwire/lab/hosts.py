@@ -210,7 +210,15 @@ class Cable:
     def _requests(self, index: int) -> list[Request]:
         requests = [
             link_set(LOOPBACK_INDEX),
-            link_set(index, mac=self.spec.mac, mtu=self.spec.mtu, queue_count=self._queue_count),
+            # Before it is up: a queue that is made anew loses what a router says as it comes up.
+            link_set(
+                index,
+                mac=self.spec.mac,
+                mtu=self.spec.mtu,
+                queue_count=self._queue_count,
+                is_up=False,
+            ),
+            link_set(index),
         ]
         addresses = self.spec.interfaces()
         requests += [address_add(index, address) for address in addresses]
