@@ -38,6 +38,13 @@ def test_a_repair_that_does_not_get_through_is_not_owed(run: RunFile) -> None:
     assert judgement.findings == []
 
 
+def test_what_was_being_asked_for_as_a_series_begins_is_of_the_one_before(tmp_path: Path) -> None:
+    """A timer and a SYNC that meet: the NACK leaves before its sender has read the SYNC."""
+    fault = "drop the 1st ACCEPT from root to leaf1"
+    run_simulated(testbed.load(NARROW, faults=[fault]), tmp_path)
+    assert judge(open_run(tmp_path)).findings == []
+
+
 def test_who_was_not_told_has_to_try(run: RunFile) -> None:
     untold = [frame for frame in run.frames if not told(frame)]
     assert len(untold) < len(run.frames)

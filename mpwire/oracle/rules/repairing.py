@@ -120,18 +120,24 @@ def _series(end: End) -> Iterator[Outcome]:
     """Judge number and distance of the NACKs between which nothing came that begins a series.
 
     All origins share one series: DATA and SYNC of any of them may begin it anew, as may CLOSE and
-    CLOSE_ACK, which say what is missing.
+    CLOSE_ACK, which say what is missing. What leaves too soon after one of them to be an answer
+    was on its way already, and belongs to the series before.
     """
     series: dict[int, list[Packet]] = {}
+    soonest_ns = 0
     everything = [*end.sent(Nack), *end.arrived(Data, Sync, Close, CloseAck), *end.caught(Data)]
     for packet in sorted(everything, key=lambda one: one.number):
         message = packet.message
         if not isinstance(message, Nack):
             series.clear()
+            wait_ms = 0.9 * end.timers.rto_initial_ms * NACK_SHARE
+            soonest_ns = packet.time_ns + round(wait_ms * 1_000_000)
             continue
         if packet.direction != "out":
             continue  # what its sender was given in between, only its own interface shows
         asked = series.setdefault(message.origin, [])
+        if not asked and packet.time_ns < soonest_ns:
+            continue
         asked.append(packet)
         law_ms = end.timers.rto_initial_ms * NACK_SHARE * 2 ** (len(asked) - 2)
         yield verify(
