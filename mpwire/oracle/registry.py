@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 Needs = Literal["frame", "frames", "history", "events"]
 Severity = Literal["error", "warn"]
 Group = Literal["framing", "identity", "join", "close", "events", "calls", "data"]
-Kind = Literal["pass", "fail", "unsure", "late"]
+Kind = Literal["pass", "fail", "lacking", "unsure", "late"]
+"""`lacking` is a failure in a complete record only: it rests on something that is not there."""
 
 
 @dataclass(slots=True)

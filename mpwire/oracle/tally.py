@@ -57,7 +57,8 @@ class Tally:
                 if outcome.kind == "pass":
                     passed += 1
                 else:
-                    _count(result, rule, outcome, shown=shown, kept=self._kept)
+                    sure = complete if outcome.kind == "lacking" else shown
+                    _count(result, rule, outcome, shown=sure, kept=self._kept)
             result.passed += passed
             for outcome in _decoder_findings(rule, refused):
                 _count(result, rule, outcome, shown=True, kept=self._kept)
@@ -165,7 +166,7 @@ def _decoder_findings(rule: Rule, refused: dict[str, list[Packet]]) -> Iterator[
 
 
 def _count(result: RuleResult, rule: Rule, outcome: Outcome, *, shown: bool, kept: int) -> None:
-    kind = outcome.kind
+    kind = "fail" if outcome.kind == "lacking" else outcome.kind
     if kind == "fail" and not shown:
         kind = "unsure"
     if kind == "fail" and rule.severity == "warn":

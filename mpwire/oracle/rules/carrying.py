@@ -95,7 +95,7 @@ def _astray(case: Case, membership: Membership, packet: Packet) -> Outcome:
         expected="DATA of the root to a leaf, or of a leaf to its root",
         seen=f"origin {origin} to {packet.destination[0]}",
         reason="" if known else f"how member {origin} has joined is not on record",
-        kind="fail" if known else "unsure",
+        kind="fail" if known else "lacking",
     )
 
 

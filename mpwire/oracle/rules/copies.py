@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 
 from mpwire.oracle.case import Case
@@ -229,7 +230,8 @@ def r77(case: Case) -> Iterator[Outcome]:
         limit = attempt.request.timers.mrc + len(attempt.shelf.sent(Challenge))
         if attempt.first.direction is not None and not attempt.shelf.sent(Pending):
             for packet in attempt.requests:
-                yield _counted(packet, limit)
+                outcome = _counted(packet, limit)
+                yield PASSED if outcome is PASSED else replace(outcome, kind="lacking")
 
 
 def _answered(end: End, copy: Packet) -> int:
