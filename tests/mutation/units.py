@@ -131,6 +131,8 @@ def _run(names: Sequence[str], watch: _Watch) -> None:
 
 def failing(mutant: Mutant, tests: Sequence[str]) -> str:
     """Run tests with a mutant, in a process of its own; return the first that fails."""
+    if not tests:
+        return ""
     made = change(mutant.module, mutant.mutated())
     reading, writing = os.pipe()
     child = os.fork()
