@@ -46,7 +46,7 @@ from mpwire.capture.records import (
     StoredVerdict,
     position_of,
 )
-from mpwire.capture.spool import Copy
+from mpwire.capture.spool import Copy, Held
 from mpwire.capture.writer import Writer
 from mpwire.errors import InputError
 
@@ -166,19 +166,15 @@ def open_run(path: Path | str, held_octets: int = HELD_OCTETS) -> RunFile:
 
 
 def _open(path: Path, held_octets: int) -> RunFile:
-    opened: Callable[[], BufferedReader] = lambda: path.open("rb")  # noqa: E731 - or a copy's
-    octets = path.stat().st_size
-    if not path.is_file():
-        copy = Copy(path)
-        opened, octets = copy.opened, copy.octets
+    held = Held(path.open("rb")) if path.is_file() else Copy(path)
     scan = _Scan(path)
-    if octets > held_octets and not journal_of(path).exists():
-        with opened() as stream:
-            run = scan.survey(stream, opened)
+    if held.octets > held_octets and not journal_of(path).exists():
+        with held.opened() as stream:
+            run = scan.survey(stream, held.opened)
         if run is not None:
             return run
         scan = _Scan(path)
-    with opened() as stream:
+    with held.opened() as stream:
         scan.read(stream)
     journal = journal_of(path)
     if (scan.is_run or not scan.has_header) and journal.exists():

@@ -1,5 +1,7 @@
 """Storing a verdict in a run file: replaced, never mixed up with evidence, never half written."""
 
+import os
+import threading
 from pathlib import Path
 
 import msgspec
@@ -52,6 +54,26 @@ def test_annotate_stores_verdict_and_comments(small_file: Path) -> None:
     assert comments_of(small_file)[2:4] == [("the first", "verdict: FAIL R1"), ("verdict: x",)]
     assert after.frames[2].comment == "the first"
     assert after.frames[3].comment is None
+
+
+def test_a_long_run_stays_what_it_was_when_it_is_annotated(small_file: Path) -> None:
+    """Let somebody read on in the file that was judged, after the verdict took its place."""
+    expected = open_run(small_file)
+    before = open_run(small_file, held_octets=0)
+    annotate(small_file, {"verdict": "PASS"}, {1: "a comment that moves all octets after it"})
+    assert list(before.frames) == list(expected.frames)
+    assert list(before.records) == list(expected.records)
+
+
+def test_a_long_run_can_come_through_a_pipe(small_file: Path, tmp_path: Path) -> None:
+    expected = open_run(small_file)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    feeder = threading.Thread(target=pipe.write_bytes, args=(small_file.read_bytes(),))
+    feeder.start()
+    run = open_run(pipe, held_octets=0)
+    feeder.join()
+    assert (list(run.frames), list(run.records)) == (expected.frames, expected.records)
 
 
 def test_annotating_again_replaces(small_file: Path) -> None:
