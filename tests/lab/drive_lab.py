@@ -1,4 +1,7 @@
-"""Be a caller: launch the scenario of the first argument and print the lab's lines."""
+"""Be a caller: launch the specification of the first argument and print the lab's lines.
+
+A second argument names the module that is the lab, in place of inner_scenarios.
+"""
 
 import json
 import sys
@@ -11,8 +14,9 @@ from mpwire.lab.launch import launch
 def main() -> int:
     """Drive one lab."""
     spec = json.loads(sys.argv[1])
+    module = sys.argv[2] if len(sys.argv) > 2 else "inner_scenarios"
     try:
-        with launch(spec, "inner_scenarios", [str(Path(__file__).parent)]) as lab:
+        with launch(spec, module, [str(Path(__file__).parent)]) as lab:
             print(json.dumps({"supervisor": lab.pid}), flush=True)  # noqa: T201
             for line in lab.lines():
                 print(json.dumps(line), flush=True)  # noqa: T201

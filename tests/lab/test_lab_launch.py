@@ -1,7 +1,6 @@
 """The launcher: what a caller gives and gets."""
 
 import contextlib
-import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -115,17 +114,3 @@ def open_descriptors() -> set[str]:
         with contextlib.suppress(FileNotFoundError):
             found.add(f"{path.name} {path.readlink()}")
     return found
-
-
-def test_fifty_labs_in_a_row_leak_no_descriptor_and_no_child(
-    inside: object, tmp_path: Path
-) -> None:
-    assert inside, "labs can run here"
-    (tmp_path / "quick.py").write_text("main = int")
-    before = open_descriptors()
-    for _ in range(50):
-        with launch({}, "quick", [str(tmp_path)]) as lab:
-            assert lab.wait() == 0
-        with pytest.raises(ChildProcessError):
-            os.waitpid(lab.pid, os.WNOHANG)
-    assert open_descriptors() == before

@@ -3,81 +3,26 @@
 import contextlib
 import json
 import os
-import select
 import signal
 import subprocess
 import sys
-import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mpwire.lab import supervisor
-
-HERE = Path(__file__).parent
-MARK = "MPWIRE_TEST_MARK"
-GONE_DEADLINE_S = 30.0
+from tests.lab.killing import (
+    GONE_DEADLINE_S,
+    Caller,
+    assert_nothing_left,
+    held_namespaces,
+    interfaces,
+    wait_until,
+)
 
 pytestmark = pytest.mark.lab
-
-
-class Caller:
-    """A process that drives a lab, and everything that descends from it, known by a mark."""
-
-    def __init__(self, spec: dict[str, object], folder: Path) -> None:
-        self.mark = f"{MARK}={uuid.uuid4()}"
-        self.folder = folder
-        name, _, value = self.mark.partition("=")
-        self.process = subprocess.Popen(
-            [sys.executable, str(HERE / "drive_lab.py"), json.dumps(spec)],
-            stdout=subprocess.PIPE,
-            env={
-                **os.environ,
-                name: value,
-                "TMPDIR": str(folder),
-                "PYTHONPATH": os.pathsep.join(sys.path),
-            },
-            cwd=folder,
-        )
-        assert self.process.stdout is not None
-        self.lines = (json.loads(line) for line in self.process.stdout)
-
-    def family(self) -> dict[int, list[str]]:
-        """Find every living process that carries the mark, with its command line."""
-        found = {}
-        for path in Path("/proc").iterdir():
-            if not path.name.isdigit():
-                continue
-            with contextlib.suppress(OSError):
-                if self.mark.encode() in (path / "environ").read_bytes().split(b"\0"):
-                    command = (path / "cmdline").read_bytes().decode().split("\0")
-                    found[int(path.name)] = command
-        return found
-
-    def member(self, role: str) -> int | None:
-        """Find the pid of the caller, the supervisor, init or the lab."""
-        if role == "caller":
-            return self.process.pid
-        for pid in self.family():
-            with contextlib.suppress(OSError):
-                status = Path(f"/proc/{pid}/status").read_text("ascii")
-                fields = dict(line.split(":\t", 1) for line in status.splitlines())
-                inner_pid = fields["NSpid"].split()[1:]  # as numbered in the lab
-                parent = int(fields["PPid"])
-                if role == {"1": "init", "2": "lab"}.get("".join(inner_pid)):
-                    return pid
-                if role == "supervisor" and parent == self.process.pid:
-                    return pid
-        return None
-
-    def close(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 @pytest.fixture
@@ -92,37 +37,6 @@ def caller(inside: object, tmp_path: Path) -> Iterator[Callable[..., Caller]]:
     yield start
     for one in started:
         one.close()
-
-
-def wait_until(holds: Callable[[], bool], what: str) -> None:
-    """Look again and again until something holds."""
-    deadline = time.monotonic() + GONE_DEADLINE_S
-    while not holds():
-        assert time.monotonic() < deadline, what
-        select.select([], [], [], 0.002)
-
-
-def held_namespaces() -> set[str]:
-    """Name every network namespace that some process is in or holds open."""
-    held = set()
-    for pattern in ("[0-9]*/ns/net", "[0-9]*/fd/*"):
-        for path in Path("/proc").glob(pattern):
-            with contextlib.suppress(OSError):
-                target = str(path.readlink())
-                if target.startswith("net:"):
-                    held.add(target)
-    return held
-
-
-def interfaces() -> set[str]:
-    lines = Path("/proc/net/dev").read_text("ascii").splitlines()
-    return {line.partition(":")[0].strip() for line in lines if ":" in line}
-
-
-def assert_nothing_left(one: Caller, namespaces: Iterable[str] = ()) -> None:
-    wait_until(lambda: not one.family(), f"processes are left: {one.family()}")
-    assert not held_namespaces().intersection(namespaces)
-    assert list(one.folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("victim", ["caller", "supervisor", "init", "lab"])

@@ -1,0 +1,79 @@
+"""Machines that lack something, made of this one: what is said, and the exit status."""
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.lab
+
+BED = """\
+about: Somebody listens.
+hosts: [root]
+timers: {scale: 0.1}
+script: [root opens R as c_root/d_root, root listens on R]
+"""
+NO_TUN = "mount -t tmpfs none /dev/net &&"
+NO_USER_NAMESPACES = (
+    "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --"
+)
+"""Takes the privilege away, too, by which the superuser does without a user namespace."""
+NO_NETWORKS = "echo 0 > /proc/sys/user/max_net_namespaces &&"
+REFUSED = "the kernel refused new user, mount, PID and network namespaces"
+
+
+def run_where(lacking: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a testbed in namespaces in which something is taken away first."""
+    (folder / "bed.yaml").write_text(BED, "utf-8")
+    command = [sys.executable, "-m", "mpwire", "run", "bed.yaml", *arguments]
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
+         f"{lacking} {shlex.join(command)}"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(root), "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )  # fmt: skip
+
+
+def test_without_tun_hosts_are_attached_by_veth_pairs(tmp_path: Path) -> None:
+    done = run_where(NO_TUN, tmp_path, "--json")
+    assert done.returncode in (0, 3), done.stderr
+    assert "simulated" not in done.stdout
+    recorded = next((tmp_path / "mpwire-runs").glob("bed-*/run.pcapng")).read_bytes()
+    assert b'"carrier":"veth"' in recorded
+
+
+def test_without_tun_a_tap_that_was_asked_for_cannot_be(tmp_path: Path) -> None:
+    done = run_where(NO_TUN, tmp_path, "--carrier", "tap")
+    assert done.returncode == 4
+    assert "/dev/net/tun" in done.stderr
+    assert "`mpwire doctor` says what this machine can do and what helps" in done.stderr
+    assert list((tmp_path / "mpwire-runs").iterdir()) == []
+
+
+@pytest.mark.parametrize("lacking", [NO_USER_NAMESPACES, NO_NETWORKS])
+@pytest.mark.parametrize("fabric", ["switch", "bridge"])
+def test_a_fabric_that_was_asked_for_is_refused_with_the_remedy(
+    tmp_path: Path, lacking: str, fabric: str
+) -> None:
+    done = run_where(lacking, tmp_path, "--fabric", fabric)
+    assert done.returncode == 4
+    assert REFUSED in done.stderr
+    remedy = "sudo sysctl -w user.max_user_namespaces=15000"
+    if lacking is NO_USER_NAMESPACES:
+        assert remedy in done.stderr
+    else:
+        assert "too many namespaces exist" in done.stderr
+
+
+def test_auto_simulates_and_says_why(tmp_path: Path) -> None:
+    done = run_where(NO_USER_NAMESPACES, tmp_path)
+    assert done.returncode in (0, 3), done.stderr
+    assert f"simulated, as namespaces are not to be had here: {REFUSED}" in done.stdout
+    assert "user.max_user_namespaces is 0" in done.stdout
