@@ -35,6 +35,10 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             stage.thaw(step.host)
         case steps.Lose() | steps.Regain():
             stage.set_interface(step.host, step.text, is_up=isinstance(step, steps.Regain))
+        case steps.LoseAddress():
+            stage.remove_addresses(step.host, step.text)
+        case steps.RegainAddress():
+            stage.set_interface(step.host, step.text, is_up=True)
         case steps.Unplug() | steps.Plug():
             stage.set_port(step.port, is_up=isinstance(step, steps.Plug))
         case steps.Cut():

@@ -73,6 +73,7 @@ class BridgeFabric:
         self._cables: Cables | None = None
         self._groups: GroupControl | None = None
         self._outages: Outages | None = None
+        self._without_addresses: set[str] = set()
         self._fault: Exception | None = None
         self._handled_count = 0
 
@@ -126,11 +127,21 @@ class BridgeFabric:
         if not is_up:
             self.cables.stop(host)
         self._outages.set_interface(cable, self._deadline_s, is_up=is_up)
+        if is_up and host in self._without_addresses:
+            self._without_addresses.remove(host)
+            self.cables.open(host)
         if is_up:
             self.cables.begin(host)
         if self._groups is not None:
             self._groups.routing.set_port(host, is_up=is_up)
             self._groups.expect_again()
+
+    def remove_addresses(self, host: str) -> None:
+        """Take the addresses of a host's interface; setting it up gives them back."""
+        assert self._outages is not None
+        self.cables.stop(host)
+        self._without_addresses.add(host)
+        self._outages.remove_addresses(self.cables[host].cable)
 
     def part(self, host: str, *, is_apart: bool) -> None:
         """Let nothing pass between a host and all others, or let it pass again."""

@@ -204,6 +204,10 @@ class Cables:
         port.is_down = True
         self._set_port(port, DISABLED)
 
+    def open(self, name: str) -> None:
+        """Let a port pass on that was stopped, though the interface behind it never went down."""
+        self._set_port(self._ports[name], FORWARDING)
+
     def begin(self, name: str) -> None:
         """Let a port pass on again, when the interface behind it is up."""
         port = self._ports[name]

@@ -99,6 +99,10 @@ class SwitchFabric:
         if self._groups is not None:
             self._groups.routing.set_port(host, is_up=is_up)
 
+    def remove_addresses(self, host: str) -> None:
+        """Take the addresses of a host's interface; setting it up gives them back."""
+        self._outages.remove_addresses(self._cables[host])
+
     def part(self, host: str, *, is_apart: bool) -> None:
         """Leave it to the decisions about frames."""
 

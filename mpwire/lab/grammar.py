@@ -278,6 +278,20 @@ FORMS: Final = (
         "leaf1 regains its interface",
     ),
     Form(
+        "HOST loses its addresses",
+        steps.LoseAddress,
+        "Take the addresses of the host's interface, which itself stays up: nothing that is sent to"
+        " them is for the host any more, and its agent may be told.",
+        "leaf1 loses its addresses",
+    ),
+    Form(
+        "HOST regains its addresses",
+        steps.RegainAddress,
+        "Give the addresses back, with the routes that went with them. When the script ends, all"
+        " are.",
+        "leaf1 regains its addresses",
+    ),
+    Form(
         "router ROUTER loses NETWORK",
         steps.Unplug,
         "Set the router's port in that network down: nothing passes there, and hosts are told so"

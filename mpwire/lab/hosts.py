@@ -23,6 +23,7 @@ from mpwire.lab.netlink import (
     Request,
     RouteSocket,
     address_add,
+    address_delete,
     link_set,
     neighbour_add,
     replacing,
@@ -206,6 +207,16 @@ class Cable:
                 route.apply(requests)
         if is_up:
             self.wait_until_usable(deadline_s)
+
+    def remove_addresses(self) -> None:
+        """Take all addresses; setting the interface up gives them back.
+
+        Raises: MachineError naming what the kernel refused.
+        """
+        with self._namespace.entered():
+            index = socket.if_nametoindex(self.interface)
+            with RouteSocket() as route:
+                route.apply([address_delete(index, one) for one in self.spec.interfaces()])
 
     def _requests(self, index: int) -> list[Request]:
         requests = [

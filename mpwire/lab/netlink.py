@@ -24,6 +24,7 @@ from pyroute2.netlink.rtnl.rtmsg import rtmsg
 from mpwire.errors import MachineError
 
 RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 20, 24, 28
+RTM_DELADDR = 21
 NLM_F_REQUEST, NLM_F_ACK = 0x1, 0x4
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
 NLMSG_ERROR = 2
@@ -85,6 +86,16 @@ def veth_add(name: str, mtu: int, peer: str, peer_namespace: int) -> Request:
 
 def address_add(index: int, address: IPv4Interface | IPv6Interface) -> Request:
     """Give an interface an address, valid at once (no duplicate address detection)."""
+    message = _address(index, address)
+    return _encode(f"address {address}", message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL)
+
+
+def address_delete(index: int, address: IPv4Interface | IPv6Interface) -> Request:
+    """Take an address of an interface, with the routes that need it."""
+    return _encode(f"no address {address}", _address(index, address), RTM_DELADDR)
+
+
+def _address(index: int, address: IPv4Interface | IPv6Interface) -> object:
     message = ifaddrmsg()
     message["family"] = socket.AF_INET if address.version == 4 else socket.AF_INET6
     message["prefixlen"] = address.network.prefixlen
@@ -96,7 +107,7 @@ def address_add(index: int, address: IPv4Interface | IPv6Interface) -> Request:
             attributes.append(("IFA_BROADCAST", str(address.network.broadcast_address)))
     attributes.append(("IFA_FLAGS", IFA_F_NODAD | IFA_F_PERMANENT))
     message["attrs"] = attributes
-    return _encode(f"address {address}", message, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL)
+    return message
 
 
 @cache

@@ -58,6 +58,12 @@ class Outages:
         if dropped > dropped_before and not overflowed:
             self._recorder.record(Outage(host=name, tx_dropped=dropped - dropped_before))
 
+    def remove_addresses(self, cable: Cable) -> None:
+        """Take the addresses of an interface, which counts as down until it is set up again."""
+        self._drain()
+        cable.remove_addresses()
+        self._dropped[cable.spec.name] = cable.dropped_count()
+
 
 def _let_senders_finish() -> None:
     """Wait until whoever was in the middle of sending has sent, or has been counted as dropped.

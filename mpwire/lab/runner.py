@@ -70,6 +70,9 @@ class Fabric(Protocol):
     def set_interface(self, host: str, *, is_up: bool) -> None:
         """Set a host's interface down, or up again."""
 
+    def remove_addresses(self, host: str) -> None:
+        """Take the addresses of a host's interface; setting it up gives them back."""
+
     def part(self, host: str, *, is_apart: bool) -> None:
         """Let nothing pass between a host and all others, or again, where nobody decides that."""
 

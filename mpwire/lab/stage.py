@@ -62,6 +62,9 @@ class NetworkQuiet(Protocol):
     def set_interface(self, host: str, *, is_up: bool) -> None:
         """Set a host's interface down, or up again."""
 
+    def remove_addresses(self, host: str) -> None:
+        """Take the addresses of a host's interface; setting it up gives them back."""
+
     def part(self, host: str, *, is_apart: bool) -> None:
         """Let nothing pass between a host and all others, or again, where nobody decides that."""
 
@@ -312,6 +315,12 @@ class Stage:
             self.down.add(host)
             self._cut(host, None, cause, one_way=False)
             self._fabric.set_interface(host, is_up=False)
+
+    def remove_addresses(self, host: str, cause: str) -> None:
+        """Take a host's addresses, and what is under way to them."""
+        self.down.add(host)
+        self._cut(host, None, cause, one_way=False)
+        self._fabric.remove_addresses(host)
 
     def set_port(self, port: str, *, is_up: bool) -> None:
         """Take a router's port, or give it back."""

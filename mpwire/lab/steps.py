@@ -282,6 +282,18 @@ class Regain(Step, frozen=True, kw_only=True, tag="regain"):
     host: str
 
 
+class LoseAddress(Step, frozen=True, kw_only=True, tag="lose address"):
+    """Take all addresses of a host's interface, which stays up."""
+
+    host: str
+
+
+class RegainAddress(Step, frozen=True, kw_only=True, tag="regain address"):
+    """Give a host's interface its addresses again."""
+
+    host: str
+
+
 class Unplug(Step, frozen=True, kw_only=True, tag="unplug"):
     """Set a router's port down."""
 
@@ -350,6 +362,8 @@ AnyStep = (
     | Thaw
     | Lose
     | Regain
+    | LoseAddress
+    | RegainAddress
     | Cut
     | Heal
     | Unplug

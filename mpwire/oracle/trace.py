@@ -24,11 +24,11 @@ Position = tuple[int, int]
 Endpoint = tuple[str, int]
 """Textual address and UDP port."""
 
-LOSS = re.compile(r"(?P<host>\S+) loses its interface")
-"""The sentence of a script by which a host loses its interface."""
+LOSS = re.compile(r"(?P<host>\S+) loses its (?:interface|addresses)")
+"""The sentence of a script by which a host loses its interface, or what that is reached by."""
 IMAGINED = "imagined"
 """Fabric of a run whose applications nobody saw (`oracle.imagined`)."""
-REGAIN = re.compile(r"(?P<host>\S+) regains its interface")
+REGAIN = re.compile(r"(?P<host>\S+) regains its (?:interface|addresses)")
 """The sentence by which it is given back."""
 START: Position = (0, 0)
 NEVER: Position = (1 << 62, 0)

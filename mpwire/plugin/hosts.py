@@ -60,6 +60,7 @@ class Host(Named):
         protocol: str | None = None,
         port: int | None = None,
         over: Literal["inet", "inet6"] | None = None,
+        scope: int | None = None,
         binding: bool = True,
         events: bool = True,
     ) -> "Socket":
@@ -69,6 +70,7 @@ class Host(Named):
             + _of(" of protocol", protocol)
             + _of(" on port", port)
             + _of(" over", over)
+            + _of(" at scope", scope)
             + ("" if binding else " without binding")
             + ("" if events else " without events")
         )
@@ -97,6 +99,14 @@ class Host(Named):
     def regains_its_interface(self) -> None:
         """Set the network interface up again."""
         self._lab.do(f"{self} regains its interface")
+
+    def loses_its_addresses(self) -> None:
+        """Take the addresses of the network interface."""
+        self._lab.do(f"{self} loses its addresses")
+
+    def regains_its_addresses(self) -> None:
+        """Give the addresses back."""
+        self._lab.do(f"{self} regains its addresses")
 
     def is_cut_off(self, peer: "Host | str | None" = None, *, one_way: bool = False) -> None:
         """Let nothing pass between this host and another, or all."""

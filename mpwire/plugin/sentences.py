@@ -33,7 +33,11 @@ class Spoken:
         """Begin with the hosts of a plan, and no sockets."""
         hosts = tuple(host.name for host in plan.hosts)
         families = {host.name: host.families for host in plan.hosts}
-        self.names = Names(hosts, FAMILIES, families_of=families)
+        routers = {
+            router.name: tuple(port.network for port in router.ports)
+            for router in plan.topology.routers
+        }
+        self.names = Names(hosts, FAMILIES, families_of=families, routers=routers)
         self.steps: list[Step] = []
 
     def read(self, text: str, line: int) -> Step:

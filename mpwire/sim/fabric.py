@@ -127,6 +127,10 @@ class SimFabric:
         for address in stack.spec.interfaces():
             stack.on_interface(str(address.ip), is_up)
 
+    def remove_addresses(self, host: str) -> None:
+        """Take what a host is reached by: without an address a stack does as without interface."""
+        self.set_interface(host, is_up=False)
+
     def part(self, host: str, *, is_apart: bool) -> None:
         """Leave it to the decisions about frames."""
 

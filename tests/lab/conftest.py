@@ -70,6 +70,10 @@ class ProcessFabric:
     def part(self, host: str, *, is_apart: bool) -> None:
         """Have nothing to part."""
 
+    def remove_addresses(self, host: str) -> None:
+        """Have no addresses."""
+        raise MachineError(f"{host} has no addresses to be taken")
+
     def drain(self) -> int:
         """Find no frames."""
         return 0

@@ -108,7 +108,7 @@ def test_a_kill_at_any_moment_leaves_nothing(inside: object, tmp_path: Path, tur
             one.process.wait(GONE_DEADLINE_S)
             assert_nothing_left(one, namespaces)
         assert {path.name for path in folder.iterdir()} <= RECORDED, told
-        assert (interfaces(), mounts()) == before, told
+        wait_until(lambda: (interfaces(), mounts()) == before, f"{told}: interfaces or mounts")
         _read(folder, told)
         one.close()
 

@@ -164,6 +164,8 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
     ("leaf1 restarts", steps.Restart, {"host": "leaf1"}),
     ("leaf1 loses its interface", steps.Lose, {"host": "leaf1"}),
     ("leaf1 regains its interface", steps.Regain, {"host": "leaf1"}),
+    ("leaf1 loses its addresses", steps.LoseAddress, {"host": "leaf1"}),
+    ("leaf1 regains its addresses", steps.RegainAddress, {"host": "leaf1"}),
     ("leaf1 freezes", steps.Freeze, {"host": "leaf1"}),
     ("leaf1 thaws", steps.Thaw, {"host": "leaf1"}),
     ("the network cuts off leaf1", steps.Cut, {"host": "leaf1", "peer": None, "one_way": False}),

@@ -40,6 +40,10 @@ SAID: tuple[tuple[Say, str], ...] = (
         ),
     ),
     (
+        lambda h, *_: h.opens("N", "c_root/d_root", scope=2),
+        "root opens N as c_root/d_root at scope 2",
+    ),
+    (
         lambda h, *_: h.opens("N", "c_root/d_root", events=False),
         "root opens N as c_root/d_root without events",
     ),
@@ -49,6 +53,8 @@ SAID: tuple[tuple[Say, str], ...] = (
     (lambda h, *_: h.thaws(), "root thaws"),
     (lambda h, *_: h.loses_its_interface(), "root loses its interface"),
     (lambda h, *_: h.regains_its_interface(), "root regains its interface"),
+    (lambda h, *_: h.loses_its_addresses(), "root loses its addresses"),
+    (lambda h, *_: h.regains_its_addresses(), "root regains its addresses"),
     (lambda h, *_: h.is_cut_off(), "the network cuts off root"),
     (
         lambda h, *_: h.is_cut_off("leaf1", one_way=True),
@@ -140,13 +146,19 @@ SAID: tuple[tuple[Say, str], ...] = (
     (lambda _h, r, _l: r.sees("FD_ACCEPT"), "R sees FD_ACCEPT"),
     (lambda _h, r, _l: r.sees(), "R sees nothing"),
 )
-WITHOUT_METHOD = ("the network heals", "everything settles")
+WITHOUT_METHOD = (
+    "the network heals",
+    "everything settles",
+    "router edge loses south",
+    "router edge regains south",
+)
 """Sentences about no host and no socket: `Lab.do` says them."""
 
 
 def names() -> Names:
     sockets = {"R": ("root", 1), "L1": ("leaf1", 1)}
-    return Names(("root", "leaf1"), FAMILIES, sockets)
+    routers = {"edge": ("north", "south")}
+    return Names(("root", "leaf1"), FAMILIES, sockets, routers=routers)
 
 
 @pytest.mark.parametrize(("say", "sentence"), SAID, ids=[sentence for _, sentence in SAID])
