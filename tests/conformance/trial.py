@@ -22,6 +22,8 @@ HERE: Final = str(Path(__file__).parent)
 ROOT: Final = Path(__file__).parents[2]
 FOLDERS: Final = ("tests/winsock",)
 """Where requirements are shown: on the virtual clock, without a network."""
+UNREWRITTEN: Final = ("-W", "ignore::pytest.PytestAssertRewriteWarning")
+"""The product is imported before pytest starts, and its asserts are not what is looked at."""
 TELLING: Final = (AssertionError, MpwireError, pytest.fail.Exception)
 
 
@@ -125,7 +127,7 @@ def run_trial(wanted: frozenset[int]) -> dict[int, Outcome]:
     arguments = [str(ROOT / folder) for folder in FOLDERS]
     said = StringIO()
     with redirect_stdout(said):
-        quiet = ["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT)]
+        quiet = ["-q", "-p", "no:cacheprovider", "--rootdir", str(ROOT), *UNREWRITTEN]
         status = pytest.main([*quiet, *arguments], plugins=[trial])
     if status is not pytest.ExitCode.OK:
         raise RuntimeError(f"the tests cannot be collected: {status!r}\n{said.getvalue()}")
