@@ -403,3 +403,11 @@ def test_an_acceptance_that_crosses_cancel_is_aborted() -> None:
         sent(Abort, reason=AbortReason.NO_CONFIRM, destination_tag=PEER_TAG, echo_seq=7)
     )
     assert peer.end.state is State.CANCELLING
+
+
+def test_a_peer_says_how_often_it_wants_to_be_asked() -> None:
+    play, peer = proving()
+    play.feed(peer.pending(poll_ms=12_345))
+    assert peer.end.poll_s == 12.345
+    play.feed(peer.pending(poll_ms=1))
+    assert peer.end.poll_s == peer.end.plan.poll_s

@@ -281,6 +281,21 @@ def test_a_close_gives_up_after_as_many_copies_as_a_close_has() -> None:
     assert play.timers == {}
 
 
+def test_what_leaves_while_a_close_waits_has_as_many_copies_of_its_own() -> None:
+    play, peer = chatting_leaf()
+    play.feed(LEAVE)
+    play.feed(peer.side_ack(1)).expect(sent(Side, seq=2, attempt=1))
+    for attempt in range(2, 1 + peer.end.plan.retransmissions):
+        until_copy(play, peer)
+        play.expire(TimerName.SIDE).expect(sent(Side, seq=2, attempt=attempt))
+    until_copy(play, peer)
+    play.expire(TimerName.SIDE).expect(
+        sent(Abort, reason=AbortReason.CLOSE_TIMEOUT),
+        forgotten(),
+        reported(Ended, code=WsaError.WSAECONNABORTED),
+    )
+
+
 def test_the_peers_close_ends_what_was_to_be_sent() -> None:
     play, peer = chatting_leaf()
     play.feed(LEAVE)

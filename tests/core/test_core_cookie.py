@@ -105,3 +105,10 @@ def test_cookies_from_before_a_time_can_be_made_void(jar: CookieJar) -> None:
     assert not proves(jar, old, 5.0)
     assert proves(jar, new, 5.0)
     assert not proves(jar, new, 31.6)
+
+
+def test_what_was_issued_just_after_that_time_stays_good_for_its_whole_life(jar: CookieJar) -> None:
+    new = jar.issue(REQUEST, LEAF, ROOT, 1000.002)
+    jar.void_until_s = 1000.0
+    assert proves(jar, new, 1000.002)
+    assert proves(jar, new, 1030.0)

@@ -106,3 +106,50 @@ def test_asking_whether_it_is_ready_uses_nothing_up() -> None:
     assert all(pacer.is_ready(0.0) for _ in range(2 * BURST))
     assert drain(pacer, 0.0) == BURST
     assert not pacer.is_ready(0.0)
+
+
+def paced(count: int, repaired: int, now_s: float = 0.0, pacer: Pacer | None = None) -> Pacer:
+    """Let so many messages leave at one time, of which so many are repaired."""
+    pacer = pacer or Pacer(1000.0, 1.0)
+    assert all(pacer.admits(now_s) for _ in range(count))
+    pacer.note_repairs(repaired)
+    return pacer
+
+
+def test_who_has_tokens_left_waits_for_none() -> None:
+    assert Pacer(100.0, 1.0).next_s(5.0) == 5.0
+
+
+def test_one_loss_in_twenty_is_no_congestion_and_two_are() -> None:
+    for repaired, rate_pps in ((1, 1000.0), (2, 10.0)):
+        pacer = paced(20, repaired)
+        pacer.is_ready(1.0)
+        assert pacer.rate_pps == rate_pps
+
+
+def test_a_fifth_that_is_lost_for_long_does_not_break_the_circuit() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    for second in range(4):
+        paced(10, 2, float(second), pacer)
+    assert pacer.rate_pps == 8.0
+    assert pacer.broken == 0
+
+
+def test_an_interval_begins_when_something_leaves() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    pacer.is_ready(5.0)
+    paced(20, 2, 5.9, pacer)
+    pacer.is_ready(6.5)
+    assert pacer.rate_pps == 1000.0
+    pacer.is_ready(6.9)
+    assert pacer.rate_pps == 10.0
+
+
+def test_an_interval_in_which_nothing_left_lends_nothing_to_the_next() -> None:
+    pacer = Pacer(1000.0, 1.0)
+    pacer.note_repairs(60)
+    pacer.is_ready(3.0)
+    assert pacer.repaired == 0
+    paced(20, 2, 3.0, pacer)
+    pacer.is_ready(4.0)
+    assert pacer.rate_pps == 10.0

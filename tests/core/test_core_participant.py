@@ -196,6 +196,13 @@ def test_a_higher_tag_does_not_get_it_and_hears_so_soon() -> None:
     assert 10.0 <= one.timer_s <= 10.25
 
 
+def test_who_has_just_announced_itself_waits_for_one_rto_first() -> None:
+    one = present()
+    assert is_dropped(one.receive(announce(member_id=one.member_id, tag=HIGH), THERE, 2.5))
+    assert one.timer_s is not None
+    assert 3.0 <= one.timer_s <= 3.25
+
+
 def test_who_is_entering_announces_itself_anyway() -> None:
     one = entered()
     assert is_dropped(one.receive(announce(member_id=one.member_id, tag=HIGH), THERE, 0.1))

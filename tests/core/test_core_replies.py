@@ -105,3 +105,10 @@ def test_the_longest_silent_source_is_forgotten_first() -> None:
         limiter.admits((f"source {number}", 1), 0.0)
     assert len(limiter.buckets) == BUCKETS
     assert limiter.admits(("first", 1), 0.0)
+
+
+def test_as_many_sources_are_remembered_as_the_specification_says() -> None:
+    limiter = Limiter()
+    for number in range(5000):
+        limiter.admits((f"source {number}", 1), 0.0)
+    assert len(limiter.buckets) == 4096

@@ -77,6 +77,11 @@ def test_a_jump_is_believed_when_the_next_message_backs_it() -> None:
     assert not data.take(far + 11)
 
 
+def test_near_is_what_the_specification_says() -> None:
+    taken = [step for step in (-1024, -1023, 2999, 3000) if BestEffort(10_000).take(10_000 + step)]
+    assert taken == [-1023, 2999]
+
+
 # Members --------------------------------------------------------------------------------------
 
 

@@ -2,9 +2,11 @@
 
 Most changes are inside of functions: then these get other code, wherever they are held already (in
 tables, in classes, under other names), and nothing has to be imported again. What takes effect
-while a module is imported (a constant, a default, a field) needs the endpoint to be imported anew.
+while a module is imported (a constant, a default, a field, a function that a table is made with)
+needs the endpoint to be imported anew.
 """
 
+import ast
 import gc
 import importlib
 import importlib.abc
@@ -77,7 +79,8 @@ def change(module: str, source: str) -> Change:
     living = _functions(module) if pairs else []
     found = [([one for one in living if one.__code__ == was], becomes) for was, becomes in pairs]
     alive = all(functions for functions, _ in found)
-    return Change(module, source, digest, found if alive else None)
+    late = any(one.__name__ in _called(module) for functions, _ in found for one in functions)
+    return Change(module, source, digest, found if alive and not late else None)
 
 
 def applied(made: Change) -> Simulate:
@@ -148,3 +151,17 @@ def _functions(module: str) -> list[FunctionType]:
         for one in gc.get_objects()
         if type(one) is FunctionType and one.__code__.co_filename == file
     ]
+
+
+@cache
+def _called(module: str) -> frozenset[str]:
+    """Name what a module calls while it is imported: other code would come too late for that."""
+    found: set[str] = set()
+    waiting: list[ast.AST] = [*ast.parse(source_of(module)).body]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, ast.Call) and isinstance(one.func, ast.Name):
+            found.add(one.func.id)
+        if not isinstance(one, ast.FunctionDef | ast.Lambda):
+            waiting.extend(ast.iter_child_nodes(one))
+    return frozenset(found)

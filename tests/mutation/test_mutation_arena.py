@@ -119,6 +119,13 @@ def test_a_function_gets_other_code_where_it_is_held_already() -> None:
     assert inside.digest != outside.digest == change(REPLIES, outside.source + "\n").digest
 
 
+def test_a_function_that_a_table_is_made_with_needs_a_new_import() -> None:
+    old = "state is not S.NEW and ("
+    source = source_of("mpwire.core.table")
+    assert source.count(old) == 1
+    assert change("mpwire.core.table", source.replace(old, "not (")).functions is None
+
+
 @pytest.mark.parametrize("path", sorted(OWN.glob("*.yaml")), ids=lambda path: path.stem)
 def test_the_endpoint_passes_what_was_written_for_its_mutants(path: Path) -> None:
     played = play(Scenario(path.stem, testbed.load(path)))

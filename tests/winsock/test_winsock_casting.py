@@ -1,6 +1,7 @@
 """Rooted sessions whose data goes by IP multicast (protocol.md 11.6)."""
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from mpwire.winsock.scope import MultipointIoctl
 from mpwire.wire.codec import encode
 from mpwire.wire.messages import Accept, Data, Sync
 from mpwire.wire.numbers import HeaderFlag
+from mpwire.wire.registries import Capability
 
 E = WsaError
 C = MultipointIoctl
@@ -274,6 +276,22 @@ def test_without_a_route_for_groups_everybody_gets_a_copy(bus: Bus) -> None:
     bus.run(1)
     assert leaf.recv_all() == [b"x"]
     assert group_data(bus) == []
+
+
+def test_a_leaf_that_cannot_hear_groups_gets_a_copy(bus: Bus) -> None:
+    root = root_of(bus, P.MPW_ROOTED_ASM).bind().listen().select()
+    hearing, deaf = leaf_of(bus, P.MPW_ROOTED_ASM, 1), leaf_of(bus, P.MPW_ROOTED_ASM, 2).bind()
+    endpoint = deaf.provider.endpoints[deaf.address]
+    endpoint.profile = replace(endpoint.profile, capabilities=Capability.REPAIR)
+    for leaf in (hearing, deaf):
+        admit(root, leaf)
+    bus.trace.clear()
+    root.send(b"x")
+    bus.run(1)
+    assert [leaf.recv_all() for leaf in (hearing, deaf)] == [[b"x"], [b"x"]]
+    assert len(group_data(bus)) == 1
+    copies = [(transit.destination, transit.message.attempt) for transit in unicast_data(bus)]
+    assert copies == [(deaf.address, 1)]
 
 
 # The group ------------------------------------------------------------------------------------

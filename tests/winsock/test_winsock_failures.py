@@ -415,3 +415,18 @@ def test_nobody_joins_inside_a_condition_function(bus: Bus) -> None:
 
     root.accept(condition)
     assert tried == [True]
+
+
+@pytest.mark.w(23)
+@pytest.mark.parametrize("name", ["no route", "nobody answers"])
+def test_a_handle_whose_join_has_failed_is_good_for_closing_only(bus: Bus, name: str) -> None:
+    play = ROWS[name].play(bus, "R")
+    handle = play.join()
+    assert isinstance(handle, int)
+    bus.run(QUIET_S)
+    failed = play.actor.on(handle)
+    with fails(E.WSAEINVAL):
+        failed.select()
+    with fails(E.WSAEINVAL):
+        failed.provider.duplicate(handle)
+    failed.close()

@@ -17,6 +17,7 @@ from mpwire.testing.actor import (
 from mpwire.testing.bus import ALL_EVENTS, Bus
 from mpwire.vocabulary import JoinFlag, SocketFlag, WsaError
 from mpwire.winsock.contract import FD_QOS
+from mpwire.winsock.parameters import check_qos
 from mpwire.winsock.protocols import ENTRIES, Protocol
 from mpwire.winsock.quality import NO_DEMAND
 from mpwire.wire.messages import JoinReq, Qos
@@ -272,3 +273,10 @@ def test_a_socket_bound_later_knows_what_its_network_carries(bus: Bus) -> None:
     with fails(E.WSAEOPNOTSUPP):
         join(leaf, root, qos(51, 0))
     join(leaf, root, qos(50, 0))
+
+
+def test_a_rate_has_thirty_two_bits() -> None:
+    highest = qos((1 << 32) - 1, (1 << 32) - 1)
+    assert check_qos(highest) is highest
+    with fails(E.WSAEINVAL):
+        check_qos(qos(1 << 32, 0))
