@@ -34,8 +34,9 @@ from mpwire.capture.names import (
 
 Endpoint = tuple[str, int]
 """Address as text and port."""
-Checksum = Literal["ok", "absent", "bad", "unverified"]
-"""UDP checksum: right, zero, wrong, or not verifiable because octets are missing."""
+Checksum = Literal["ok", "absent", "bad", "partial", "unverified"]
+"""UDP checksum: right, zero, wrong, left to the adapter to complete (there is the sum of the pseudo
+header), or not verifiable because octets are missing."""
 
 
 class Fragment(msgspec.Struct, kw_only=True, gc=False):
@@ -285,8 +286,11 @@ def _udp(packet: _Packet) -> Datagram:
     if checksum == 0:
         state = "absent"
     elif whole:
-        total = packet.pseudo_header + PROTOCOL_UDP + length + _sum_of(body[:length])
-        state = "bad" if total % 0xFFFF else "ok"
+        pseudo = packet.pseudo_header + PROTOCOL_UDP + length
+        if (pseudo + _sum_of(body[:length])) % 0xFFFF == 0:
+            state = "ok"
+        else:
+            state = "bad" if (pseudo - checksum) % 0xFFFF else "partial"
     return Datagram(
         source=(packet.source, source_port),
         destination=(packet.destination, destination_port),

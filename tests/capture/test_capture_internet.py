@@ -49,14 +49,16 @@ def test_the_helper_builds_the_vector() -> None:
 
 
 @pytest.mark.parametrize(
-    ("checksum", "state"), [("8363", "ok"), ("0000", "absent"), ("8364", "bad"), ("ffff", "bad")]
+    ("checksum", "state"),
+    [("8363", "ok"), ("0000", "absent"), ("8364", "bad"), ("ffff", "bad"), ("141e", "partial")],
 )
 def test_udp_checksum_over_ipv4(checksum: str, state: str) -> None:
     assert datagram(IPV4, UDP.replace("8363", checksum)).checksum == state
 
 
 @pytest.mark.parametrize(
-    ("checksum", "state"), [("9d61", "ok"), ("0000", "absent"), ("9d62", "bad")]
+    ("checksum", "state"),
+    [("9d61", "ok"), ("0000", "absent"), ("9d62", "bad"), ("fa1f", "partial")],
 )
 def test_udp_checksum_over_ipv6(checksum: str, state: str) -> None:
     assert datagram(ipv6(10, 17), UDP6.replace("9d61", checksum)).checksum == state
