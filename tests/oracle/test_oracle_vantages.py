@@ -144,8 +144,8 @@ def one_way(frame: Frame) -> tuple[str, str] | None:
 def test_a_direction_that_was_not_captured_makes_no_violation(path: Path, tmp_path: Path) -> None:
     """Cut what one host sends to another, from anywhere on, out of a session that is right.
 
-    Where the network changes messages so that nobody notices, only the record of the run knows. What
-    routers pass on is captured at them as well; other programs are thought to capture at hosts.
+    Where the network changes messages so that nobody notices, only the record of the run knows.
+    The run has captures at routers as well; other programs are thought to capture at hosts.
     """
     run = simulated(path, tmp_path)
     assert run.run is not None
