@@ -351,6 +351,14 @@ def test_a_close_of_an_acceptance_waits_for_its_confirm(ends: Ends) -> None:
     assert peer.end.state is State.CLOSING
 
 
+def test_a_close_that_a_leaf_cannot_take_yet_leaves_its_own_waiting() -> None:
+    play, peer = accepting(invited_leaf)
+    play.feed(CloseRequested(CloseReason.LEAVE)).finish()
+    play.feed(peer.close()).expect(dropped("LF16"))
+    play.feed(peer.confirm()).expect(reported(Joined), sent(Close, reason=CloseReason.LEAVE))
+    assert peer.end.state is State.CLOSING
+
+
 def test_final_seq_of_a_settling_root_counts_what_it_held_back() -> None:
     play, peer = accepting(asked_root)
     play.feed(DataSubmitted(100, b"a"))

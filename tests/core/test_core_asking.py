@@ -400,7 +400,7 @@ def test_cancel_ends_with_its_acknowledgement() -> None:
 def test_an_acceptance_that_crosses_cancel_is_aborted() -> None:
     play, peer = cancelling()
     play.feed(peer.accept(attempt=2)).expect(
-        sent(Abort, reason=AbortReason.NO_CONFIRM, destination_tag=PEER_TAG, echo_seq=7)
+        sent(Abort, reason=AbortReason.NO_CONFIRM, destination_tag=PEER_TAG, seq=8, echo_seq=7)
     )
     assert peer.end.state is State.CANCELLING
 

@@ -17,6 +17,7 @@ from mpwire.core.participant import (
     ParticipantState,
     ReceiverAppeared,
 )
+from mpwire.core.serial import plus
 from mpwire.core.timers import TimerPlan
 from mpwire.errors import LocalProtocolError
 from mpwire.wire.messages import Announce, Data
@@ -238,6 +239,16 @@ def test_data_is_taken_once_from_whoever_sends_it() -> None:
     assert is_dropped(one.receive(data(seq=101), ("10.0.0.3", 1), 3.0))
     assert is_dropped(one.receive(data(seq=101), HERE, 3.0))
     assert one.receive(data(seq=101), THERE, 3.0) == [DataReceived(77, b"x", 101)]
+
+
+def test_its_own_messages_are_numbered_without_a_gap() -> None:
+    one = present()
+    messages = [
+        effect.message for _ in range(3) for effect in one.send(b"x") if type(effect) is Send
+    ]
+    first = messages[0].seq
+    assert [message.seq for message in messages] == [plus(first, step) for step in range(3)]
+    assert one.next_data_seq == plus(first, 3)
 
 
 def test_who_says_that_it_only_receives_is_not_heard() -> None:

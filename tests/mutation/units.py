@@ -42,17 +42,21 @@ class Suite(msgspec.Struct):
     """Suite by module and line."""
 
     def of(self, mutant: Mutant) -> list[str]:
-        """Return the tests that run what a mutant changes, its module's own first."""
-        place, own = mutant.place, _own(mutant.module)
+        """Return the tests that run what a mutant changes, its module's own first.
+
+        Whoever reads a constant only runs no line of its module: then those that import it count.
+        """
+        place = mutant.place
+        near: tuple[str, ...] = (_own(mutant.module),)
         lines = self.lines.get(mutant.module, {})
         found = {test for n in range(place.first, place.last + 1) for test in lines.get(n, [])}
-        if place.function == IMPORTED:
+        if place.function == IMPORTED or not found:
             found = {test for tests in lines.values() for test in tests}
-            near = {own, *(file for file in self._files() if _imports(file, mutant.module))}
-            found |= {test for test in self.seconds if test.startswith(tuple(near))}
+            near += tuple(file for file in self._files() if _imports(file, mutant.module))
+            found |= {test for test in self.seconds if test.startswith(near)}
         chosen: list[str] = []
         spent_s = 0.0
-        for test in sorted(found, key=lambda one: (not one.startswith(own), self.seconds[one])):
+        for test in sorted(found, key=lambda one: (not one.startswith(near), self.seconds[one])):
             spent_s += self.seconds[test]
             if chosen and spent_s > BUDGET_S:
                 break
@@ -81,7 +85,7 @@ def _own(module: str) -> str:
 
 @cache
 def _imports(file: str, module: str) -> bool:
-    """Tell whether a test file names a module; who reads constants only runs no line of it."""
+    """Tell whether a test file imports something of a module."""
     path = ROOT / file
     return path.exists() and f"from {module} import " in path.read_text("utf-8")
 
@@ -138,7 +142,12 @@ def found_out() -> Suite:
 def _run(names: Sequence[str], watch: _Watch) -> None:
     rewriting = "ignore::pytest.PytestAssertRewriteWarning"  # mpwire is imported by now
     options = ["-q", "-p", "no:cacheprovider", "--timeout=0", "-W", rewriting]
-    pytest.main([*options, *names], plugins=[watch])
+    code = pytest.main([*options, *names], plugins=[watch])
+    if code == pytest.ExitCode.USAGE_ERROR:  # a changed constant can give tests other names
+        whole = dict.fromkeys(name.partition("[")[0] for name in names)
+        code = pytest.main([*options, *whole], plugins=[watch])
+    if code == pytest.ExitCode.USAGE_ERROR:
+        raise ValueError("there are other tests by now")
 
 
 def failing(mutant: Mutant, tests: Sequence[str]) -> str:
@@ -157,7 +166,9 @@ def failing(mutant: Mutant, tests: Sequence[str]) -> str:
     os.close(writing)
     with os.fdopen(reading, "rb") as stream:
         said = stream.read()
-    os.waitpid(child, 0)
+    _, status = os.waitpid(child, 0)
+    if not said and os.WIFEXITED(status):
+        raise ValueError(f"tests of {mutant.name} cannot be run: remove what is kept of them")
     return said.decode().strip("\n") if said else NO_END
 
 

@@ -469,3 +469,19 @@ def test_a_kind_that_the_table_leaves_out_is_a_mistake_of_ours(bus: Bus) -> None
     provider = scene["P1"].provider
     with pytest.raises(AssertionError):
         provider.occur(provider.sockets[scene["P1"].handle], FD_CONNECT)
+
+
+def test_nobody_is_told_of_anything_without_asking() -> None:
+    record = EventRecord()
+    assert record.mask == NetworkEvent(0)
+    assert not record.occur(FD_READ)
+
+
+@pytest.mark.w(27)
+def test_the_next_join_drops_what_was_not_read_of_the_last() -> None:
+    """Everything else that has signalled stays until it is read (D6)."""
+    for event, call, left in ((FD_CONNECT, "join_leaf", []), (FD_READ, "recv", [FD_READ])):
+        record = EventRecord(event, 1)
+        assert record.occur(event)
+        record.called(call)
+        assert record.recorded() == left

@@ -1,6 +1,11 @@
 """Numbers that applications know from winsock2.h, put together here from their parts."""
 
+import pytest
+
+from mpwire.testing.actor import fails
+from mpwire.vocabulary import WsaError
 from mpwire.winsock.control import Ioctl, Option
+from mpwire.winsock.parameters import check_address_room
 from mpwire.winsock.protocols import Protocol, ServiceFlag
 from mpwire.winsock.scope import MultipointIoctl
 
@@ -80,3 +85,10 @@ def test_protocols_have_numbers_of_their_own() -> None:
     more = ("OPEN", "COLLECT", "ATM", "DIALOGUE")
     expected = {f"MPW_{name}": number for number, name in enumerate((*names, *more), 1)}
     assert {name: one.value for name, one in Protocol.__members__.items()} == expected
+
+
+@pytest.mark.parametrize(("family", "octets"), [(4, 2 + 2 + 4 + 8), (6, 2 + 2 + 4 + 16 + 4)])
+def test_an_address_has_as_many_octets_as_in_the_header(family: int, octets: int) -> None:
+    check_address_room(octets, family)
+    with fails(WsaError.WSAEFAULT):
+        check_address_room(octets - 1, family)

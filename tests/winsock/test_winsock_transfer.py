@@ -1,5 +1,7 @@
 """WSPSend and WSPRecv of group data over a rooted data plane (W56-W58, W60, W62, W71-W75)."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from mpwire.testing.actor import (
@@ -15,6 +17,7 @@ from mpwire.testing.actor import (
 )
 from mpwire.testing.bus import Bus
 from mpwire.vocabulary import JoinFlag, NetworkEvent, ShutdownHow, SocketFlag, WsaError
+from mpwire.winsock.base import Message
 from mpwire.wire.messages import Data
 from mpwire.wire.numbers import MAX_PAYLOAD_OCTETS
 
@@ -364,3 +367,11 @@ def test_a_leaf_whose_root_is_gone_cannot_send(bus: Bus) -> None:
     assert leaf.events() == ["FD_CLOSE"]
     with fails(E.WSAENOTCONN):
         leaf.send()
+
+
+def test_what_was_received_is_a_value() -> None:
+    """Two of a kind are one in a set, and nobody changes what others may hold."""
+    first, second = (Message(b"one", private=False, origin=5) for _ in range(2))
+    assert {first} == {second}
+    with pytest.raises(FrozenInstanceError):
+        first.payload = b"two"  # type: ignore[misc]
