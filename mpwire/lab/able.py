@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from mpwire.lab import steps
+from mpwire.lab import mishaps
 from mpwire.lab.plan import Plan
 
 BRIDGE: Final = "bridge"
@@ -23,7 +23,7 @@ def lacking(plan: Plan, fabric: str) -> str:
     if plan.faults:
         return f"{plan.faults[0].text!r} on the fabric bridge, which passes every message on"
     for step in plan.script:
-        if isinstance(step, steps.Cut) and (step.peer is not None or step.one_way):
+        if isinstance(step, mishaps.Cut) and (step.peer is not None or step.one_way):
             return f"{step.text!r} on the fabric bridge, which parts a host from all others only"
     return ""
 

@@ -8,9 +8,10 @@ rest is the oracle's.
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from mpwire.lab import steps
+from mpwire.lab import mishaps, steps
+from mpwire.lab.calling import calling, new_descriptor
 from mpwire.lab.comparing import compare, octets_shown, sight_shown
-from mpwire.lab.links import AgentFault, Decision, Refused
+from mpwire.lab.links import Decision, Refused
 from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed, name, said
 from mpwire.lab.steps import AnyExpectation, AnyStep, Sight
 from mpwire.vocabulary import WsaError
@@ -27,25 +28,25 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
     match step:
         case steps.Settle():
             await stage.settle()
-        case steps.Crash():
+        case mishaps.Crash():
             await stage.crash(step.host)
-        case steps.Freeze():
+        case mishaps.Freeze():
             stage.freeze(step.host)
-        case steps.Thaw():
+        case mishaps.Thaw():
             stage.thaw(step.host)
-        case steps.Lose() | steps.Regain():
-            stage.set_interface(step.host, step.text, is_up=isinstance(step, steps.Regain))
-        case steps.LoseAddress():
+        case mishaps.Lose() | mishaps.Regain():
+            stage.set_interface(step.host, step.text, is_up=isinstance(step, mishaps.Regain))
+        case mishaps.LoseAddress():
             stage.remove_addresses(step.host, step.text)
-        case steps.RegainAddress():
+        case mishaps.RegainAddress():
             stage.set_interface(step.host, step.text, is_up=True)
-        case steps.Unplug() | steps.Plug():
-            stage.set_port(step.port, is_up=isinstance(step, steps.Plug))
-        case steps.Cut():
+        case mishaps.Unplug() | mishaps.Plug():
+            stage.set_port(step.port, is_up=isinstance(step, mishaps.Plug))
+        case mishaps.Cut():
             stage.cut(step.host, step.peer, step.text, one_way=step.one_way)
-        case steps.Heal():
+        case mishaps.Heal():
             stage.heal()
-        case steps.Restart():
+        case mishaps.Restart():
             await stage.restart(step.host)
         case steps.Open():
             await _open(stage, step)
@@ -96,76 +97,49 @@ async def _simple(stage: Stage, step: _Simple) -> None:
         case steps.Select():
             await _select(stage, view, step.events, reported=not step.without_reports)
         case steps.Listen():
-            await _calling(stage, view, "listen", {"backlog": step.backlog}, step.error)
+            await calling(stage, view, "listen", {"backlog": step.backlog}, step.error)
         case steps.Failure():
             await _read_error(stage, view, step.error)
         case steps.Loopback():
             setting = {"code": "SIO_MULTIPOINT_LOOPBACK", "value": not step.off}
-            await _calling(stage, view, "ioctl", setting, step.error)
+            await calling(stage, view, "ioctl", setting, step.error)
         case steps.Scope():
             setting = {"code": "SIO_MULTICAST_SCOPE", "value": step.scope}
-            await _calling(stage, view, "ioctl", setting, step.error)
+            await calling(stage, view, "ioctl", setting, step.error)
         case steps.CalleeData():
-            result = await _calling(stage, view, "callee_data", {}, None)
+            result = await calling(stage, view, "callee_data", {}, None)
             compare("callee data", step.data, result.get("callee_data"))
         case steps.Send():
             mark = {"private": True} if step.in_private else {}
             arguments = {"data": step.data.hex(), **mark}
-            result = await _calling(stage, view, "send", arguments, step.error)
+            result = await calling(stage, view, "send", arguments, step.error)
             if step.error is None and result.get("octets") != len(step.data):
                 seen = result.get("octets")
                 raise StepFailed(f"expected {len(step.data)} octets sent, seen {seen!r}")
         case steps.Shutdown():
-            await _calling(stage, view, "shutdown", {"how": step.how}, step.error)
+            await calling(stage, view, "shutdown", {"how": step.how}, step.error)
         case steps.Part():
             arguments = {"data": step.data.hex()}
-            await _calling(stage, view, "send_disconnect", arguments, step.error)
+            await calling(stage, view, "send_disconnect", arguments, step.error)
         case steps.PartingWords():
-            result = await _calling(stage, view, "recv_disconnect", {}, step.error)
+            result = await calling(stage, view, "recv_disconnect", {}, step.error)
             if step.error is None:
                 compare("parting words", step.data, result.get("data"))
         case steps.Linger():
-            await _calling(stage, view, "set_linger", {"seconds": step.seconds}, step.error)
+            await calling(stage, view, "set_linger", {"seconds": step.seconds}, step.error)
         case steps.Close():
-            await _calling(stage, view, "close", {}, step.error)
+            await calling(stage, view, "close", {}, step.error)
         case _:
             assert_never(step)
 
 
 async def _read_error(stage: Stage, view: SocketView, error: str) -> None:
-    result = await _calling(stage, view, "getsockopt", {"option": "SO_ERROR"}, None)
+    result = await calling(stage, view, "getsockopt", {"option": "SO_ERROR"}, None)
     seen = result.get("value")
     if seen != WsaError[error]:
         known = seen in [*WsaError]
         told = WsaError(seen).name if known and isinstance(seen, int) else f"{seen!r}"
         raise StepFailed(f"expected {error} as error of {view.name}, seen {told}")
-
-
-async def _calling(
-    stage: Stage,
-    view: SocketView,
-    call: str,
-    arguments: Mapping[str, object],
-    error: str | None,
-) -> dict[str, Any]:
-    """Make a call that is expected to succeed, or to fail in one way."""
-    try:
-        result = await stage.call(view, call, arguments)
-    except Refused as refused:
-        if refused.name != error:
-            wanted = error or "success"
-            raise StepFailed(f"expected {wanted} of {call}, seen {refused.name}") from None
-        return {}
-    if error is not None:
-        raise StepFailed(f"expected {error} of {call}, seen success")
-    return result
-
-
-def _descriptor(result: Mapping[str, Any], call: str, host: str) -> int:
-    descriptor = result.get("socket")
-    if not isinstance(descriptor, int):
-        raise AgentFault(f"{host} answered {call} without a socket")
-    return descriptor
 
 
 async def _open(stage: Stage, step: steps.Open) -> None:
@@ -179,22 +153,22 @@ async def _open(stage: Stage, step: steps.Open) -> None:
         made = await link.call("socket", arguments, ANSWER_PATIENCE_S)
     except Refused as refused:
         raise StepFailed(f"expected success of socket, seen {refused.name}") from None
-    view = SocketView(step.socket, step.host, _descriptor(made, "socket", step.host), address)
+    view = SocketView(step.socket, step.host, new_descriptor(made, "socket", step.host), address)
     stage.add(view)
     if not step.without_events:
         await _select(stage, view, steps.EVENTS, reported=True)
     if step.scope is not None:
         setting = {"code": "SIO_MULTICAST_SCOPE", "value": step.scope}
-        await _calling(stage, view, "ioctl", setting, None)
+        await calling(stage, view, "ioctl", setting, None)
     if not step.without_binding:
-        await _calling(stage, view, "bind", {"address": list(address)}, None)
+        await calling(stage, view, "bind", {"address": list(address)}, None)
 
 
 async def _select(
     stage: Stage, view: SocketView, events: tuple[str, ...], *, reported: bool
 ) -> None:
     arguments = {"events": list(events), "report": reported}
-    await _calling(stage, view, "event_select", arguments, None)
+    await calling(stage, view, "event_select", arguments, None)
     view.selected = frozenset(events) if reported else frozenset()
     view.blocking = False
 
@@ -233,14 +207,14 @@ async def _join(stage: Stage, step: steps.Join) -> None:
         arguments["socket"] = stage.descriptor(view)
         view.joining = stage.link(view).begin("join_leaf", arguments)
         return
-    await _calling(stage, view, "join_leaf", arguments, step.error)
+    await calling(stage, view, "join_leaf", arguments, step.error)
 
 
 async def _invite(stage: Stage, step: steps.Invite) -> None:
     view = stage.sockets[step.socket]
     arguments = _join_arguments(stage, step)
     if step.new is None:
-        await _calling(stage, view, "join_leaf", arguments, step.error)
+        await calling(stage, view, "join_leaf", arguments, step.error)
         return
     new = SocketView(step.new, step.host, None, view.address, view.selected, view.blocking)
     if view.blocking:
@@ -249,8 +223,8 @@ async def _invite(stage: Stage, step: steps.Invite) -> None:
         arguments["socket"] = stage.descriptor(view)
         view.joining = stage.link(view).begin("join_leaf", arguments)
         return
-    result = await _calling(stage, view, "join_leaf", arguments, None)
-    new.descriptor = _descriptor(result, "join_leaf", step.host)
+    result = await calling(stage, view, "join_leaf", arguments, None)
+    new.descriptor = new_descriptor(result, "join_leaf", step.host)
     stage.add(new)
 
 
@@ -272,7 +246,7 @@ async def _join_ends(stage: Stage, step: steps.JoinEnds) -> None:
     if step.error is not None:
         raise StepFailed(f"expected {wanted} of the join, seen success")
     if view.invited is not None:
-        stage.settle_descriptor(view.invited, _descriptor(result, "join_leaf", view.host))
+        stage.settle_descriptor(view.invited, new_descriptor(result, "join_leaf", view.host))
 
 
 async def _accept(stage: Stage, step: steps.Accept) -> None:
@@ -283,10 +257,10 @@ async def _accept(stage: Stage, step: steps.Accept) -> None:
             report.used = True
     data = None if step.callee_data is None else step.callee_data.hex()
     arguments = {"condition": "accept", "callee_data": data}
-    result = await _calling(stage, view, "accept", arguments, step.error)
+    result = await calling(stage, view, "accept", arguments, step.error)
     if step.new is None:
         return
-    descriptor = _descriptor(result, "accept", step.host)
+    descriptor = new_descriptor(result, "accept", step.host)
     stage.add(
         SocketView(step.new, step.host, descriptor, view.address, view.selected, view.blocking)
     )
@@ -339,7 +313,7 @@ async def _receive(stage: Stage, step: steps.Receive) -> None:
     view = stage.sockets[step.socket]
     if step.data is not None:
         await _readable(stage, view)
-    result = await _calling(stage, view, "recv", {}, step.error)
+    result = await calling(stage, view, "recv", {}, step.error)
     if step.data is not None:
         compare("data", step.data, result.get("data"))
         stage.received = step.data
@@ -351,7 +325,7 @@ async def _receive(stage: Stage, step: steps.Receive) -> None:
 async def _take(stage: Stage, step: steps.Take) -> None:
     view = stage.sockets[step.socket]
     await _readable(stage, view)
-    result = await _calling(stage, view, "recv", {}, None)
+    result = await calling(stage, view, "recv", {}, None)
     try:
         stage.received = bytes.fromhex(result["data"])
     except (KeyError, TypeError, ValueError):
@@ -367,7 +341,7 @@ async def _readable(stage: Stage, view: SocketView) -> None:
 
 async def _enumerate(stage: Stage, step: steps.Enumerate) -> None:
     view = stage.sockets[step.socket]
-    result = await _calling(stage, view, "enum_network_events", {}, None)
+    result = await calling(stage, view, "enum_network_events", {}, None)
     seen = result.get("events")
     found = [sight_shown(one) for one in seen] if isinstance(seen, list) else []
     wanted = [str(sight) for sight in step.sights]

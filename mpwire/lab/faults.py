@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from mpwire.lab.forms import Form
-from mpwire.lab.steps import Step
+from mpwire.lab.step import Step
 from mpwire.wire.numbers import HeaderFlag, MessageType
 from mpwire.wire.registries import DataFlag
 

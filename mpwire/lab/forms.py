@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
-from mpwire.lab import steps
+from mpwire.lab.step import Step
 
 
 @dataclass(slots=True, frozen=True)
@@ -38,7 +38,7 @@ class Form:
     """One sentence: its pattern, the step it makes, and what it means."""
 
     pattern: str
-    step: type[steps.Step]
+    step: type[Step]
     meaning: str
     example: str
     head: tuple[Part, ...] = field(init=False)

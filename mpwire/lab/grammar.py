@@ -7,6 +7,7 @@ from typing import Final
 
 from mpwire.lab import steps
 from mpwire.lab.forms import Form
+from mpwire.lab.mishaps import FORMS as MISHAPS
 
 _JOIN: Final = (
     "[for sending only | for receiving only] [at port PORT] [with caller data TEXT:caller_data]"
@@ -237,86 +238,7 @@ FORMS: Final = (
         " waited for.",
         "P1 sees nothing",
     ),
-    Form(
-        "HOST crashes",
-        steps.Crash,
-        "Kill the host's agent. Its sockets are gone and nobody is told; the host itself lives on,"
-        " and no later step can be about it, unless it restarts.",
-        "leaf1 crashes",
-    ),
-    Form(
-        "HOST restarts",
-        steps.Restart,
-        "Start the host's agent anew, which is killed before if it has not crashed. The new process"
-        " knows nothing of the old one's sockets, and may bind their ports.",
-        "leaf1 restarts",
-    ),
-    Form(
-        "HOST freezes",
-        steps.Freeze,
-        "Stop the host's agent where it is (SIGSTOP). Its sockets stay and its kernel goes on"
-        " taking datagrams; steps about its calls have to wait until it thaws.",
-        "leaf1 freezes",
-    ),
-    Form(
-        "HOST thaws",
-        steps.Thaw,
-        "Let a frozen agent go on (SIGCONT). When the script ends, all do.",
-        "leaf1 thaws",
-    ),
-    Form(
-        "HOST loses its interface",
-        steps.Lose,
-        "Set the host's network interface down, as if its card had been taken: nothing leaves or"
-        " reaches it, and its agent may be told.",
-        "leaf1 loses its interface",
-    ),
-    Form(
-        "HOST regains its interface",
-        steps.Regain,
-        "Set the interface up again, with everything it had. When the script ends, all are.",
-        "leaf1 regains its interface",
-    ),
-    Form(
-        "HOST loses its addresses",
-        steps.LoseAddress,
-        "Take the addresses of the host's interface, which itself stays up: nothing that is sent to"
-        " them is for the host any more, and its agent may be told.",
-        "leaf1 loses its addresses",
-    ),
-    Form(
-        "HOST regains its addresses",
-        steps.RegainAddress,
-        "Give the addresses back, with the routes that went with them. When the script ends, all"
-        " are.",
-        "leaf1 regains its addresses",
-    ),
-    Form(
-        "router ROUTER loses NETWORK",
-        steps.Unplug,
-        "Set the router's port in that network down: nothing passes there, and hosts are told so"
-        " (ICMP net unreachable) where no other router knows a way.",
-        "router edge loses south",
-    ),
-    Form(
-        "router ROUTER regains NETWORK",
-        steps.Plug,
-        "Set the port up again, with everything it had. When the script ends, all are.",
-        "router edge regains south",
-    ),
-    Form(
-        "the network cuts off HOST [from PEER] [one way]",
-        steps.Cut,
-        "From here on nothing passes between the host and the other one, or anybody. `one way`:"
-        " what the host sends is lost, what is sent to it arrives.",
-        "the network cuts off leaf1 from root",
-    ),
-    Form(
-        "the network heals",
-        steps.Heal,
-        "All cuts are undone.",
-        "the network heals",
-    ),
+    *MISHAPS,
     Form(
         "everything settles",
         steps.Settle,

@@ -16,7 +16,7 @@ import msgspec
 
 from mpwire.lab.forms import RESERVED, SLOTS, Form, Part
 from mpwire.lab.source import Problem
-from mpwire.lab.steps import Step
+from mpwire.lab.step import Step
 from mpwire.lab.wording import guess, listed
 from mpwire.lab.words import NAME, VALUES, Names, Token, WrongWord
 

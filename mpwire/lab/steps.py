@@ -8,6 +8,8 @@ from typing import Final, Literal
 
 import msgspec
 
+from mpwire.lab.mishaps import AnyMishap
+from mpwire.lab.step import Step
 from mpwire.vocabulary import NetworkEvent
 
 DEFAULT_PORT: Final = 61717
@@ -31,14 +33,6 @@ class Sight(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Say it as the grammar does."""
         return self.event if self.error == "SUCCESS" else f"{self.event} {self.error}"
-
-
-class Step(msgspec.Struct, frozen=True, kw_only=True, tag_field="do"):
-    """One line of the script, and where it stands."""
-
-    line: int
-    column: int
-    text: str
 
 
 class SocketStep(Step, frozen=True, kw_only=True):
@@ -246,82 +240,6 @@ class See(Step, frozen=True, kw_only=True, tag="see"):
     sights: tuple[Sight, ...] = ()
 
 
-class Crash(Step, frozen=True, kw_only=True, tag="crash"):
-    """Kill a host's agent: its sockets are gone, and nobody is told."""
-
-    host: str
-
-
-class Restart(Step, frozen=True, kw_only=True, tag="restart"):
-    """Start a host's agent anew, after killing it: the new process knows nothing of the old."""
-
-    host: str
-
-
-class Freeze(Step, frozen=True, kw_only=True, tag="freeze"):
-    """Stop a host's agent where it is (SIGSTOP)."""
-
-    host: str
-
-
-class Thaw(Step, frozen=True, kw_only=True, tag="thaw"):
-    """Let a frozen agent go on (SIGCONT)."""
-
-    host: str
-
-
-class Lose(Step, frozen=True, kw_only=True, tag="lose"):
-    """Set a host's network interface down."""
-
-    host: str
-
-
-class Regain(Step, frozen=True, kw_only=True, tag="regain"):
-    """Set a host's network interface up again."""
-
-    host: str
-
-
-class LoseAddress(Step, frozen=True, kw_only=True, tag="lose address"):
-    """Take all addresses of a host's interface, which stays up."""
-
-    host: str
-
-
-class RegainAddress(Step, frozen=True, kw_only=True, tag="regain address"):
-    """Give a host's interface its addresses again."""
-
-    host: str
-
-
-class Unplug(Step, frozen=True, kw_only=True, tag="unplug"):
-    """Set a router's port down."""
-
-    router: str
-    network: str
-
-    @property
-    def port(self) -> str:
-        """Name the port."""
-        return f"{self.router}.{self.network}"
-
-
-class Plug(Unplug, frozen=True, kw_only=True, tag="plug"):
-    """Set a router's port up again."""
-
-
-class Cut(Step, frozen=True, kw_only=True, tag="cut"):
-    """Let nothing pass between a host and another, or all others."""
-
-    host: str
-    peer: str | None = None
-    one_way: bool = False
-
-
-class Heal(Step, frozen=True, kw_only=True, tag="heal"):
-    """Undo all cuts."""
-
-
 class Settle(Step, frozen=True, kw_only=True, tag="settle"):
     """Wait until nothing moves any more: no frame, no event, no open datagram."""
 
@@ -357,19 +275,8 @@ AnyStep = (
     | Close
     | Enumerate
     | See
-    | Crash
-    | Freeze
-    | Thaw
-    | Lose
-    | Regain
-    | LoseAddress
-    | RegainAddress
-    | Cut
-    | Heal
-    | Unplug
-    | Plug
-    | Restart
     | Settle
+    | AnyMishap
 )
 AnyExpectation = Saw
 

@@ -24,7 +24,7 @@ from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.models import CALLS, HOSTS_TAGS, Network, Testbed, Timers
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.source import Document, Problem, TestbedError, read
-from mpwire.lab.steps import Step
+from mpwire.lab.step import Step
 from mpwire.lab.topology import Network as NetworkSpec
 from mpwire.lab.topology import derive
 from mpwire.lab.wording import guess, listed, shown

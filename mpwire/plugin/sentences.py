@@ -13,7 +13,8 @@ from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.places import FAMILIES
 from mpwire.lab.plan import Plan
 from mpwire.lab.script import Line, read_line
-from mpwire.lab.steps import Saw, Step
+from mpwire.lab.step import Step
+from mpwire.lab.steps import Saw
 from mpwire.lab.words import Names
 
 __tracebackhide__ = True

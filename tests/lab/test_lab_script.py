@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from mpwire.lab import faults, steps
+from mpwire.lab import faults, mishaps, steps
 from mpwire.lab.forms import RESERVED, SLOTS, Form
 from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.script import Line, read_line
-from mpwire.lab.steps import Sight, Step
+from mpwire.lab.step import Step
+from mpwire.lab.steps import Sight
 from mpwire.lab.words import Names
 
 HOSTS = ("root", "leaf1", "leaf2", "leaf3")
@@ -160,27 +161,27 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         {"sights": (Sight("FD_CONNECT", "WSAECONNREFUSED"), Sight("FD_CLOSE"))},
     ),
     ("P1 sees nothing", steps.See, {"sights": ()}),
-    ("leaf1 crashes", steps.Crash, {"host": "leaf1"}),
-    ("leaf1 restarts", steps.Restart, {"host": "leaf1"}),
-    ("leaf1 loses its interface", steps.Lose, {"host": "leaf1"}),
-    ("leaf1 regains its interface", steps.Regain, {"host": "leaf1"}),
-    ("leaf1 loses its addresses", steps.LoseAddress, {"host": "leaf1"}),
-    ("leaf1 regains its addresses", steps.RegainAddress, {"host": "leaf1"}),
-    ("leaf1 freezes", steps.Freeze, {"host": "leaf1"}),
-    ("leaf1 thaws", steps.Thaw, {"host": "leaf1"}),
-    ("the network cuts off leaf1", steps.Cut, {"host": "leaf1", "peer": None, "one_way": False}),
+    ("leaf1 crashes", mishaps.Crash, {"host": "leaf1"}),
+    ("leaf1 restarts", mishaps.Restart, {"host": "leaf1"}),
+    ("leaf1 loses its interface", mishaps.Lose, {"host": "leaf1"}),
+    ("leaf1 regains its interface", mishaps.Regain, {"host": "leaf1"}),
+    ("leaf1 loses its addresses", mishaps.LoseAddress, {"host": "leaf1"}),
+    ("leaf1 regains its addresses", mishaps.RegainAddress, {"host": "leaf1"}),
+    ("leaf1 freezes", mishaps.Freeze, {"host": "leaf1"}),
+    ("leaf1 thaws", mishaps.Thaw, {"host": "leaf1"}),
+    ("the network cuts off leaf1", mishaps.Cut, {"host": "leaf1", "peer": None, "one_way": False}),
     (
         "the network cuts off leaf1 one way from root",
-        steps.Cut,
+        mishaps.Cut,
         {"host": "leaf1", "peer": "root", "one_way": True},
     ),
-    ("the network heals", steps.Heal, {}),
+    ("the network heals", mishaps.Heal, {}),
     (
         "router edge loses south",
-        steps.Unplug,
+        mishaps.Unplug,
         {"router": "edge", "network": "south", "port": "edge.south"},
     ),
-    ("router edge regains north", steps.Plug, {"port": "edge.north"}),
+    ("router edge regains north", mishaps.Plug, {"port": "edge.north"}),
     ("root opens X as c_root/d_root at scope 3", steps.Open, {"scope": 3}),
     ("everything settles", steps.Settle, {}),
 ]

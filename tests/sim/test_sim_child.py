@@ -12,6 +12,7 @@ from mpwire.capture.records import Step
 from mpwire.lab import testbed
 from mpwire.lab.conversation import LiveLab
 from mpwire.lab.launch import LabError, launch
+from mpwire.lab.mishaps import Crash
 from mpwire.lab.plan import Order, Plan
 from mpwire.lab.progress import (
     AnyProgress,
@@ -21,7 +22,7 @@ from mpwire.lab.progress import (
     SocketMade,
     StepChanged,
 )
-from mpwire.lab.steps import Crash, Settle
+from mpwire.lab.steps import Settle
 from mpwire.report import assess
 from mpwire.sim.child import SimChild
 from mpwire.vocabulary import Verdict
