@@ -53,25 +53,8 @@ def show(
         output.document(_document(shown, run, part, all_frames=all_frames))
         return Status.PASS
     marks = marks_of(judge(run)) if part is None else Marks()
-    every = max(HEADER_ROWS_MIN, output.height - 4) if output.is_terminal else 0
-    ladder = ladder_of(
-        shown,
-        output.width,
-        cast=cast_of(shown, run),
-        marks=marks,
-        all_frames=all_frames,
-        header_every=every,
-    )
-    ladder.origin_ns = origin_ns(run)
     output.line(_title(run))
-    rows = 0
-    for row in ladder_rows(ladder, shown.timeline()):
-        output.line(row.text)
-        rows += 1
-        if output.closed:
-            return Status.PASS
-    if not rows:
-        output.line("  no MPW datagrams in it; --all-frames shows what else there is")
+    _print_ladder(output, shown, run, marks, all_frames=all_frames)
     if part is not None:
         told = f"frames {part.start:,} to {part.stop - 1:,} of {len(run.frames):,}; --from N and"
         output.line(line((f"{told} --count N show others, mpwire check judges them all", "yellow")))
@@ -82,6 +65,29 @@ def show(
         told = f"✗ breaks a rule: mpwire check {printable(argument)}"
         output.line(line((told, "bold red")))
     return Status.PASS
+
+
+def _print_ladder(
+    output: Output, shown: RunFile, run: RunFile, marks: Marks, *, all_frames: bool
+) -> None:
+    """Print a run, or a part of it, row by row until nobody reads on."""
+    ladder = ladder_of(
+        shown,
+        output.width,
+        cast=cast_of(shown, run),
+        marks=marks,
+        all_frames=all_frames,
+        header_every=max(HEADER_ROWS_MIN, output.height - 4) if output.is_terminal else 0,
+    )
+    ladder.origin_ns = origin_ns(run)
+    rows = 0
+    for row in ladder_rows(ladder, shown.timeline()):
+        if output.closed:
+            return
+        output.line(row.text)
+        rows += 1
+    if not rows:
+        output.line("  no MPW datagrams in it; --all-frames shows what else there is")
 
 
 def _part(run: RunFile, first: int | None, count: int | None) -> range | None:

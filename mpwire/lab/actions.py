@@ -12,6 +12,7 @@ from mpwire.lab import mishaps, steps
 from mpwire.lab.calling import calling, new_descriptor
 from mpwire.lab.comparing import compare, octets_shown, sight_shown
 from mpwire.lab.links import Decision, Refused
+from mpwire.lab.reach import Severing
 from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed, name, said
 from mpwire.lab.steps import AnyExpectation, AnyStep, Sight
 from mpwire.vocabulary import WsaError
@@ -25,6 +26,9 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
         Unsupported: the agent lacks a call it needs.
         AgentFault: an agent died, fell silent or broke the contract.
     """
+    if isinstance(step, Severing):
+        stage.reach.perform(step)
+        return
     match step:
         case steps.Settle():
             await stage.settle()
@@ -34,18 +38,6 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             stage.freeze(step.host)
         case mishaps.Thaw():
             stage.thaw(step.host)
-        case mishaps.Lose() | mishaps.Regain():
-            stage.set_interface(step.host, step.text, is_up=isinstance(step, mishaps.Regain))
-        case mishaps.LoseAddress():
-            stage.remove_addresses(step.host, step.text)
-        case mishaps.RegainAddress():
-            stage.set_interface(step.host, step.text, is_up=True)
-        case mishaps.Unplug() | mishaps.Plug():
-            stage.set_port(step.port, is_up=isinstance(step, mishaps.Plug))
-        case mishaps.Cut():
-            stage.cut(step.host, step.peer, step.text, one_way=step.one_way)
-        case mishaps.Heal():
-            stage.heal()
         case mishaps.Restart():
             await stage.restart(step.host)
         case steps.Open():

@@ -77,42 +77,26 @@ def check_lab() -> list[Check]:
 
 def judge_carriers(tap: str, veth: str) -> list[Check]:
     """Turn the probe's findings, empty where it works, into checks: one of the two is needed."""
+    veths, made = "veth pairs and packet sockets", "a pair and a ring were made"
     return [
-        Check(
-            name="TAP devices",
-            ok=not tap,
-            found=tap or "/dev/net/tun opens",
-            remedy=_TUN_REMEDY if tap else "",
-            required=False,
-        ),
-        Check(
-            name="veth pairs and packet sockets",
-            ok=not veth,
-            found=veth or "a pair and a ring were made",
-            remedy=_VETH_REMEDY if veth else "",
-            required=bool(tap),
-        ),
+        _tried("TAP devices", tap, "/dev/net/tun opens", _TUN_REMEDY),
+        _tried(veths, veth, made, _VETH_REMEDY, required=bool(tap)),
     ]
 
 
 def judge_bridge(bridge: str, netem: str) -> list[Check]:
     """Turn the probe's findings, empty where it works, into checks of the fabric bridge."""
+    made = "a bridge with a port was made, and a ring hears it"
     return [
-        Check(
-            name="kernel bridge",
-            ok=not bridge,
-            found=bridge or "a bridge with a port was made, and a ring hears it",
-            remedy=_BRIDGE_REMEDY if bridge else "",
-            required=False,
-        ),
-        Check(
-            name="netem",
-            ok=not netem,
-            found=netem or "the kernel's network emulator is there",
-            remedy=_NETEM_REMEDY if netem else "",
-            required=False,
-        ),
+        _tried("kernel bridge", bridge, made, _BRIDGE_REMEDY),
+        _tried("netem", netem, "the kernel's network emulator is there", _NETEM_REMEDY),
     ]
+
+
+def _tried(name: str, wrong: str, right: str, remedy: str, *, required: bool = False) -> Check:
+    """Make a check of what was wrong, if anything, and of what to say if nothing was."""
+    remedy = remedy if wrong else ""
+    return Check(name=name, ok=not wrong, found=wrong or right, remedy=remedy, required=required)
 
 
 def check_tool(name: str) -> Check:

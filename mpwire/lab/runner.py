@@ -287,10 +287,7 @@ class Runner:
         wrong: list[str] = []
         for frozen in sorted(self._stage.frozen):
             self._stage.thaw(frozen)
-        for down in sorted(self._stage.down):
-            self._stage.set_interface(down, "", is_up=True)
-        for port in sorted(self._stage.unplugged):
-            self._stage.set_port(port, is_up=True)
+        self._stage.reach.restore()
         try:
             await self._hurried(self._stage.settle)
         except Unsupported:

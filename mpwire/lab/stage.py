@@ -17,6 +17,7 @@ from mpwire.lab.journal import Journal
 from mpwire.lab.links import AgentFault, AgentLink, Bell, Decide, Report
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.progress import SocketMade
+from mpwire.lab.reach import Reach, Severable
 from mpwire.lab.steps import Sight
 from mpwire.lab.wording import listed
 from mpwire.vocabulary import WsaError
@@ -53,20 +54,11 @@ class SocketView:
     """How many of its events lie before the last one that a `sees` step took."""
 
 
-class NetworkQuiet(Protocol):
-    """The part of a fabric that settling needs."""
+class Ground(Severable, Protocol):
+    """The part of a fabric that a script stands on."""
 
     async def settle(self) -> None:
         """Wait until no frame is under way."""
-
-    def set_interface(self, host: str, *, is_up: bool) -> None:
-        """Set a host's interface down, or up again."""
-
-    def remove_addresses(self, host: str) -> None:
-        """Take the addresses of a host's interface; setting it up gives them back."""
-
-    def part(self, host: str, *, is_apart: bool) -> None:
-        """Let nothing pass between a host and all others, or again, where nobody decides that."""
 
 
 class Stage:
@@ -76,7 +68,7 @@ class Stage:
         self,
         plan: Plan,
         links: Mapping[str, AgentLink],
-        fabric: NetworkQuiet,
+        fabric: Ground,
         journal: Journal,
         bell: Bell,
         *,
@@ -96,18 +88,13 @@ class Stage:
         self._fabric = fabric
         self._journal = journal
         self._bell = bell
-        self.network = network or Decider(plan.faults, plan.seed)
-        self.down: set[str] = set()
-        """Hosts that have lost their interface."""
-        self.unplugged: set[str] = set()
-        """Ports that routers have lost."""
+        self.reach = Reach(plan.topology, fabric, network or Decider(plan.faults, plan.seed))
         self.frozen: set[str] = set()
         """Hosts whose agents have been stopped."""
         self._frozen_until_s: dict[str, float] = {}
         self._strikes: list[asyncio.Task[None]] = []
         self.received: bytes | None = None
         """What the newest step that received anything has got."""
-        self._apart: set[str] = set()
 
     def add(self, view: SocketView) -> None:
         """Give a socket its name."""
@@ -284,48 +271,6 @@ class Stage:
                 link.process.signal(signal.SIGCONT)
 
         loop.call_at(until_s, go_on)
-
-    def cut(self, host: str, peer: str | None, cause: str, *, one_way: bool) -> None:
-        """Let nothing pass between a host and another, or all others, any more."""
-        self._cut(host, peer, cause, one_way=one_way)
-        if peer is None and not one_way:
-            self._apart.add(host)
-            self._fabric.part(host, is_apart=True)
-
-    def heal(self) -> None:
-        """Undo all cuts."""
-        self.network.heal()
-        while self._apart:
-            self._fabric.part(self._apart.pop(), is_apart=False)
-
-    def _cut(self, host: str, peer: str | None, cause: str, *, one_way: bool) -> None:
-        routers = [router.name for router in self.plan.topology.routers]
-        for other in (*self.hosts, *routers) if peer is None else (peer,):
-            self.network.cut(host, other, cause)
-            if not one_way:
-                self.network.cut(other, host, cause)
-
-    def set_interface(self, host: str, cause: str, *, is_up: bool) -> None:
-        """Take a host's interface, and what is under way to it, or give it back."""
-        if is_up:
-            self.down.discard(host)
-            self._fabric.set_interface(host, is_up=True)
-            self.network.restore(host)
-        else:
-            self.down.add(host)
-            self._cut(host, None, cause, one_way=False)
-            self._fabric.set_interface(host, is_up=False)
-
-    def remove_addresses(self, host: str, cause: str) -> None:
-        """Take a host's addresses, and what is under way to them."""
-        self.down.add(host)
-        self._cut(host, None, cause, one_way=False)
-        self._fabric.remove_addresses(host)
-
-    def set_port(self, port: str, *, is_up: bool) -> None:
-        """Take a router's port, or give it back."""
-        self.unplugged = self.unplugged - {port} if is_up else self.unplugged | {port}
-        self._fabric.set_interface(port, is_up=is_up)
 
     def freeze(self, host: str) -> None:
         """Stop an agent's process; it keeps its sockets, and its kernel goes on.

@@ -91,11 +91,14 @@ def expect(
         due = None
     unproved = due is None and reported and socket.closed == NEVER
     taken = taker.answered if taker and reported and _told(socket, begin, taker) else None
-    owed = due is not None or taken is not None
-    killed = case.killed(socket.host, from_where)
-    lives = not killed and from_where < case.life_end(socket.host, from_where)
-    owed = owed or (unproved and lives)
+    owed = due is not None or taken is not None or (unproved and _lives(case, socket, from_where))
     return Expectation(socket, event, code, rule, level, begin, due, owed, frames, cause, taken)
+
+
+def _lives(case: Case, socket: Socket, position: Position) -> bool:
+    """Tell whether an agent lives on after a position, and is not killed."""
+    killed = case.killed(socket.host, position)
+    return not killed and position < case.life_end(socket.host, position)
 
 
 def _nominates(socket: Socket, event: str, position: Position) -> bool:

@@ -246,27 +246,8 @@ class SocketTable:
                 backlog = call.args.get("backlog", DEFAULT_BACKLOG)
                 if isinstance(backlog, int):
                     socket.backlogs.append((call.asked, min(max(backlog, 1), MAXIMUM_BACKLOG)))
-            case "event_select" if call.ok:
-                socket.selections.append(
-                    Selection(
-                        call.asked,
-                        call.answered,
-                        event_mask(call.args.get("events")),
-                        call.args.get("report", True) is True,
-                    )
-                )
-            case "async_select" if call.ok:
-                mask = event_mask(call.args.get("events"))
-                window = call.args.get("window")
-                socket.selections.append(
-                    Selection(
-                        call.asked,
-                        call.answered,
-                        mask,
-                        report=False,
-                        window=window if isinstance(window, int) else 0,
-                    )
-                )
+            case "event_select" | "async_select" if call.ok:
+                socket.selections.append(_selection(call))
             case "close" if call.ok and socket.closing is None:
                 socket.open_descriptors.discard(call.socket or 0)
                 if not socket.open_descriptors:
@@ -287,6 +268,17 @@ class SocketTable:
                 socket.receives.append(call)
             case _:
                 pass
+
+
+def _selection(call: Call) -> Selection:
+    """Read what was selected, and whether the agent reports it or a window is sent messages."""
+    mask = event_mask(call.args.get("events"))
+    if call.name == "event_select":
+        report = call.args.get("report", True) is True
+        return Selection(call.asked, call.answered, mask, report)
+    window = call.args.get("window")
+    number = window if isinstance(window, int) else 0
+    return Selection(call.asked, call.answered, mask, report=False, window=number)
 
 
 def event_mask(names: object) -> int:

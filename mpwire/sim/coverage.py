@@ -30,7 +30,6 @@ from mpwire.vocabulary import Verdict
 assert registered.__all__, "importing the package registers the rules"
 
 ROOT: Final = Path(__file__).parents[2]
-PAGE: Final = ROOT / "docs" / "coverage.md"
 REASONS: Final = Path(__file__).with_name("untouched.toml")
 SHOWN: Final = 3
 """Testbeds named in a row; how many more there are would change with every new one."""
@@ -167,30 +166,31 @@ def _told(names: Sequence[str], reason: str | None) -> str:
     return f"{shown} and others" if len(names) > SHOWN else shown
 
 
-def requirements() -> dict[str, str]:
+def requirements(root: Path = ROOT) -> dict[str, str]:
     """Read the rows of docs/semantics.md."""
-    return dict(_ROW.findall((ROOT / "docs" / "semantics.md").read_text("utf-8")))
+    return dict(_ROW.findall((root / "docs" / "semantics.md").read_text("utf-8")))
 
 
-def library() -> Iterator[Exercised]:
-    """Exercise every testbed of the repository."""
-    for path in sorted((ROOT / "testbeds").glob("*.yaml")):
+def library(root: Path = ROOT) -> Iterator[Exercised]:
+    """Exercise every testbed of a repository."""
+    for path in sorted((root / "testbeds").glob("*.yaml")):
         yield exercised_by(path)
 
 
-def main(arguments: list[str]) -> int:
-    """Rewrite the page; with `--check` only say whether it is what it should be."""
+def main(arguments: list[str], root: Path = ROOT) -> int:
+    """Rewrite docs/coverage.md; with `--check` only say whether it is what it should be."""
+    written = root / "docs" / "coverage.md"
     try:
-        wanted = page(list(library()), requirements())
+        wanted = page(list(library(root)), requirements(root))
     except MpwireError as error:
         sys.stderr.write(f"{error}\n")
         return 2
-    if PAGE.exists() and PAGE.read_text("utf-8") == wanted:
+    if written.exists() and written.read_text("utf-8") == wanted:
         return 0
-    sys.stdout.write(f"{PAGE.name} is not what the testbeds exercise\n")
+    sys.stdout.write(f"{written.name} is not what the testbeds exercise\n")
     if "--check" in arguments:
         return 1
-    PAGE.write_text(wanted, "utf-8")
+    written.write_text(wanted, "utf-8")
     return 0
 
 

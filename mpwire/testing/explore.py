@@ -17,11 +17,11 @@ from time import process_time
 from typing import Final
 
 from mpwire.testing.exploration.casting import Scenario
+from mpwire.testing.exploration.moves import Budget
 from mpwire.testing.exploration.patches import PATCHES, patched
 from mpwire.testing.exploration.scenarios import SCENARIOS
 from mpwire.testing.exploration.search import Tally, search
 from mpwire.testing.exploration.telling import tell
-from mpwire.testing.exploration.walk import Budget
 from mpwire.testing.saying import say
 
 HEADLINE: Final = (

@@ -139,16 +139,21 @@ class Joining(Conditions, Quality, Gathering):
         request = self._request(socket, endpoint, flag, caller_data)
         self._ask_for(request, qos, room)
         membership = endpoint.join(local, address, request, now_s)
+        joined = self._joining(socket, endpoint, membership)
+        if endpoint.listener is not None:
+            endpoint.listener.park(address)
+        self.collect(endpoint, now_s)
+        return self.block("join_leaf", socket) if socket.blocking else joined.handle
+
+    def _joining(self, socket: Socket, endpoint: Endpoint, membership: Membership) -> Socket:
+        """Give a join that has begun the socket that will stand for the leaf: P, or L itself."""
         joined = self._new_leaf(socket) if socket.role is Role.ROOT else socket
         joined.membership, joined.usable = membership, False
         self.owners[membership] = joined
         socket.pending = joined
         if endpoint.session is not None:
             endpoint.session.invitation = membership
-        if endpoint.listener is not None:
-            endpoint.listener.park(address)
-        self.collect(endpoint, now_s)
-        return self.block("join_leaf", socket) if socket.blocking else joined.handle
+        return joined
 
     def _fail_at_once(self, socket: Socket, code: WsaError) -> int:
         """Fail a nonblocking join that no datagram can leave for, by event as ever (W23, W37)."""

@@ -11,27 +11,13 @@ from mpwire.capture.records import (
     AnyRecord,
     Decision,
     End,
-    Run,
     Sentinel,
     StoredVerdict,
     Testbed,
 )
+from tests.capture.runs import run_record
 
 ETHERNET = Interface(index=0, name="eth0", linktype=1)
-
-
-def run_record() -> Run:
-    """Build a run record that says as little as possible."""
-    return Run(
-        version="",
-        command=[],
-        started_ns=0,
-        seed=None,
-        fabric="",
-        carrier="",
-        contract=1,
-        hosts=[],
-    )
 
 
 def end(frames: int, records: int, agent_lines: int = 0) -> End:

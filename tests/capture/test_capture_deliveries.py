@@ -6,7 +6,8 @@ import pytest
 
 from mpwire.capture import RunFile, RunWriter, open_run
 from mpwire.capture.deliveries import FOR_NOBODY, NOT_DELIVERED, decides, deliveries
-from mpwire.capture.records import Decision, Host, Run
+from mpwire.capture.records import Decision, Host
+from tests.capture.runs import run_record
 
 MACS = {name: f"02:00:00:00:00:0{number}" for number, name in enumerate(("a", "b", "c"), 1)}
 
@@ -21,18 +22,7 @@ def run_of(folder: Path, moves: list[tuple[str, str, bytes]], fabric: str = "bri
     """Record frames, (vantage, direction, octets), and read them back."""
     hosts = [Host(name=name, mac=mac, addresses=[]) for name, mac in MACS.items()]
     with RunWriter(folder, hosts) as writer:
-        writer.record(
-            Run(
-                version="0",
-                command=[],
-                started_ns=0,
-                seed=None,
-                fabric=fabric,
-                carrier="veth",
-                contract=1,
-                hosts=hosts,
-            )
-        )
+        writer.record(run_record(hosts, fabric=fabric, carrier="veth"))
         for vantage, direction, octets in moves:
             writer.frame(vantage, "in" if direction == "in" else "out", octets, 1)
     return open_run(folder)

@@ -8,8 +8,9 @@ import pytest
 
 from mpwire.capture import RunFile, RunWriter, open_run
 from mpwire.capture.onway import constant_octets, end_to_end, hops_left, origins
-from mpwire.capture.records import Counters, Decision, Host, Router, Run, Sentinel
+from mpwire.capture.records import Counters, Decision, Host, Router, Sentinel
 from mpwire.sim import packets
+from tests.capture.runs import run_record
 
 LEFT, RIGHT = ("10.77.0.2", 5), ("10.77.2.2", 6)
 GROUP = ("239.1.2.3", 6)
@@ -30,15 +31,9 @@ class Tale:
         def port(name: str, address: str) -> Host:
             return Host(name=name, mac="02:00:00:00:00:09", addresses=[f"{address}/24"])
 
-        self.run = Run(
-            version="0",
-            command=[],
+        self.run = run_record(
+            [port("a", LEFT[0]), port("b", RIGHT[0])],
             started_ns=1,
-            seed=None,
-            fabric="switch",
-            carrier="tap",
-            contract=1,
-            hosts=[port("a", LEFT[0]), port("b", RIGHT[0])],
             routers=[
                 Router(name="r", ports=[port("r.one", "10.77.0.1"), port("r.two", "10.77.1.1")]),
                 Router(name="s", ports=[port("s.two", "10.77.1.254"), port("s.far", "10.77.2.1")]),

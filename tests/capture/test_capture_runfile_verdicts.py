@@ -10,9 +10,10 @@ import pytest
 from mpwire.capture import annotate, open_run
 from mpwire.capture.pcapng import Packet, Reader, Writer
 from mpwire.capture.recorder import APPLICATION, RunWriter, write_lines
-from mpwire.capture.records import Run, StoredVerdict
+from mpwire.capture.records import StoredVerdict
 from mpwire.capture.runfile import RunFile
 from mpwire.errors import InputError
+from tests.capture.runs import run_record
 
 
 def block_ends(data: bytes) -> list[int]:
@@ -98,18 +99,7 @@ def test_annotate_keeps_what_is_amiss(small_file: Path) -> None:
 
 def test_annotate_keeps_missing_numbers_cuts_and_drops(tmp_path: Path) -> None:
     path = tmp_path / "run.pcapng"
-    encoded = msgspec.json.encode(
-        Run(
-            version="",
-            command=[],
-            started_ns=0,
-            seed=None,
-            fabric="",
-            carrier="",
-            contract=1,
-            hosts=[],
-        )
-    )
+    encoded = msgspec.json.encode(run_record())
     with path.open("wb") as stream:
         writer = Writer(stream, application=APPLICATION)
         writer.interface("a", linktype=101, snaplen_octets=4)

@@ -12,25 +12,13 @@ import pytest
 
 from mpwire.capture import open_run
 from mpwire.capture.records import AgentLine, StoredVerdict
+from tests.cli.meetings import session_of
 
 Mpwire = Callable[..., subprocess.CompletedProcess[str]]
 HOME = Path(__file__).parents[2]
 SCHEMA = json.loads((HOME / "docs" / "cli-schema.json").read_text("utf-8"))
 BROKEN = f"{shlex.quote(sys.executable)} -m mpwire.testing.broken"
-SHORT = """\
-about: a root and a leaf
-hosts: [root, leaf1]
-timers: {scale: 0.1}
-script:
-  - root opens R as c_root/d_root
-  - leaf1 opens L1 as c_leaf/d_leaf
-  - root listens on R
-  - leaf1 joins R with L1
-  - root accepts leaf1 on R as P1
-  - L1 sees FD_CONNECT
-  - leaf1 closes L1
-  - P1 sees FD_CLOSE
-"""
+SHORT = session_of()
 
 
 @pytest.fixture

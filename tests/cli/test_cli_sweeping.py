@@ -13,26 +13,12 @@ from mpwire.cli.sweeping import events_of, lost_events
 from mpwire.oracle import Judgement
 from mpwire.oracle.judgement import JudgedEvent, Level
 from mpwire.vocabulary import Verdict, WsaError
+from tests.cli.meetings import session_of
 
 Mpwire = Callable[..., subprocess.CompletedProcess[str]]
 HOME = Path(__file__).parents[2]
 SCHEMA = json.loads((HOME / "docs" / "cli-schema.json").read_text("utf-8"))
-MEETING = """\
-about: a root and a leaf
-hosts: [root, leaf1]
-timers: {scale: 0.05}
-script:
-  - root opens R as c_root/d_root
-  - leaf1 opens L1 as c_leaf/d_leaf
-  - root listens on R
-  - leaf1 joins R with L1
-  - root accepts leaf1 on R as P1
-  - L1 sees FD_CONNECT
-  - leaf1 sends "hello" on L1
-  - root receives "hello" on R
-  - leaf1 closes L1
-  - P1 sees FD_CLOSE
-"""
+MEETING = session_of('leaf1 sends "hello" on L1', 'root receives "hello" on R', scale=0.05)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any, Literal, cast
 
 import pytest
 
-from mpwire.capture import RunFile, RunWriter, open_run
+from mpwire.capture import RunWriter, open_run
 from mpwire.capture.records import Counters
 from mpwire.errors import MachineError
 from mpwire.lab import testbed
@@ -23,6 +23,7 @@ from mpwire.lab.runner import Runner
 from mpwire.lab.switch import Decide, Recorder
 from mpwire.lab.topology import Topology
 from mpwire.lab.vantages import vantages
+from tests.lab.plays import Play, Played
 
 AGENT = Path(__file__).with_name("scripted_agent.py")
 
@@ -93,28 +94,6 @@ class ProcessFabric:
         self.stopped = True
         for process in self.processes.values():
             process.close()
-
-
-class Played:
-    """What came of a run."""
-
-    def __init__(self, failure: Failure | None, run: RunFile, told: list[AnyProgress]) -> None:
-        self.failure = failure
-        self.run = run
-        self.told = told
-
-    def steps(self) -> list[tuple[int, str, str | None]]:
-        """List how each step ended: line, state, reason."""
-        return [
-            (one.line, one.state, one.reason) for one in self.of("step") if one.state != "started"
-        ]
-
-    def of(self, kind: str) -> list[Any]:
-        """List the records of one kind."""
-        return [one for one in self.run.records if one.__struct_config__.tag == kind]
-
-
-Play = Callable[..., Played]
 
 
 @pytest.fixture

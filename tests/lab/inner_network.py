@@ -25,6 +25,7 @@ from mpwire.lab.launch import launch
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ring import SLOT_COUNT
 from mpwire.lab.topology import lan
+from tests.capture.runs import run_record
 
 PORT = 7000
 GROUP = "239.1.2.3"
@@ -278,16 +279,7 @@ async def recorded(spec: inner.Spec) -> object:
     ]
     with RunWriter(Path(spec["folder"]), hosts) as writer:
         fabric = inner.make_fabric(spec)
-        run = records.Run(
-            version="0",
-            command=[],
-            started_ns=0,
-            seed=None,
-            fabric=fabric.name,
-            carrier=fabric.carrier,
-            contract=1,
-            hosts=hosts,
-        )
+        run = run_record(hosts, fabric=fabric.name, carrier=fabric.carrier)
         writer.record(run)
         await fabric.start(lan(specs), writer)
         await asyncio.gather(*(fabric.sentinel(host.name, "start") for host in specs))

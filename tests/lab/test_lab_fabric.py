@@ -5,15 +5,9 @@ from typing import Any
 
 import pytest
 
+from tests.lab.tapes import assert_sentinels, frames, records
+
 pytestmark = pytest.mark.lab
-
-
-def frames(tape: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [entry for entry in tape if "direction" in entry]
-
-
-def records(tape: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
-    return [entry for entry in tape if entry.get("kind") == kind]
 
 
 @pytest.fixture(scope="module")
@@ -75,17 +69,7 @@ def test_an_answer_is_printed_after_its_delivery_and_before_the_next_question(
 
 
 def test_sentinels_pass_through_every_stack_at_both_ends(talk: dict[str, Any]) -> None:
-    tape = talk["tape"]
-    sentinels = records(tape, "sentinel")
-    assert [(one["host"], one["stage"]) for one in sentinels] == [
-        (host, stage) for stage in ("start", "end") for host in ("h1", "h2", "h3")
-    ]
-    by_number = {frame["number"]: frame for frame in frames(tape)}
-    for one in sentinels:
-        request, reply = by_number[one["request"]], by_number[one["reply"]]
-        assert (request["host"], request["direction"]) == (one["host"], "in")
-        assert (reply["host"], reply["direction"]) == (one["host"], "out")
-        assert request["data"][-16:] == reply["data"][-16:]
+    assert_sentinels(talk["tape"], ("h1", "h2", "h3"))
 
 
 def test_the_kernel_counts_what_was_recorded(talk: dict[str, Any]) -> None:

@@ -85,13 +85,19 @@ script:
   - leaf1 joins R with L1
   - root accepts leaf1 on R as P1
   - L1 sees FD_CONNECT
+  - leaf2 opens L2 as c_leaf/d_leaf
+  - leaf2 joins R with L2
+  - root accepts leaf2 on R as P2
+  - L2 sees FD_CONNECT
   - everything settles
   - root sends "one" on R
+  - leaf2 receives "one" on L2
   - leaf1 loses its interface
   - L1 sees FD_CLOSE WSAENETDOWN
   - P1 sees FD_CLOSE WSAECONNABORTED
   - leaf1 regains its interface
 """
+"""Where leaf2 has it, the message to leaf1 is held: it was sent first."""
 
 
 @pytest.fixture

@@ -2,9 +2,8 @@
 
 import asyncio
 import signal
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -23,38 +22,9 @@ from mpwire.lab.progress import (
 )
 from mpwire.lab.runner import BEGINNING, ENDING, Runner, run
 from mpwire.lab.vantages import vantages
+from tests.lab.plays import ACCEPTABLE, CONNECTED, FIRST, OK, Play, Played, bed
 
-
-class Played(Protocol):
-    """What came of a run; see conftest.py."""
-
-    failure: Any
-    run: Any
-    told: list[AnyProgress]
-
-    def steps(self) -> list[tuple[int, str, str | None]]: ...
-    def of(self, kind: str) -> list[Any]: ...
-
-
-Play = Callable[..., Played]
-
-HEAD = """\
-about: test
-hosts: [root, leaf1]
-timers: {rto_initial_s: 0.01, rto_maximum_s: 0.02, drain_s: 0.01, pend_s: 0.02, dead_s: 0.02}
-script:
-"""
-FIRST = 5
-"""Line of the first step."""
-OPEN = ("root opens R as c_root/d_root", "leaf1 opens L1 as c_leaf/d_leaf")
-CONNECTED = {"event": "FD_CONNECT", "socket": 1, "code": 0}
-ACCEPTABLE = {"event": "FD_ACCEPT", "socket": 1, "code": 0}
-OK: dict[str, Any] = {"result": {}}
 HELLO_ONLY = {"hello": {"contract": 1, "name": "x", "version": "", "calls": []}}
-
-
-def bed(*steps: str) -> str:
-    return HEAD + "".join(f"  - {step}\n" for step in (*OPEN, *steps))
 
 
 def test_a_script_that_holds_runs_to_its_end_and_leaves_a_complete_file(play: Play) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,12 +10,9 @@ import pytest
 from mpwire.lab.progress import AnyProgress, StepChanged
 from mpwire.lab.runner import ENDING, Runner
 from mpwire.lab.stage import ANSWER_PATIENCE_S
-
-Play = Callable[..., Any]
-"""See conftest.py."""
+from tests.lab.plays import OK, Play
 
 BED = "about: test\nhosts: [root, leaf1]\nscript:\n  - root opens R as c_root/d_root\n"
-OK: dict[str, Any] = {"result": {}}
 GARBAGE = "leaf1 broke the agent contract (JSON is malformed: invalid character (byte 0)): garbage"
 
 

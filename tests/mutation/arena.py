@@ -55,8 +55,8 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
     """CPU time."""
 
 
-def fight(change: Change, rounds: Sequence[Known]) -> Outcome:
-    """Let a mutant play in a process of its own."""
+def fight(change: Change, rounds: Sequence[Known], limit_s: float = CPU_LIMIT_S) -> Outcome:
+    """Let a mutant play in a process of its own; limit_s: CPU time of each scenario."""
     if change.is_none:
         return Outcome("same")
     if not rounds:
@@ -66,7 +66,7 @@ def fight(change: Change, rounds: Sequence[Known]) -> Outcome:
     if child == 0:
         os.close(reading)
         try:
-            outcome = _play(change, rounds, writing)
+            outcome = _play(change, rounds, writing, limit_s)
             os.write(writing, msgspec.json.encode(outcome))
         finally:
             os._exit(0)
@@ -81,12 +81,12 @@ def fight(change: Change, rounds: Sequence[Known]) -> Outcome:
     return msgspec.json.decode(said, type=Outcome)
 
 
-def _play(change: Change, rounds: Sequence[Known], writing: int) -> Outcome:
+def _play(change: Change, rounds: Sequence[Known], writing: int, limit_s: float) -> Outcome:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_OCTETS, MEMORY_OCTETS))
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 2)
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+    signal.setitimer(signal.ITIMER_PROF, limit_s)
     try:
         simulate = applied(change)
     except Exception as error:  # noqa: BLE001 - whatever a mutant does while it is imported
@@ -95,7 +95,7 @@ def _play(change: Change, rounds: Sequence[Known], writing: int) -> Outcome:
     undecided: list[str] = []
     for number, one in enumerate(rounds, 1):
         os.write(writing, one.scenario.name.encode() + b"\n")
-        signal.setitimer(signal.ITIMER_PROF, CPU_LIMIT_S)
+        signal.setitimer(signal.ITIMER_PROF, limit_s)
         lost, verdict = _round(simulate, one)
         if lost is not None:
             return msgspec.structs.replace(

@@ -76,12 +76,11 @@ def test_an_agent_that_breaks_down_is_told_of(tour: list[Known]) -> None:
     assert outcome.told.startswith("ZeroDivisionError")
 
 
-def test_what_never_ends_is_killed(tour: list[Known], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tests.mutation.arena.CPU_LIMIT_S", 1.0)
+def test_what_never_ends_is_killed(tour: list[Known]) -> None:
     broken = source_of(REPLIES).replace(
         "    return Challenge(", "    while True: pass\n\n    Challenge("
     )
-    outcome = fight(change(REPLIES, broken), tour)
+    outcome = fight(change(REPLIES, broken), tour, limit_s=1.0)
     assert (outcome.fate, outcome.scenario, outcome.way) == ("killed", "rooted-lan", "no end")
 
 

@@ -20,13 +20,13 @@ from mpwire.capture.records import (
     Counters,
     Decision,
     Host,
-    Run,
     Sentinel,
     Step,
     verbatim,
 )
 from mpwire.wire.codec import encode
 from mpwire.wire.messages import Message
+from tests.capture.runs import run_record
 
 Stage = Literal["start", "end"]
 Direction = Literal["in", "out"]
@@ -247,18 +247,7 @@ def record(moves: Iterable[Move], folder: Path, hosts: Iterable[str] = NAMES) ->
         for name in hosts
     ]
     player = _Player(RunWriter(path, described))
-    player.writer.record(
-        Run(
-            version="0",
-            command=[],
-            started_ns=START_NS,
-            seed=None,
-            fabric="switch",
-            carrier="tap",
-            contract=1,
-            hosts=described,
-        )
-    )
+    player.writer.record(run_record(described, started_ns=START_NS))
     player.sentinels("start", hosts)
     for move in moves:
         player.move(move)

@@ -13,13 +13,13 @@ from mpwire.capture.records import (
     AgentLine,
     Decision,
     Host,
-    Run,
     Step,
     Testbed,
     verbatim,
 )
 from mpwire.wire import encode
 from mpwire.wire.messages import Message
+from tests.capture.runs import run_record
 
 START_NS = 1_800_000_000_000_000_000
 STEP_NS = 1_000_000
@@ -38,18 +38,7 @@ class Stage:
             for name, place in self.places.items()
         ]
         self.writer = RunWriter(folder, described)
-        self.writer.record(
-            Run(
-                version="0",
-                command=[],
-                started_ns=START_NS,
-                seed=None,
-                fabric="switch",
-                carrier="tap",
-                contract=1,
-                hosts=described,
-            )
-        )
+        self.writer.record(run_record(described, started_ns=START_NS))
         self.writer.record(Testbed(path="stage.yaml", text=""))
         self._seen: dict[str, int] = {}
         self._calls = 0

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 
 from mpwire.capture import RunFile, RunWriter, open_run
-from mpwire.capture.records import AgentExit, AgentLine, Host, Run, Step
+from mpwire.capture.records import AgentExit, AgentLine, Host, Step
 from mpwire.report.agreement import BARRIER, Difference, collapsed, first_difference, spans_of
 from mpwire.vocabulary import Verdict
+from tests.capture.runs import run_record
 
 Line = str | tuple[str, str] | tuple[str, str, int]
 SETTLES = "settles"
@@ -29,18 +30,7 @@ def run_of(folder: Path, lines: Sequence[Line], fabric: str = "sim") -> RunFile:
     path = folder / f"{fabric}{len(list(folder.iterdir()))}"
     path.mkdir()
     with RunWriter(path, hosts) as writer:
-        writer.record(
-            Run(
-                version="0",
-                command=[],
-                started_ns=0,
-                seed=None,
-                fabric=fabric,
-                carrier="",
-                contract=1,
-                hosts=hosts,
-            )
-        )
+        writer.record(run_record(hosts, fabric=fabric, carrier=""))
         for number, line in enumerate(lines, 1):
             if line == SETTLES:
                 for state in ("started", "done"):

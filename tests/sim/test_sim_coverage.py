@@ -26,7 +26,8 @@ def library() -> list[Exercised]:
 
 def test_the_page_says_what_the_library_exercises(library: list[Exercised]) -> None:
     """Write it anew by `python -m mpwire.sim.coverage`."""
-    assert coverage.PAGE.read_text("utf-8") == coverage.page(library, coverage.requirements())
+    written = coverage.ROOT / "docs" / "coverage.md"
+    assert written.read_text("utf-8") == coverage.page(library, coverage.requirements())
 
 
 def test_everything_is_touched_or_it_is_said_why_not(library: list[Exercised]) -> None:
@@ -65,22 +66,21 @@ def test_ids_are_written_in_few_words() -> None:
 
 
 def test_the_page_is_checked_and_rewritten(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "testbeds").mkdir()
     (tmp_path / "testbeds" / "small.yaml").write_text(SMALL, "utf-8")
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "semantics.md").write_text("| W101 | Listening. | S1 |\n", "utf-8")
-    monkeypatch.setattr(coverage, "ROOT", tmp_path)
-    monkeypatch.setattr(coverage, "PAGE", tmp_path / "coverage.md")
-    assert coverage.main(["--check"]) == 1
-    assert not (tmp_path / "coverage.md").exists()
-    assert coverage.main([]) == 0
-    assert coverage.main(["--check"]) == 0
-    text = (tmp_path / "coverage.md").read_text("utf-8")
+    written = tmp_path / "docs" / "coverage.md"
+    assert coverage.main(["--check"], tmp_path) == 1
+    assert not written.exists()
+    assert coverage.main([], tmp_path) == 0
+    assert coverage.main(["--check"], tmp_path) == 0
+    text = written.read_text("utf-8")
     assert "| W101 | Listening. | `small` |" in text
     assert re.search(r"^\| R93 \| .* \| none: no endpoint sends MEMBER yet \|$", text, re.MULTILINE)
     assert capsys.readouterr().out == "coverage.md is not what the testbeds exercise\n" * 2
     (tmp_path / "testbeds" / "small.yaml").write_text("hosts: []\n", "utf-8")
-    assert coverage.main([]) == 2
+    assert coverage.main([], tmp_path) == 2
     assert "no 'about'" in capsys.readouterr().err

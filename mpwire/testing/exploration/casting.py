@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from mpwire.testing.exploration.acts import play
+from mpwire.testing.exploration.moves import Budget, receivers_of
 from mpwire.testing.exploration.party import Party
-from mpwire.testing.exploration.walk import Budget, Walk, receivers_of
+from mpwire.testing.exploration.walk import Walk
 from mpwire.winsock.protocols import Protocol
 
 Acts = Sequence[str]

@@ -13,7 +13,7 @@ from mpwire.testing.exploration.casting import (
     scenario,
 )
 from mpwire.testing.exploration.crowds import TWO_JOINED
-from mpwire.testing.exploration.walk import Budget
+from mpwire.testing.exploration.moves import Budget
 from mpwire.winsock.protocols import Protocol
 
 

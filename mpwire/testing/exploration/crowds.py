@@ -12,7 +12,7 @@ from mpwire.testing.exploration.casting import (
     scenario,
     waiting,
 )
-from mpwire.testing.exploration.walk import Budget
+from mpwire.testing.exploration.moves import Budget
 
 TWO_JOINED: Final = (*LEAF_JOINED, (3, "join"), (1, "accept"))
 THREE_JOINED: Final = (*TWO_JOINED, (4, "join"), (1, "accept"))

@@ -11,7 +11,7 @@ from mpwire.testing.exploration.casting import (
     root,
     scenario,
 )
-from mpwire.testing.exploration.walk import Budget
+from mpwire.testing.exploration.moves import Budget
 from mpwire.winsock.protocols import Protocol
 
 DIALOGUES: Final = {

@@ -15,7 +15,7 @@ from mpwire.testing.exploration.casting import (
     scenario,
     waiting,
 )
-from mpwire.testing.exploration.walk import Budget
+from mpwire.testing.exploration.moves import Budget
 
 # Asking and deciding ------------------------------------------------------------------------------
 

