@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from mpwire.oracle.anchors import request_began, waits_ns
-from mpwire.oracle.bind import Acceptance, Entry, Join
+from mpwire.oracle.bind import Acceptance, Entry, Join, good_cookie
 from mpwire.oracle.calls import error_name
 from mpwire.oracle.case import Case
 from mpwire.oracle.expectations import Expectation, expect
@@ -20,6 +20,7 @@ from mpwire.wire.messages import (
     Cancel,
     Close,
     Confirm,
+    JoinReq,
     Reject,
     VersionNeg,
 )
@@ -118,8 +119,7 @@ def _freed(case: Case, socket: Socket, queue: list[Entry]) -> Iterator[Expectati
         if one.listener is not socket or one.call.error != WsaError.WSATRY_AGAIN:
             continue
         head = head_of(queue, one)
-        shelf = head.attempt.shelf if head is not None else None
-        gone = [*shelf.arrived(Cancel), *shelf.sent(Reject)] if shelf is not None else []
+        gone = _gone(case, head) if head is not None else []
         for packet in [packet for packet in gone if packet.position > one.call.asked][:1]:
             yield expect(
                 case,
@@ -131,6 +131,17 @@ def _freed(case: Case, socket: Socket, queue: list[Entry]) -> Iterator[Expectati
                 frames=(packet.number,),
                 cause=f"the end of the request that {one.call} deferred, in frame {packet.number}",
             )
+
+
+def _gone(case: Case, entry: Entry) -> list[Packet]:
+    """List what ends a request undecided, in order: also the next one of its socket (9.3)."""
+    own, host = entry.attempt, entry.attempt.responder_host
+    gone = [*own.shelf.arrived(Cancel), *own.shelf.sent(Reject)]
+    for later in case.history.between(own.initiator, own.responder):
+        if later.first.number > own.first.number:
+            copies = later.shelf.arrived(JoinReq)
+            gone += [packet for packet in copies if good_cookie(later, packet, host)]
+    return sorted(gone, key=lambda packet: packet.number)
 
 
 def head_of(queue: list[Entry], one: Acceptance) -> Entry | None:

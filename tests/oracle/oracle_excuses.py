@@ -8,8 +8,9 @@ import msgspec
 from mpwire.wire.messages import Accept, Data, Sync
 from mpwire.wire.numbers import CloseReason
 from tests.oracle.oracle_asides import reset
-from tests.oracle.oracle_edits import Edit, Plotted
+from tests.oracle.oracle_edits import Edit, Plotted, fields
 from tests.oracle.oracle_groups import GROUP, Group
+from tests.oracle.oracle_halves import Halved
 from tests.oracle.oracle_limits import talkative, talkative_twice
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, LEAF_DATA
 from tests.oracle.oracle_story import (
@@ -17,6 +18,7 @@ from tests.oracle.oracle_story import (
     Move,
     Send,
     Told,
+    Wait,
     after,
     barriers,
     before,
@@ -182,7 +184,50 @@ def expected_relay(moves: list[Move]) -> list[Move]:
     return before(heard_relay(moves), "DATA b'early'", Send("SYNC", "root", "leaf2", sync))
 
 
+def half_crossing() -> list[Move]:
+    """Tell of CLOSE(HALF), repeated as its answer was lost, that crosses a CLOSE that was lost."""
+    tale = Halved()
+    (join,) = tale.meet("leaf1")
+    tale.call("shutdown P", "root", "shutdown", {}, socket=join.handle, how="SEND")
+    half, half_ack = tale.end("half", join, CloseReason.EXPEL, half=True)
+    tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE")
+    tale.barrier()
+    tale.call("leave", "leaf1", "close", {}, socket=1)
+    full, full_ack = tale.end("leave", join, CloseReason.LEAVE, seq=40)
+    tale.moves = remade(tale.moves, "half CLOSE_ACK", delivered=False)
+    tale.moves = without(remade(tale.moves, "leave CLOSE", delivered=False), "leave CLOSE_ACK")
+    for source, target, close, answer in (
+        ("root", "leaf1", half, half_ack),
+        ("leaf1", "root", full, full_ack),
+    ):
+        tale.moves.append(Wait("RTO", 1))
+        again = msgspec.structs.replace(close, attempt=2)
+        tale.send(f"{source} CLOSE 2", source, target, again)
+        answered = msgspec.structs.replace(answer, attempt=2)
+        tale.send(f"{target} CLOSE_ACK 2", target, source, answered)
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE")
+    tale.barrier()
+    return tale.moves
+
+
+def deferred_again(leaf: str = "leaf1") -> list[Move]:
+    """Tell of a deferred request whose leaf asks anew before the end of it is heard of."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    tale.open("leaf2", listening=False)
+    tale.ask_to_join("leaf1", 1)
+    tale.call("defer", "root", "accept", 11002, socket=1, condition="defer")
+    if leaf == "leaf1":
+        tale.event("FD_CONNECT", "leaf1", 1, "FD_CONNECT", 10060)
+        tale.barrier()
+    tale.ask_to_join(leaf, 1)
+    return tale.moves
+
+
 EXCUSES = (
+    Excuse("R59", half_crossing, fields("root CLOSE 2", cflags=0)),
+    Excuse("EV2", deferred_again, lambda _: deferred_again("leaf2")),
     Excuse("R104", lambda: talkative_twice(reset()), lambda _: talkative(reset())),
     Excuse("EV26", unplugged_member, lambda moves: staying(without(moves, "FD_CLOSE leaf2"))),
     Excuse("R112", unplugged_before_the_answer, staying),

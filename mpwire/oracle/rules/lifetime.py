@@ -84,10 +84,14 @@ def r59(case: Case) -> Iterator[Outcome]:
 
 
 def _crossed(end: End) -> Position:
-    """Return where this side answered a CLOSE after its own."""
+    """Return where this side answered a CLOSE after its own.
+
+    One with HALF does not count: its sender may not know of ours, which goes on (12.5).
+    """
     closed = end.closed()
-    answers = [packet.position for packet in end.sent(CloseAck) if packet.position > closed]
-    return min(answers, default=NEVER)
+    full = {read(packet, Close).seq for packet in end.peer.sent(Close) if is_full(packet)}
+    answers = [packet for packet in end.sent(CloseAck) if read(packet, CloseAck).seq in full]
+    return min((one.position for one in answers if one.position > closed), default=NEVER)
 
 
 def _acknowledged(case: Case, end: End) -> Position:
