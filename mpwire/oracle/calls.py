@@ -168,6 +168,8 @@ class AgentLog:
     forgotten: Spans = field(default_factory=Spans)
     """Numbers of event lines that are only known to have been there."""
 
+    configured: list[Call] = field(default_factory=list)
+    """Calls that told the agent its timers."""
     exits: list[Call] = field(default_factory=list)
     """Calls that told the agent to end."""
     _soonest: list[Position] = field(default_factory=list)
@@ -239,6 +241,7 @@ def read_agents(records: list[AgentRecord], carried: Carried | None = None) -> d
     for log in logs.values():
         log.unsupported = [call for call in log.calls if call.unsupported is not None]
         log.calls = [call for call in log.calls if call.unsupported is None]
+        log.configured = [call for call in log.calls if call.name == "configure" and call.ok]
         log.exits = [call for call in log.calls if call.name == "exit"]
         log.barriers = [call for call in log.calls if call.name == "barrier" and call.ok]
         _number(log)

@@ -9,6 +9,8 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from mpwire.wire.messages import Cancel, JoinReq, Message
+
 TAGS_KEPT = 1 << 16
 """Tags of forgotten exchanges that are known again; the oldest is forgotten first."""
 
@@ -69,6 +71,8 @@ class Carried:
     """Descriptors that were closed, by host."""
     tags: dict[int, None] = field(default_factory=dict)
     """Tags of exchanges that are over."""
+    passed: dict[int, int] = field(default_factory=dict)
+    """The newest frame of exchanges that are over, but kept, by tag."""
     clock: dict[int, int] = field(default_factory=dict)
     """Time of the frame that came before a record which is still held, by number."""
 
@@ -84,8 +88,16 @@ class Carried:
         """Note that an exchange was forgotten."""
         for tag in tags:
             self.tags[tag] = None
+            self.passed.pop(tag, None)
         while len(self.tags) > TAGS_KEPT:
             del self.tags[next(iter(self.tags))]
+
+    def knows_message(self, message: Message, number: int) -> bool:
+        """Tell whether a message is about what was forgotten, or about what was sent since."""
+        tag = message.destination_tag
+        if isinstance(message, JoinReq | Cancel):
+            tag = message.init_tag
+        return tag in self.tags or number > self.passed.get(tag, number)
 
     def knows_socket(self, host: str, descriptor: int | None) -> bool:
         """Tell whether a descriptor was forgotten."""

@@ -117,6 +117,7 @@ class Ledger:
             for descriptor in (socket.descriptor, *socket.duplicates):
                 self._carried.retire(socket.host, descriptor)
         self._carried.bury(gone.tags)
+        self._carried.passed |= gone.passed
 
     def _old_steps(self) -> set[int]:
         """Name the steps of the script that tell nothing any more."""
@@ -133,7 +134,7 @@ class Ledger:
                 raise Straggler
         for packet in case.trace.packets:
             message = packet.message
-            if message is not None and message.destination_tag in carried.tags:
+            if message is not None and carried.knows_message(message, packet.number):
                 raise Straggler
 
 

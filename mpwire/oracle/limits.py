@@ -29,7 +29,7 @@ class Limits:
     """After so many frames it is looked for what is over, or too much."""
     odd: int = 2_000
     """So many datagrams that are no messages wait for their addresses to speak MPW."""
-    held: int = 20_000
+    held: int = 8_000
     """So many further frames and records of a run are read before it is looked what is settled."""
     growth: float = 0.5
     """At least so many times what was held before, so that little is judged very often."""

@@ -35,6 +35,8 @@ class Settled:
     event_numbers: list[tuple[str, int]] = field(default_factory=list)
     sockets: list[Socket] = field(default_factory=list)
     tags: list[int] = field(default_factory=list)
+    passed: dict[int, int] = field(default_factory=dict)
+    """Tags of exchanges that stay, though what was sent since their newest frame is forgotten."""
 
 
 def settled(case: Case, now_ns: int, quiet: float = PATIENCE) -> Settled:
@@ -49,7 +51,8 @@ def settled(case: Case, now_ns: int, quiet: float = PATIENCE) -> Settled:
         return Settled()
     found = Settled()
     units = Units(case)
-    chosen = _chosen(units, now_ns, quiet)
+    ready = {unit for unit in units.all if _is_ready(case, unit, now_ns, quiet)}
+    chosen = _chosen(units, ready, now_ns, quiet)
     for socket, _, _ in case.events.unexplained:
         if not any(socket in unit.sockets for unit in chosen):
             return found  # what is said of it depends on what else happened on its socket
@@ -61,8 +64,12 @@ def settled(case: Case, now_ns: int, quiet: float = PATIENCE) -> Settled:
             found.sockets += unit.sockets
             found.tags += (tag for one in unit.attempts for tag in _tags(one))
     for lines, near in units.shared:
-        if near and near <= chosen:
+        passed = {unit for unit in (near & ready) - chosen if unit.newest < lines[0]}
+        if near and near <= chosen | passed:
             found.lines.update(lines)
+            for unit in passed:
+                newest = unit.newest[0]
+                found.passed |= {tag: newest for one in unit.attempts for tag in _tags(one)}
     old = _Old(case, now_ns, quiet)
     found.lines |= {place for place in units.spent if old(place)}
     for log in case.logs.values():
@@ -99,10 +106,9 @@ def _wait_ns(attempt: Attempt) -> int:
     return 1_000_000 * max(timers.linger_ms, timers.dead_ms, timers.drain_ms)
 
 
-def _chosen(units: Units, now_ns: int, quiet: float) -> set[Unit]:
+def _chosen(units: Units, ready: set[Unit], now_ns: int, quiet: float) -> set[Unit]:
     """Choose the units that are settled, and the hubs with all that they have seen."""
     case = units.case
-    ready = {unit for unit in units.all if _is_ready(case, unit, now_ns, quiet)}
     chosen = ready - set(_witnesses(units))
     children = {socket.parent for unit in set(units.all) - ready for socket in unit.sockets}
     for hub in units.hubs:

@@ -10,13 +10,14 @@ it returned, an event to what caused it.
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from mpwire.oracle.calls import Call
 from mpwire.oracle.case import Case
 from mpwire.oracle.inbox import Deliverable, may_receive, payload_of, readers, reads
 from mpwire.oracle.membership import Attempt, End, Membership
 from mpwire.oracle.sockets import Kind, Socket
-from mpwire.oracle.trace import NEVER, Packet, Position, is_multicast
+from mpwire.oracle.trace import NEVER, START, Packet, Position, is_multicast
 from mpwire.vocabulary import WsaError
 from mpwire.wire.numbers import Planes
 
@@ -24,7 +25,7 @@ FRUITLESS = frozenset({WsaError.WSAEWOULDBLOCK, WsaError.WSAENOTCONN})
 """Codes of calls on hubs after which everything is as it was before."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Unit:
     """What is over as a whole."""
 
@@ -45,6 +46,11 @@ class Unit:
         """Yield all memberships that came of its attempts."""
         for attempt in self.attempts:
             yield from attempt.memberships
+
+    @cached_property
+    def newest(self) -> Position:
+        """Return where its newest frame is; asked for when the unit is whole."""
+        return max((packet.position for packet in self.packets), default=START)
 
     def root(self) -> "Unit":
         """Return the unit that this one has become a part of."""

@@ -63,11 +63,7 @@ def cr20(case: Case) -> Iterator[Outcome]:
 def _configured(log: AgentLog, packet: Packet) -> dict[str, float] | None:
     """Return the timers that the sender's process was given; None where nobody said any."""
     born = log.life_at(packet.position).begun
-    calls: list[Call] = [
-        call
-        for call in log.calls
-        if call.name == "configure" and call.ok and born <= call.asked < packet.position
-    ]
+    calls: list[Call] = [call for call in log.configured if born <= call.asked < packet.position]
     if not calls:
         return None
     given = calls[-1].args.get("timers")
