@@ -171,7 +171,7 @@ def test_tags_are_forgotten_oldest_first() -> None:
 
 
 def test_what_comes_to_an_exchange_that_is_over_is_noticed() -> None:
-    """Take what is newer than all that was known of an exchange which was kept, and nothing else."""
+    """Take what is newer than all that was known of an exchange that was kept."""
     carried = Carried(passed={7: 40})
     data = Data(destination_tag=7, origin=1, dflags=0, hop=0, payload=b"x")
     assert not carried.knows_message(data, 40)
