@@ -8,7 +8,7 @@ rest is the oracle's.
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from mpwire.lab import mishaps, steps
+from mpwire.lab import mishaps, ordinary, steps
 from mpwire.lab.calling import calling, new_descriptor
 from mpwire.lab.comparing import compare, octets_shown, sight_shown
 from mpwire.lab.links import Decision, Refused
@@ -42,6 +42,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             await stage.restart(step.host)
         case steps.Open():
             await _open(stage, step)
+        case steps.Duplicate():
+            await ordinary.duplicate(stage, step)
         case steps.Invite():
             await _invite(stage, step)
         case steps.Join():
@@ -161,8 +163,9 @@ async def _select(
 ) -> None:
     arguments = {"events": list(events), "report": reported}
     await calling(stage, view, "event_select", arguments, None)
-    view.selected = frozenset(events) if reported else frozenset()
-    view.blocking = False
+    for one in view.twins or [view]:
+        one.selected = frozenset(events) if reported else frozenset()
+        one.blocking = False
 
 
 def _address(stage: Stage, step: steps.JoinStep) -> list[object]:

@@ -28,6 +28,14 @@ FORMS: Final = (
         "root opens R as c_root/d_root",
     ),
     Form(
+        "HOST duplicates SOCKET as NEW",
+        steps.Duplicate,
+        "Make another descriptor of the same socket (WSPDuplicateSocket), which ends with the last"
+        " one that is closed. Both share everything; events are reported with the older one, as"
+        " long as that is open.",
+        "leaf1 duplicates L1 as M1",
+    ),
+    Form(
         "HOST selects EVENTS on SOCKET [without reports]",
         steps.Select,
         "Select events anew (WSPEventSelect). `without reports` leaves reading the record to the"

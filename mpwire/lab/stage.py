@@ -8,7 +8,7 @@ and only what is missing after that is missing.
 import asyncio
 import signal
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
 from mpwire.lab import timers
@@ -52,6 +52,8 @@ class SocketView:
     """Stands for the leaf that the blocking join invites."""
     position: int = 0
     """How many of its events lie before the last one that a `sees` step took."""
+    twins: list["SocketView"] = field(default_factory=list)
+    """All names of a socket that has several descriptors, the oldest first; else none."""
 
 
 class Ground(Severable, Protocol):
@@ -204,8 +206,8 @@ class Stage:
             return None
 
         def search() -> Report | None:
-            found = (r for r in self.reports(view) if r.event == event and not r.used)
-            return next(found, None)
+            told = (report for one in view.twins or [view] for report in self.reports(one))
+            return next((one for one in told if one.event == event and not one.used), None)
 
         await self._wait(view, lambda: search() is not None, "SUCCESS")
         report = search()

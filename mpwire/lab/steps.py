@@ -59,6 +59,12 @@ class Open(SocketStep, frozen=True, kw_only=True, tag="open"):
         return self.roles.upper().split("/")
 
 
+class Duplicate(SocketStep, frozen=True, kw_only=True, tag="duplicate socket"):
+    """Give a socket another descriptor; it lives until the last of them is closed."""
+
+    new: str
+
+
 class Select(SocketStep, frozen=True, kw_only=True, tag="select"):
     """Choose the events of a socket; it is nonblocking from then on."""
 
@@ -253,6 +259,7 @@ class Saw(Step, frozen=True, kw_only=True, tag="saw"):
 
 AnyStep = (
     Open
+    | Duplicate
     | Select
     | Listen
     | Join

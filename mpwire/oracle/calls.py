@@ -21,7 +21,7 @@ EVENT_NAMES = frozenset(str(event.name) for event in NetworkEvent if event <= Ne
 """The events of a session."""
 PARTING = {"send_disconnect": "SEND", "recv_disconnect": "RECEIVE"}
 """Calls that are a `shutdown` of one direction, with data."""
-SETS = frozenset({"read", "write", "except"})
+SETS = frozenset({"read", "write", "exceptional"})
 """Arguments and results of a select: lists of descriptors."""
 PASSED_OVER = frozenset(str(event.name) for event in NetworkEvent) - EVENT_NAMES
 """The events of the host's network, which are no matter of the wire."""

@@ -60,6 +60,8 @@ class Socket:
     """Further descriptors of it (W84), in the order in which they were made."""
     open_descriptors: set[int] = field(default_factory=set)
     """Those of all its descriptors whose close was not asked yet, as the calls are replayed."""
+    closes: dict[int, Call] = field(default_factory=dict)
+    """The close of each descriptor that was closed."""
     local: Endpoint | None = None
     listening: Position = NEVER
     backlogs: list[tuple[Position, int]] = field(default_factory=list)
@@ -95,6 +97,11 @@ class Socket:
     def gone(self) -> Position:
         """Where its close was answered: nothing may be reported on it from there on."""
         return self.closing.answered if self.closing else self.died
+
+    def given_back(self, descriptor: int) -> Position:
+        """Return where the close of one of its descriptors was answered."""
+        close = self.closes.get(descriptor)
+        return close.answered if close is not None else self.died
 
     def has(self, descriptor: int | None) -> bool:
         """Tell whether a descriptor is one of its own."""
@@ -249,6 +256,7 @@ class SocketTable:
             case "event_select" | "async_select" if call.ok:
                 socket.selections.append(_selection(call))
             case "close" if call.ok and socket.closing is None:
+                socket.closes.setdefault(call.socket or 0, call)
                 socket.open_descriptors.discard(call.socket or 0)
                 if not socket.open_descriptors:
                     socket.closing = call

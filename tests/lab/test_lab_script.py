@@ -60,6 +60,7 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         steps.Open,
         {"protocol": "MPW_CONFERENCE"},
     ),
+    ("leaf1 duplicates L1 as X", steps.Duplicate, {"socket": "L1", "new": "X"}),
     ("root selects FD_READ, FD_CLOSE on R", steps.Select, {"events": ("FD_READ", "FD_CLOSE")}),
     ("root selects all events on R", steps.Select, {"events": steps.EVENTS}),
     ("root selects FD_READ on R without reports", steps.Select, {"without_reports": True}),

@@ -33,9 +33,9 @@ WRONG = [
     (
         "root opns X as c_root/d_root",
         (
-            "6: found 'opns', expected 'opens', 'selects', 'listens', 'joins', 'invites',"
-            " 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends', 'receives',"
-            " 'shuts', 'parts', 'closes', 'enumerates', 'crashes', 'restarts', 'freezes', 'thaws',"
+            "6: found 'opns', expected 'opens', 'duplicates', 'selects', 'listens', 'joins',"
+            " 'invites', 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends',"
+            " 'receives', 'shuts', 'parts', 'closes', 'enumerates', 'crashes', 'restarts', 'freezes', 'thaws',"
             " 'loses' or 'regains'|did you mean 'opens'?"
         ),
     ),

@@ -222,6 +222,11 @@ def duplicated() -> list[Move]:
     tale, (join,) = meeting("leaf1")
     tale.call("duplicate", "leaf1", "duplicate_socket", {"socket": 2}, socket=1)
     tale.call("close first", "leaf1", "close", {}, socket=1)
+    over = {"code": 10038, "name": "WSAENOTSOCK"}
+    asked = tale.ask("name of the first", "leaf1", "getsockname", socket=1)
+    tale.answer("name of the first", "leaf1", asked, error=over)
+    named = {"address": [ADDRESSES["leaf1"], PORT]}
+    tale.call("name of the second", "leaf1", "getsockname", named, socket=2)
     tale.barrier()
     close, ack = tale.closing(join, CloseReason.EXPEL)
     tale.call("expel", "root", "close", {}, socket=join.handle)

@@ -8,7 +8,16 @@ from mpwire.wire.messages import Abort, Auth, EventEcho, JoinReq, Probe, ProbeAc
 from mpwire.wire.numbers import AbortReason
 from tests.oracle.oracle_asides import abort, alive, dead, reset, unanswered, unconfirmed
 from tests.oracle.oracle_details import duplicated
-from tests.oracle.oracle_edits import Fault, again, fields, lacking, moved, moves_of
+from tests.oracle.oracle_edits import (
+    Fault,
+    again,
+    answering,
+    fields,
+    lacking,
+    moved,
+    moves_of,
+    over,
+)
 from tests.oracle.oracle_groups import opened, retorting
 from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
 from tests.oracle.oracle_story import Move, Send, Wait, after, barriers, find, message_of, without
@@ -159,5 +168,7 @@ EXCESSES = (
     Fault("EV19", lost_for_good, lacking("FD_CLOSE L")),
     Fault("EV19", lost_for_good, moved("FD_CLOSE L", ahead_of="SYNC")),
     Fault("EV14", duplicated, lacking("FD_CLOSE")),
+    Fault("CR9", duplicated, answering("name of the first!", result={"address": ["::", 1]})),
+    Fault("CR21", duplicated, answering("name of the second!", error=over(10038))),
     Fault("EV17", lost_for_good, lacking("FD_CLOSE P")),
 )

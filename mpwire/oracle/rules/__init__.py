@@ -26,6 +26,7 @@ In this order:
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
     configured CR20           announced times against those that were given
+    descriptors CR21          sockets with several descriptors
     data       DR1-DR6        what was received against what was sent
 """
 
@@ -39,6 +40,7 @@ from mpwire.oracle.rules import (
     configured,
     copies,
     data,
+    descriptors,
     dismantling,
     draining,
     extending,
@@ -68,6 +70,7 @@ __all__ = [
     "configured",
     "copies",
     "data",
+    "descriptors",
     "dismantling",
     "draining",
     "extending",

@@ -268,7 +268,9 @@ def cr9(case: Case) -> Iterator[Outcome]:
     for log in case.logs.values():
         for call in log.calls:
             socket = case.sockets.get(call.host, call.socket or 0)
-            if socket is None or call.asked < socket.gone or call.answered == NEVER:
+            if socket is None or call.answered == NEVER:
+                continue
+            if call.asked < socket.given_back(call.socket or 0):
                 continue
             yield said(
                 call.error == WsaError.WSAENOTSOCK,
