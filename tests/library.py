@@ -13,6 +13,11 @@ def everything() -> list[Path]:
     return sorted(FOLDER.glob("*.yaml"))
 
 
+def possible(fabric: str) -> list[Path]:
+    """List the testbeds that need nothing this fabric lacks."""
+    return [path for path in everything() if not lacking(testbed.load(path), fabric)]
+
+
 def simulated() -> list[Path]:
     """List the testbeds that need nothing the simulation lacks."""
-    return [path for path in everything() if not lacking(testbed.load(path), "sim")]
+    return possible("sim")
