@@ -8,7 +8,7 @@ rest is the oracle's.
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from mpwire.lab import mishaps, ordinary, steps
+from mpwire.lab import controlling, controls, mishaps, ordinary, steps
 from mpwire.lab.calling import calling, new_descriptor
 from mpwire.lab.comparing import compare, octets_shown, sight_shown
 from mpwire.lab.links import Decision, Refused
@@ -28,6 +28,9 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
     """
     if isinstance(step, Severing):
         stage.reach.perform(step)
+        return
+    if isinstance(step, controls.AnyControl):
+        await controlling.perform(stage, step)
         return
     match step:
         case steps.Settle():
@@ -192,15 +195,22 @@ def _join_arguments(stage: Stage, step: steps.JoinStep) -> dict[str, object]:
         "flags": step.direction,
         "caller_data": None if step.caller_data is None else step.caller_data.hex(),
         "callee_capacity": step.room,
+        **({} if step.flow is None else {"sqos": step.flow}),
     }
+
+
+def _begin_join(stage: Stage, view: SocketView, arguments: Mapping[str, object]) -> None:
+    """Let a blocking join begin; `the join on` waits for its end."""
+    link, socket = stage.link(view), stage.descriptor(view)
+    view.joining = link.begin("join_leaf", {**arguments, "socket": socket})
+    view.joining_id = link.last_id
 
 
 async def _join(stage: Stage, step: steps.Join) -> None:
     view = stage.sockets[step.socket]
     arguments = _join_arguments(stage, step)
     if view.blocking and step.error is None:
-        arguments["socket"] = stage.descriptor(view)
-        view.joining = stage.link(view).begin("join_leaf", arguments)
+        _begin_join(stage, view, arguments)
         return
     await calling(stage, view, "join_leaf", arguments, step.error)
 
@@ -215,8 +225,7 @@ async def _invite(stage: Stage, step: steps.Invite) -> None:
     if view.blocking:
         stage.add(new)
         view.invited = new
-        arguments["socket"] = stage.descriptor(view)
-        view.joining = stage.link(view).begin("join_leaf", arguments)
+        _begin_join(stage, view, arguments)
         return
     result = await calling(stage, view, "join_leaf", arguments, None)
     new.descriptor = new_descriptor(result, "join_leaf", step.host)

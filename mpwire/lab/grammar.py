@@ -6,12 +6,14 @@ How a pattern is written is told in `forms`.
 from typing import Final
 
 from mpwire.lab import steps
+from mpwire.lab.controls import FLOW
+from mpwire.lab.controls import FORMS as CONTROLS
 from mpwire.lab.forms import Form
 from mpwire.lab.mishaps import FORMS as MISHAPS
 
 _JOIN: Final = (
     "[for sending only | for receiving only] [at port PORT] [with caller data TEXT:caller_data]"
-    " [with room for NUMBER:room octets]"
+    f" [with room for NUMBER:room octets]{FLOW}"
 )
 
 FORMS: Final = (
@@ -246,6 +248,7 @@ FORMS: Final = (
         " waited for.",
         "P1 sees nothing",
     ),
+    *CONTROLS,
     *MISHAPS,
     Form(
         "everything settles",

@@ -154,7 +154,7 @@ class AgentLink:
         self._bell = bell
         self._open: dict[int, _Call] = {}
         self._left = False
-        self._last_id = 0
+        self.last_id = 0
         self._unasked_octets = 0
         self._greeted = False
         self._encode = msgspec.json.Encoder().encode
@@ -171,9 +171,9 @@ class AgentLink:
         if self.fault is not None:
             answer.set_exception(self.fault)
             return answer
-        self._last_id += 1
-        self._open[self._last_id] = _Call(answer, name, decide)
-        self._write({"id": self._last_id, "call": name, "args": arguments})
+        self.last_id += 1
+        self._open[self.last_id] = _Call(answer, name, decide)
+        self._write({"id": self.last_id, "call": name, "args": arguments})
         return answer
 
     async def call(

@@ -48,6 +48,8 @@ class SocketView:
     blocking: bool = True
     joining: asyncio.Future[dict[str, Any]] | None = None
     """Answer to a blocking join that is still under way."""
+    joining_id: int = 0
+    """The number of the call of that join."""
     invited: "SocketView | None" = None
     """Stands for the leaf that the blocking join invites."""
     position: int = 0

@@ -8,8 +8,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from mpwire.lab.controls import AnyControl
 from mpwire.lab.mishaps import AnyMishap
-from mpwire.lab.step import Step
+from mpwire.lab.step import Flow, SocketStep, Step, flow
 from mpwire.vocabulary import NetworkEvent
 
 DEFAULT_PORT: Final = 61717
@@ -33,13 +34,6 @@ class Sight(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Say it as the grammar does."""
         return self.event if self.error == "SUCCESS" else f"{self.event} {self.error}"
-
-
-class SocketStep(Step, frozen=True, kw_only=True):
-    """A step about one socket of one host."""
-
-    host: str
-    socket: str
 
 
 class Open(SocketStep, frozen=True, kw_only=True, tag="open"):
@@ -93,6 +87,9 @@ class JoinStep(SocketStep, frozen=True, kw_only=True):
     caller_data: bytes | None = None
     room: int = 0
     """Octets of callee data that the joiner takes."""
+    sending: int | None = None
+    """Octets per second that it asks the network for, each way."""
+    receiving: int | None = None
     error: str | None = None
     """Expected failure of the call itself (not of the join)."""
 
@@ -102,6 +99,11 @@ class JoinStep(SocketStep, frozen=True, kw_only=True):
         return _direction(
             sending_only=self.for_sending_only, receiving_only=self.for_receiving_only
         )
+
+    @property
+    def flow(self) -> Flow | None:
+        """Give lpSQOS of WSPJoinLeaf."""
+        return flow(self.sending, self.receiving)
 
 
 class Join(JoinStep, frozen=True, kw_only=True, tag="join"):
@@ -283,6 +285,7 @@ AnyStep = (
     | Enumerate
     | See
     | Settle
+    | AnyControl
     | AnyMishap
 )
 AnyExpectation = Saw

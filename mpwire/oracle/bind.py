@@ -204,6 +204,8 @@ def _bind_joins(bindings: Bindings, table: SocketTable, attempts: Attempts) -> N
 
 def _begun_by(attempt: Attempt, call: Call, socket: Socket) -> bool:
     first = attempt.first
+    if call.error == WsaError.WSAEOPNOTSUPP and first.position > call.answered:
+        return False  # the network carries too little here; the other end's would have to tell
     return (
         attempt.initiator_host == call.host
         and call.asked < first.position < socket.died

@@ -12,6 +12,8 @@ __tracebackhide__ = True
 """A test's traceback ends in the test."""
 
 Octets = bytes | str
+Flow = tuple[int, int]
+"""A flow specification: octets per second that it sends and receives."""
 Direction = Literal["for sending only", "for receiving only"]
 
 
@@ -147,10 +149,11 @@ class Socket(Named):
         port: int | None = None,
         caller_data: Octets | None = None,
         room: int | None = None,
+        flow: Flow | None = None,
         gets: str | None = None,
     ) -> None:
         """Ask the root for membership; `target` is its socket or its host."""
-        options = _join_options(direction, port, caller_data, room)
+        options = _join_options(direction, port, caller_data, room) + _flow(flow)
         self._does(f"joins {target} with {self}{options}", gets)
 
     def joins_group(
@@ -175,13 +178,14 @@ class Socket(Named):
         port: int | None = None,
         caller_data: Octets | None = None,
         room: int | None = None,
+        flow: Flow | None = None,
         gets: str | None = None,
     ) -> "Socket":
         """Invite a listening leaf; `new` names the socket that stands for it.
 
         Without a new socket the call has to fail: `gets` says how.
         """
-        options = _join_options(direction, port, caller_data, room)
+        options = _join_options(direction, port, caller_data, room) + _flow(flow)
         self._does(
             f"invites {target} with {self}{_of(' as', new)}{_of(' and gets', gets)}{options}"
         )
@@ -218,6 +222,18 @@ class Socket(Named):
     def join_fails(self, error: str) -> None:
         """Wait for the join to fail."""
         self._lab.do(f"the join on {self} fails with {error}")
+
+    def cancels_join(self) -> None:
+        """End its blocking join before its time."""
+        self._does(f"cancels the join on {self}")
+
+    def sets_flow(self, flow: Flow, *, gets: str | None = None) -> None:
+        """State what later joins ask of the network."""
+        self._does(f"sets flow of {self}{_flow(flow)}", gets)
+
+    def has_flow(self, flow: Flow = (0, 0), *, gets: str | None = None) -> None:
+        """Compare what the network carries of what it asked for."""
+        self._does(f"reads flow of {self}{_flow(flow)}", gets)
 
     def has_error(self, error: str | None) -> None:
         """Compare the error that the socket keeps, which reading clears."""
@@ -289,6 +305,12 @@ class Socket(Named):
 
 def _of(words: str, value: object) -> str:
     return "" if value is None else f"{words} {value}"
+
+
+def _flow(flow: Flow | None) -> str:
+    if flow is None:
+        return ""
+    return f" sending {flow[0]} octets/s receiving {flow[1]} octets/s"
 
 
 def _join_options(

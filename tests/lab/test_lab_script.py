@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from mpwire.lab import faults, mishaps, steps
+from mpwire.lab import controls, faults, mishaps, steps
 from mpwire.lab.forms import RESERVED, SLOTS, Form
 from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.script import Line, read_line
@@ -155,6 +155,19 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
     ("root closes P2", steps.Close, {"socket": "P2", "error": None}),
     ("root enumerates FD_ACCEPT on R", steps.Enumerate, {"sights": (Sight("FD_ACCEPT"),)}),
     ("root enumerates nothing on R", steps.Enumerate, {"sights": ()}),
+    (
+        "leaf1 joins R with L1 receiving 5 octets/s",
+        steps.Join,
+        {"flow": {"sending": 0, "receiving": 5}},
+    ),
+    ("leaf1 joins R with L1", steps.Join, {"flow": None}),
+    (
+        "leaf1 sets flow of L1 sending 7 octets/s and gets WSAEOPNOTSUPP",
+        controls.SetFlow,
+        {"flow": {"sending": 7, "receiving": 0}, "error": "WSAEOPNOTSUPP"},
+    ),
+    ("leaf1 reads flow of L1", controls.ReadFlow, {"flow": {"sending": 0, "receiving": 0}}),
+    ("leaf1 cancels the join on L1", controls.CancelJoin, {"host": "leaf1", "socket": "L1"}),
     ("L1 sees FD_CONNECT", steps.See, {"socket": "L1", "sights": (Sight("FD_CONNECT"),)}),
     (
         "L3 sees FD_CONNECT WSAECONNREFUSED, FD_CLOSE",

@@ -106,6 +106,24 @@ EXPECTATIONS = [
         "expected FD_ACCEPT in the record of L1, seen FD_CLOSE WSAECONNRESET",
     ),
     (
+        "leaf1 reads flow of L1 sending 5 octets/s",
+        {"ioctl": [[{"result": {"value": {"sending": 5, "receiving": 1}}}]]},
+        (
+            "expected sending 5 receiving 0 octets/s as flow of L1, seen sending 5 receiving 1"
+            " octets/s"
+        ),
+    ),
+    (
+        "leaf1 reads flow of L1",
+        {"ioctl": [[{"result": {"value": 0}}]]},
+        "expected sending 0 receiving 0 octets/s as flow of L1, seen 0",
+    ),
+    (
+        "leaf1 cancels the join on L1",
+        {},
+        "expected a blocking join on L1, seen none",
+    ),
+    (
         "leaf1 accepts root on L1 as A1",
         {"bind": [[OK, ACCEPTABLE]]},
         "expected a request from root on L1, seen one from leaf1",

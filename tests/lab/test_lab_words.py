@@ -35,8 +35,8 @@ WRONG = [
         (
             "6: found 'opns', expected 'opens', 'duplicates', 'selects', 'listens', 'joins',"
             " 'invites', 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends',"
-            " 'receives', 'shuts', 'parts', 'closes', 'enumerates', 'crashes', 'restarts',"
-            " 'freezes', 'thaws', 'loses' or 'regains'|did you mean 'opens'?"
+            " 'receives', 'shuts', 'parts', 'closes', 'enumerates', 'cancels', 'crashes',"
+            " 'restarts', 'freezes', 'thaws', 'loses' or 'regains'|did you mean 'opens'?"
         ),
     ),
     ("root opens X az c_root/d_root", "14: found 'az', expected 'as'|"),

@@ -143,6 +143,19 @@ SAID: tuple[tuple[Say, str], ...] = (
         "root enumerates FD_ACCEPT, FD_CLOSE WSAECONNRESET on R",
     ),
     (lambda _h, r, _l: r.enumerates(), "root enumerates nothing on R"),
+    (
+        lambda _h, r, _l: r.joins("leaf1", flow=(1, 2), gets="WSAEOPNOTSUPP"),
+        "root joins leaf1 with R sending 1 octets/s receiving 2 octets/s and gets WSAEOPNOTSUPP",
+    ),
+    (lambda _h, r, _l: r.cancels_join(), "root cancels the join on R"),
+    (
+        lambda _h, r, _l: r.sets_flow((1, 0), gets="WSAEOPNOTSUPP"),
+        "root sets flow of R sending 1 octets/s receiving 0 octets/s and gets WSAEOPNOTSUPP",
+    ),
+    (
+        lambda _h, r, _l: r.has_flow((1, 2)),
+        "root reads flow of R sending 1 octets/s receiving 2 octets/s",
+    ),
     (lambda _h, r, _l: r.sees("FD_ACCEPT"), "R sees FD_ACCEPT"),
     (lambda _h, r, _l: r.sees(), "R sees nothing"),
 )

@@ -1,0 +1,38 @@
+"""Carry out the steps of `controls`: what is said to sockets beside the calls of a session."""
+
+from typing import assert_never
+
+from mpwire.lab import controls
+from mpwire.lab.calling import calling
+from mpwire.lab.controls import AnyControl
+from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed
+
+
+async def perform(stage: Stage, step: AnyControl) -> None:
+    """Make one step happen; raise as `actions.perform` does."""
+    view = stage.sockets[step.socket]
+    match step:
+        case controls.SetFlow():
+            setting = {"code": "SIO_SET_QOS", "value": step.flow}
+            await calling(stage, view, "ioctl", setting, step.error)
+        case controls.ReadFlow():
+            result = await calling(stage, view, "ioctl", {"code": "SIO_GET_QOS"}, step.error)
+            if step.error is None and result.get("value") != step.flow:
+                told = f"expected {_said(step.flow)} as flow of {view.name}"
+                raise StepFailed(f"{told}, seen {_said(result.get('value'))}")
+        case controls.CancelJoin():
+            if view.joining is None:
+                raise StepFailed(f"expected a blocking join on {view.name}, seen none")
+            call = {"call": view.joining_id}
+            await stage.link(view).call("cancel_blocking_call", call, ANSWER_PATIENCE_S)
+        case _:
+            assert_never(step)
+
+
+def _said(flow: object) -> str:
+    """Write a flow specification as the sentences do."""
+    match flow:
+        case {"sending": sending, "receiving": receiving}:
+            return f"sending {sending} receiving {receiving} octets/s"
+        case _:
+            return f"{flow!r}"
