@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-SCRIPT: Final = Path(__file__).with_name("leaf.mjs")
+SCRIPT: Final = Path(__file__).parent / "leaf" / "agent.mjs"
 NOT_FOUND: Final = 127
 """Exit status where there is no Node, as of a shell that finds no program."""
 

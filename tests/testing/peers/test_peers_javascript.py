@@ -1,6 +1,8 @@
 """The leaf in JavaScript: a second implementation, against the first one and before the judge."""
 
+import itertools
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -52,11 +54,25 @@ def in_ipv6(name: str, folder: Path) -> Path:
     return path
 
 
-def test_one_file_holds_all_of_it_and_takes_nothing_but_node() -> None:
-    script = javascript.SCRIPT.read_text("utf-8")
-    imports = [line for line in script.splitlines() if line.startswith("import ")]
-    assert imports == ['import dgram from "node:dgram";', 'import os from "node:os";']
-    assert "require(" not in script
+def test_its_modules_take_nothing_but_each_other_and_node() -> None:
+    modules = {path.name: path.read_text("utf-8") for path in javascript.SCRIPT.parent.iterdir()}
+    imported = {
+        name
+        for text in modules.values()
+        for name in re.findall(r'^(?:import|\}) .*?"(.*)";$', text, re.MULTILINE)
+    }
+    own = {f"./{name}" for name in modules} - {"./agent.mjs"}
+    assert imported == own | {"node:buffer", "node:dgram", "node:os"}
+    assert not [name for name, text in modules.items() if "require(" in text or "import(" in text]
+
+
+def test_each_of_its_modules_says_what_it_is_and_from_what_it_was_written() -> None:
+    for path in javascript.SCRIPT.parent.iterdir():
+        lines = path.read_text("utf-8").splitlines()
+        header = list(itertools.takewhile(lambda line: line.startswith("//"), lines))
+        assert re.search(r"Written from docs/\w+\.md", " ".join(header)), path.name
+        assert len(lines) <= 300, path.name
+        assert max(map(len, lines)) <= 100, path.name
 
 
 def test_node_comes_with_the_package_that_the_tests_depend_on() -> None:
