@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, assert_never
 
 from mpwire.lab import controlling, controls, mishaps, ordinary, steps
-from mpwire.lab.calling import calling, new_descriptor
+from mpwire.lab.calling import address_of, calling, new_descriptor
 from mpwire.lab.comparing import compare, octets_shown, sight_shown
 from mpwire.lab.links import Decision, Refused
 from mpwire.lab.reach import Severing
@@ -47,6 +47,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             await _open(stage, step)
         case steps.Duplicate():
             await ordinary.duplicate(stage, step)
+        case steps.Connect():
+            await ordinary.connect(stage, step)
         case steps.Invite():
             await _invite(stage, step)
         case steps.Join():
@@ -175,14 +177,7 @@ def _address(stage: Stage, step: steps.JoinStep) -> list[object]:
     """Give the address of a join's target."""
     if step.group:
         return [step.group, step.port or steps.DEFAULT_PORT]
-    target = stage.sockets.get(step.target)
-    if target is not None:
-        ip, port = target.address
-    else:
-        mine = stage.sockets[step.socket].address[0]
-        ip = stage.address(step.target, "inet6" if ":" in mine else "inet")
-        port = steps.DEFAULT_PORT
-    return [ip, step.port or port]
+    return address_of(stage, stage.sockets[step.socket], step.target, step.port)
 
 
 def _join_arguments(stage: Stage, step: steps.JoinStep) -> dict[str, object]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from mpwire.lab.links import AgentFault, Refused
 from mpwire.lab.stage import SocketView, Stage, StepFailed
+from mpwire.lab.steps import DEFAULT_PORT
 
 
 async def calling(
@@ -41,3 +42,18 @@ def new_descriptor(result: Mapping[str, Any], call: str, host: str) -> int:
     if not isinstance(descriptor, int):
         raise AgentFault(f"{host} answered {call} without a socket")
     return descriptor
+
+
+def address_of(stage: Stage, view: SocketView, target: str, port: int | None) -> list[object]:
+    """Give the address of a socket, or of a host in the family of the socket that asks for it.
+
+    Raises:
+        StepFailed: the host has none.
+    """
+    asked = stage.sockets.get(target)
+    if asked is not None:
+        ip, usual = asked.address
+    else:
+        ip = stage.address(target, "inet6" if ":" in view.address[0] else "inet")
+        usual = DEFAULT_PORT
+    return [ip, port or usual]

@@ -113,7 +113,9 @@ SLOTS: Final = {
     )
 }
 
-RESERVED: Final = frozenset({"everything", "nothing", "nobody", "the", "all", "on", "default"})
+RESERVED: Final = frozenset(
+    {"everything", "nothing", "nobody", "the", "all", "on", "an", "default"}
+)
 """Words that name no host and no socket."""
 
 

@@ -30,6 +30,21 @@ FORMS: Final = (
         "root opens R as c_root/d_root",
     ),
     Form(
+        "HOST opens NEW:socket as an ordinary socket [of protocol PROTOCOL] [on port PORT]"
+        " [over FAMILY] [without binding] [without events]",
+        steps.Open,
+        "The same without multipoint flags: such a socket can neither join nor be joined, and"
+        " nobody lets it connect.",
+        "leaf1 opens S1 as an ordinary socket",
+    ),
+    Form(
+        "HOST connects SOCKET to TARGET [at port PORT] [and gets ERROR]",
+        steps.Connect,
+        "Ask for an ordinary connection (WSPConnect), which multipoint sockets neither ask for nor"
+        " admit.",
+        "leaf1 connects L1 to R and gets WSAEOPNOTSUPP",
+    ),
+    Form(
         "HOST duplicates SOCKET as NEW",
         steps.Duplicate,
         "Make another descriptor of the same socket (WSPDuplicateSocket), which ends with the last"

@@ -1,7 +1,7 @@
 """Carry out the steps about what sockets of any kind can do."""
 
 from mpwire.lab import steps
-from mpwire.lab.calling import calling, new_descriptor
+from mpwire.lab.calling import address_of, calling, new_descriptor
 from mpwire.lab.stage import SocketView, Stage
 
 
@@ -18,3 +18,14 @@ async def duplicate(stage: Stage, step: steps.Duplicate) -> None:
     new.twins = view.twins = view.twins or [view]
     new.twins.append(new)
     stage.add(new)
+
+
+async def connect(stage: Stage, step: steps.Connect) -> None:
+    """Ask for an ordinary connection.
+
+    Raises:
+        StepFailed: the call ends in another way than was said.
+    """
+    view = stage.sockets[step.socket]
+    address = address_of(stage, view, step.target, step.port)
+    await calling(stage, view, "connect", {"address": address}, step.error)

@@ -39,7 +39,8 @@ class Sight(msgspec.Struct, frozen=True):
 class Open(SocketStep, frozen=True, kw_only=True, tag="open"):
     """Create a socket, select all events with reports, and bind it to the host's address."""
 
-    roles: str
+    roles: str = ""
+    """None for an ordinary socket."""
     port: int = DEFAULT_PORT
     family: Literal["inet", "inet6"] | None = None
     protocol: str = "MPW_ROOTED"
@@ -50,13 +51,22 @@ class Open(SocketStep, frozen=True, kw_only=True, tag="open"):
 
     def flags(self) -> list[str]:
         """Name the multipoint flags of the roles."""
-        return self.roles.upper().split("/")
+        return self.roles.upper().split("/") if self.roles else []
 
 
 class Duplicate(SocketStep, frozen=True, kw_only=True, tag="duplicate socket"):
     """Give a socket another descriptor; it lives until the last of them is closed."""
 
     new: str
+
+
+class Connect(SocketStep, frozen=True, kw_only=True, tag="connect"):
+    """Ask for an ordinary connection."""
+
+    target: str
+    """A socket, or a host (its address and the default port)."""
+    port: int | None = None
+    error: str | None = None
 
 
 class Select(SocketStep, frozen=True, kw_only=True, tag="select"):
@@ -262,6 +272,7 @@ class Saw(Step, frozen=True, kw_only=True, tag="saw"):
 AnyStep = (
     Open
     | Duplicate
+    | Connect
     | Select
     | Listen
     | Join

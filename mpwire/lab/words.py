@@ -228,10 +228,10 @@ def _roles(tokens: Sequence[Token], *_: object) -> str:
 
 
 def _protocol(tokens: Sequence[Token], values: Mapping[str, object], _: Names) -> str:
-    name, roles = tokens[0].text, values["roles"]
+    name, roles = tokens[0].text, values.get("roles")
     if name not in PROTOCOLS:
         raise WrongWord(tokens[0], f"a protocol ({listed(PROTOCOLS)})", among=PROTOCOLS)
-    if roles not in LEGAL_ROLES[name]:
+    if roles is not None and roles not in LEGAL_ROLES[name]:
         fitting = [other for other, legal in LEGAL_ROLES.items() if roles in legal]
         error = WrongWord(tokens[0], f"a protocol with a {roles} ({listed(fitting)})")
         raise error.but_it_is(f"whose sockets are {listed(LEGAL_ROLES[name])}")

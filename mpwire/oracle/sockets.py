@@ -1,8 +1,8 @@
 """Follow descriptors: what each socket is, what was selected on it and what became of it.
 
 R is a c_root socket, P a per-leaf handle in the root process, L a c_leaf socket, A what
-WSPAccept returns in a leaf process (semantics.md 0.3). Everything here follows from the calls
-and their answers alone; packets come in later.
+WSPAccept returns in a leaf process (semantics.md 0.3), S an ordinary socket. Everything here
+follows from the calls and their answers alone; packets come in later.
 """
 
 from dataclasses import dataclass, field
@@ -30,6 +30,8 @@ class Kind(StrEnum):
     HANDLE = "P"
     LEAF = "L"
     ACCEPTED = "A"
+    ORDINARY = "S"
+    """Made without multipoint flags."""
 
 
 @dataclass(slots=True)
@@ -199,7 +201,7 @@ class SocketTable:
         if call.name == "socket":
             listed = call.args.get("flags")
             flags = frozenset(str(flag) for flag in listed) if isinstance(listed, list) else ()
-            kind = Kind.ROOT if "C_ROOT" in flags else Kind.LEAF
+            kind = Kind.ROOT if "C_ROOT" in flags else Kind.LEAF if flags else Kind.ORDINARY
             self._add(Socket(call.host, descriptor, kind, frozenset(flags), call.asked, call))
             return
         parent = self.get(call.host, call.socket or 0)

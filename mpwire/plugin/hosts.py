@@ -66,7 +66,7 @@ class Host(Named):
         binding: bool = True,
         events: bool = True,
     ) -> "Socket":
-        """Open a socket; `roles` is such as `c_leaf/d_leaf`."""
+        """Open a socket; `roles` is such as `c_leaf/d_leaf`, or `an ordinary socket`."""
         self._lab.do(
             f"{self} opens {socket} as {roles}"
             + _of(" of protocol", protocol)
@@ -131,6 +131,17 @@ class Socket(Named):
 
     def _does(self, sentence: str, gets: str | None = None) -> bytes | None:
         return self._lab.do(f"{self.host} {sentence}{_of(' and gets', gets)}")
+
+    def duplicates(self, new: str) -> "Socket":
+        """Make another descriptor of the same socket."""
+        self._does(f"duplicates {self} as {new}")
+        return Socket(self._lab, self.host, new)
+
+    def connects(
+        self, target: "Socket | Host | str", *, port: int | None = None, gets: str | None = None
+    ) -> None:
+        """Ask for an ordinary connection to a socket or a host."""
+        self._does(f"connects {self} to {target}{_of(' at port', port)}", gets)
 
     def selects(self, *events: str, reports: bool = True) -> None:
         """Select events anew; none at all cancels the selection."""

@@ -60,6 +60,17 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         steps.Open,
         {"protocol": "MPW_CONFERENCE"},
     ),
+    (
+        "leaf1 opens X as an ordinary socket of protocol MPW_OPEN without binding",
+        steps.Open,
+        {"socket": "X", "roles": "", "protocol": "MPW_OPEN", "without_binding": True},
+    ),
+    ("leaf1 connects L1 to R", steps.Connect, {"target": "R", "port": None, "error": None}),
+    (
+        "leaf1 connects L1 to root at port 7 and gets WSAECONNREFUSED",
+        steps.Connect,
+        {"socket": "L1", "target": "root", "port": 7, "error": "WSAECONNREFUSED"},
+    ),
     ("leaf1 duplicates L1 as X", steps.Duplicate, {"socket": "L1", "new": "X"}),
     ("root selects FD_READ, FD_CLOSE on R", steps.Select, {"events": ("FD_READ", "FD_CLOSE")}),
     ("root selects all events on R", steps.Select, {"events": steps.EVENTS}),

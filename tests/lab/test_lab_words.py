@@ -33,10 +33,11 @@ WRONG = [
     (
         "root opns X as c_root/d_root",
         (
-            "6: found 'opns', expected 'opens', 'duplicates', 'selects', 'listens', 'joins',"
-            " 'invites', 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets', 'sends',"
-            " 'receives', 'shuts', 'parts', 'closes', 'enumerates', 'cancels', 'crashes',"
-            " 'restarts', 'freezes', 'thaws', 'loses' or 'regains'|did you mean 'opens'?"
+            "6: found 'opns', expected 'opens', 'connects', 'duplicates', 'selects', 'listens',"
+            " 'joins', 'invites', 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets',"
+            " 'sends', 'receives', 'shuts', 'parts', 'closes', 'enumerates', 'cancels',"
+            " 'crashes', 'restarts', 'freezes', 'thaws', 'loses' or 'regains'"
+            "|did you mean 'opens'?"
         ),
     ),
     ("root opens X az c_root/d_root", "14: found 'az', expected 'as'|"),
@@ -69,7 +70,7 @@ WRONG = [
         "leaf1 joins group 10.0.0.1 with L1",
         "19: found '10.0.0.1', no multicast address, expected an IP multicast address|",
     ),
-    ("root opens X as", "16: found the end of the line, expected roles|"),
+    ("root opens X as", "16: found the end of the line, expected roles or 'an'|"),
     (
         "root opens X as c_rot/d_root",
         (

@@ -77,6 +77,7 @@ from tests.oracle.oracle_limits import EXCESSES
 from tests.oracle.oracle_lives import REBORN
 from tests.oracle.oracle_losses import CUT_OFF
 from tests.oracle.oracle_mutants import UNCOVERED
+from tests.oracle.oracle_ordinary import UNCALLED
 from tests.oracle.oracle_story import Wait, after
 from tests.oracle.oracle_tales import three, tour
 from tests.oracle.oracle_whispers import HUSHED
@@ -317,6 +318,7 @@ FAULTS = (
     *REBORN,
     *HUSHED,
     *UNCONFIGURED,
+    *UNCALLED,
     *UNCOVERED,
     *CUT_OFF,
 )

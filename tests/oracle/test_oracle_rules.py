@@ -21,6 +21,7 @@ from tests.oracle.oracle_limits import LIMITS
 from tests.oracle.oracle_lives import LIVES
 from tests.oracle.oracle_losses import LOSSES, unexplained
 from tests.oracle.oracle_mutants import QUEUES
+from tests.oracle.oracle_ordinary import ORDINARY
 from tests.oracle.oracle_story import play
 from tests.oracle.oracle_streams import STREAMS
 from tests.oracle.oracle_tales import three, tour
@@ -41,6 +42,7 @@ STORIES = (
     *QUEUES,
     *LOSSES,
     *CONFIGURED,
+    *ORDINARY,
 )
 CORRECT: tuple[Plotted, ...] = (tour, three, *STORIES)
 

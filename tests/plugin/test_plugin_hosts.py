@@ -47,6 +47,12 @@ SAID: tuple[tuple[Say, str], ...] = (
         lambda h, *_: h.opens("N", "c_root/d_root", events=False),
         "root opens N as c_root/d_root without events",
     ),
+    (lambda h, *_: h.opens("N", "an ordinary socket"), "root opens N as an ordinary socket"),
+    (lambda _h, r, _l: r.duplicates("N"), "root duplicates R as N"),
+    (
+        lambda _h, r, li: r.connects(li, port=9, gets="WSAEOPNOTSUPP"),
+        "root connects R to L1 at port 9 and gets WSAEOPNOTSUPP",
+    ),
     (lambda h, *_: h.crashes(), "root crashes"),
     (lambda h, *_: h.restarts(), "root restarts"),
     (lambda h, *_: h.freezes(), "root freezes"),
@@ -214,6 +220,7 @@ def test_methods_give_what_they_made_or_received() -> None:
     handle = socket.accepts(leaf1, "P1")
     assert (str(handle), handle.host) == ("P1", root)
     assert str(socket.invites(leaf1, "P2")) == "P2"
+    assert str(socket.duplicates("R2")) == "R2"
     assert (repr(root), repr(handle)) == ("<Host root>", "<Socket P1>")
 
 

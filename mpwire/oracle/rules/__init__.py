@@ -26,7 +26,7 @@ In this order:
     calls      CR1-CR10, CR19  return values of joins and in general
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
     configured CR20           announced times against those that were given
-    descriptors CR21          sockets with several descriptors
+    descriptors CR21-CR23     several descriptors, and what ordinary sockets are refused
     data       DR1-DR6        what was received against what was sent
 """
 
