@@ -38,6 +38,13 @@ class Opening:
         """Return where the first announcement left."""
         return self.announcements[0].position if self.announcements else NEVER
 
+    @property
+    def ended(self) -> Position:
+        """Return where the first LEAVE left, or the socket or its process was gone."""
+        kinds = ((p.position, read(p, Announce).kind) for p in self.announcements)
+        leaves = (position for position, kind in kinds if kind == AnnounceKind.LEAVE)
+        return min(self.socket.gone, next(leaves, NEVER))
+
     def confined(self, log: AgentLog) -> bool:
         """Tell whether the application keeps what the socket sends inside its host (scope 0)."""
         for call in log.calls:

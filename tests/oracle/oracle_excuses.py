@@ -9,7 +9,7 @@ from mpwire.wire.messages import Accept, Data, Sync
 from mpwire.wire.numbers import CloseReason
 from tests.oracle.oracle_asides import reset
 from tests.oracle.oracle_edits import Edit, Plotted, fields
-from tests.oracle.oracle_groups import GROUP, Group
+from tests.oracle.oracle_groups import GROUP, Group, opened
 from tests.oracle.oracle_halves import Halved
 from tests.oracle.oracle_limits import talkative, talkative_twice
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, LEAF_DATA
@@ -225,7 +225,26 @@ def deferred_again(leaf: str = "leaf1") -> list[Move]:
     return tale.moves
 
 
+def unplugged_before_the_report() -> list[Move]:
+    """Tell of a member whose host loses its interface before the kernel reports the group."""
+    return after(without(opened(), "report leaf2"), "leaf2 FD_WRITE", *loses("leaf2"))
+
+
+def brief_member() -> list[Move]:
+    """Tell of a member that is gone before the kernel reports the group."""
+    stay = ("alive", "leaf1 ALIVE 1", "alive again", "leaf1 ALIVE 2")
+    moves = without(opened(), "report leaf1", "leave leaf1", *stay)
+    return [*moves, Wait("later", 2), *barriers("leaf1", 2)]
+
+
+def staying_member(moves: list[Move]) -> list[Move]:
+    """Let the member stay longer than a kernel waits."""
+    return after(moves, "leaf1 FD_WRITE", Wait("stay", 0.2))
+
+
 EXCUSES = (
+    Excuse("R97", unplugged_before_the_report, staying),
+    Excuse("R97", brief_member, staying_member),
     Excuse("R59", half_crossing, fields("root CLOSE 2", cflags=0)),
     Excuse("EV2", deferred_again, lambda _: deferred_again("leaf2")),
     Excuse("R104", lambda: talkative_twice(reset()), lambda _: talkative(reset())),

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import ip_address
 from itertools import pairwise
+from typing import NamedTuple
 
 from mpwire.oracle.case import Case
 from mpwire.oracle.membership import End, Membership
@@ -10,12 +11,14 @@ from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.rules.timing import spaced
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet, is_multicast
+from mpwire.oracle.trace import NEVER, Packet, Position, Trace, is_multicast
 from mpwire.wire.messages import Announce, Message, Nack, SessionDesc
 from mpwire.wire.numbers import AnnounceKind, HeaderFlag, LeafDirection, Planes
 
 REPORT_NS = 1_000_000_000
 """A receiving member's host reports the group within this time."""
+BRIEF_NS = 100_000_000
+"""Kernels report a few ticks after the join, and not at all what is over by then."""
 LEAVES_MAX = 2
 JOINS_MAX = 3
 ALIVE_SHARE = 0.8
@@ -150,16 +153,35 @@ def r97(case: Case) -> Iterator[Outcome]:
         begin = joined_at(membership.leaf)
         if _receives(membership) and begin != NEVER:
             source = membership.root.endpoint[0] if description.planes & Planes.SSM else ""
-            yield from _reported(case, membership.leaf.host, group, source, begin[0])
+            stay = Stay(membership.leaf.host, begin, membership.leaf.ended())
+            yield from _reported(case, stay, group, source)
     for opening in case.openings:
         if opening.receives and opening.began != NEVER:
-            yield from _reported(case, opening.call.host, opening.group[0], "", opening.began[0])
+            stay = Stay(opening.call.host, opening.began, opening.ended)
+            yield from _reported(case, stay, opening.group[0], "")
 
 
-def _reported(
-    case: Case, host: str | None, group: str, source: str, frame: int
-) -> Iterator[Outcome]:
+class Stay(NamedTuple):
+    """How long a host has a member in a group."""
+
+    host: str | None
+    begun: Position
+    ended: Position
+
+    def spares_report(self, trace: Trace) -> bool:
+        """Tell whether its host may say nothing: the interface or the member went too soon."""
+        begun_ns = trace.when(self.begun)
+        lost = (
+            self.begun < one.begun and trace.when(one.begun) < begun_ns + REPORT_NS
+            for one in trace.losses
+            if one.host == self.host
+        )
+        return any(lost) or (self.ended != NEVER and trace.when(self.ended) < begun_ns + BRIEF_NS)
+
+
+def _reported(case: Case, stay: Stay, group: str, source: str) -> Iterator[Outcome]:
     """Judge one join: an earlier report that was not taken back will do."""
+    host, frame = stay.host, stay.begun[0]
     said = [r for r in case.trace.reports if (r.host, r.group) == (host, group)]
     fitting = [r for r in said if not source or source in r.sources]
     before = [r for r in fitting if r.position[0] < frame]
@@ -168,7 +190,7 @@ def _reported(
         yield PASSED
         return
     due_ns = case.trace.when((frame, 0)) + REPORT_NS
-    if case.overdue(host, due_ns) != NEVER:
+    if case.overdue(host, due_ns) != NEVER and not stay.spares_report(case.trace):
         yield Outcome(
             "fail",
             (frame,),
