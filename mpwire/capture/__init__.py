@@ -13,6 +13,7 @@ In reading order:
     recordfile    records, likewise
     spool         copies of what can be read only once
     deliveries    what became of each frame of a run
+    sightings     what other captures show again on its way
     runfile       opens and annotates run files and other captures
     document      writes the tables of docs/run-file.md
 """

@@ -59,6 +59,8 @@ class Datagram(msgspec.Struct, kw_only=True, gc=False):
     df: bool
     """Don't fragment; always True over IPv6."""
     checksum: Checksum
+    identification: int = 0
+    """What its sender numbered the packet; 0 over IPv6, unless it is a fragment."""
     fragment: Fragment | None = None
     """Set for the first fragment of a packet; the payload is then only the beginning."""
     cut: bool = False
@@ -115,6 +117,7 @@ class _Packet(msgspec.Struct, gc=False):
     body: bytes
     pseudo_header: int
     """Sum of the 16-bit words of both addresses."""
+    identification: int = 0
     fragment: Fragment | None = None
     cut: bool = False
     problems: tuple[str, ...] = ()
@@ -171,6 +174,7 @@ def take_off_ipv4(data: bytes, *, quoted: bool = False) -> _Packet:
         df=bool(place & 0x4000),
         body=data[header:total],
         pseudo_header=_sum_of(source + destination),
+        identification=identification,
         fragment=fragment,
         cut=len(data) < total,
         problems=problems,
@@ -213,6 +217,7 @@ def _extension(packet: _Packet) -> None:
     if packet.protocol == PROTOCOL_FRAGMENT:
         place, identification = struct.unpack_from(">HI", body, 2)
         if place & 0xFFF9:  # an atomic fragment (RFC 6946) is a whole packet
+            packet.identification = identification
             packet.fragment = Fragment(
                 identification=identification,
                 offset_octets=place & 0xFFF8,
@@ -298,6 +303,7 @@ def _udp(packet: _Packet) -> Datagram:
         ttl=packet.ttl,
         df=packet.df,
         checksum=state,
+        identification=packet.identification,
         fragment=packet.fragment,
         cut=packet.cut,
         problems=problems,

@@ -13,9 +13,12 @@ captured, rules look at whole hosts, so that there all exchanges of one address 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from mpwire.capture import RunFile
 from mpwire.capture.batches import Batch
 from mpwire.capture.framefile import Frame, FrameFile, frame_in
+from mpwire.capture.sightings import Sightings, seen_once
 from mpwire.oracle.case import Case
 from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.digest import REPEATED, digested
@@ -37,7 +40,7 @@ def tally_of(run: RunFile, limits: Limits) -> Tally:
     tally = Tally()
     frames = run.frames
     if len(frames) <= limits.whole:
-        _take_whole(tally, run)
+        tally.again = _take_whole(tally, run)
         return tally
     clerk = Clerk(run, limits, tally)
     if isinstance(frames, FrameFile):
@@ -47,25 +50,22 @@ def tally_of(run: RunFile, limits: Limits) -> Tally:
         for frame in frames:
             clerk.take(frame)
     clerk.finish()
+    tally.again = clerk.sightings.again
     return tally
 
 
 @collecting_once
-def _take_whole(tally: Tally, run: RunFile) -> None:
-    tally.take(Case(part(run, list(run.frames))), complete=False)
+def _take_whole(tally: Tally, run: RunFile) -> int:
+    """Judge a capture as one case; return how many frames show again what was seen."""
+    frames, sightings = seen_once(run.frames)
+    tally.take(Case(part(run, frames)), complete=False)
+    return sightings.again
 
 
 def part(run: RunFile, frames: list[Frame]) -> RunFile:
     """Return some frames of a capture as if they were all."""
-    return RunFile(
-        path=run.path,
-        interfaces=run.interfaces,
-        frames=frames,
-        records=[],
-        statistics=[],
-        unknown_records={},
-        incomplete=[],
-        clocks=run.clocks,
+    return msgspec.structs.replace(
+        run, frames=frames, records=[], statistics=[], unknown_records={}, incomplete=[]
     )
 
 
@@ -77,6 +77,7 @@ class Clerk:
         self._run = run
         self._limits = limits
         self._tally = tally
+        self.sightings = Sightings()
         self._remains = Remains()
         self._taken = 0
         self._now_ns = 0
@@ -119,15 +120,19 @@ class Clerk:
         for first in range(0, len(batch), stride):
             last = min(first + stride, len(batch))
             counted: set[int] = set()
-            if usual is not None and self._folder is not None:
+            alone = not self.sightings.again
+            if usual is not None and self._folder is not None and alone:
                 counted = self._folder.fold(usual, first, last, batch.time_ns(last - 1))
             for place in range(first, last):
                 if place not in counted:
                     self.take(frame_in(batch, place))
             self._learn()
 
-    def take(self, frame: Frame) -> None:
+    def take(self, captured: Frame) -> None:
         """Put a frame where it belongs."""
+        frame = self.sightings.look(captured)
+        if frame is None:
+            return
         self._now_ns = max(self._now_ns, frame.time_ns)
         seen = glance(frame)
         if seen is None:

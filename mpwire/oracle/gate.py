@@ -37,6 +37,7 @@ NO_RECORD = (
     "no run record: a capture of another program does not say what was lost, and nothing about "
     "socket events"
 )
+SEEN_AGAIN = "{} frames show packets again that were seen before on their way; each counts once"
 
 ROUTER_PORT: Final = re.compile(r"router (\S+) (loses|regains) (\S+)")
 """The sentences of a script about a port of a router."""
@@ -63,9 +64,13 @@ def gate_of_parts(run: RunFile, reduced: RunFile) -> list[str]:
     return [*reasons, *_exits(reduced)]
 
 
-def of_others(run: RunFile) -> list[str]:
-    """Return why the capture of another program is incomplete: it always is."""
-    return [NO_RECORD, *run.incomplete]
+def of_others(run: RunFile, again: int) -> list[str]:
+    """Return why the capture of another program is incomplete: it always is.
+
+    Args: again: how many of its frames show again what was seen before.
+    """
+    passing = [SEEN_AGAIN.format(again)] if again else []
+    return [NO_RECORD, *passing, *run.incomplete]
 
 
 def missing_lines(run: RunFile) -> int:

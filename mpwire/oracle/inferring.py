@@ -11,6 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from mpwire.capture import RunFile
+from mpwire.capture.sightings import seen_once
 from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.expectations import Expectation
 from mpwire.oracle.imagined import imagine, proved
@@ -70,7 +71,8 @@ class InferredSocket(msgspec.Struct, frozen=True, kw_only=True):
 @collecting_once
 def infer(run: RunFile) -> list[InferredSocket]:
     """Return the sockets of all endpoints of a capture, by endpoint and in order of appearance."""
-    case, staged = imagine(run)
+    frames, _ = seen_once(run.frames)
+    case, staged = imagine(msgspec.structs.replace(run, frames=frames))
     certain = proved(case)
     buried = {
         packet.number

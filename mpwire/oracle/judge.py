@@ -43,8 +43,9 @@ def judge(run: RunFile, limits: Limits | None = None) -> Judgement:
 
 def _judge_capture(run: RunFile, limits: Limits) -> Judgement:
     """Judge the capture of another program, in parts where it is long."""
-    results = tally_of(run, limits).settled()
-    incomplete = of_others(run)
+    tally = tally_of(run, limits)
+    results = tally.settled()
+    incomplete = of_others(run, tally.again)
     return Judgement(
         verdict=_total(results, incomplete, []),
         run_file=str(run.path),

@@ -34,6 +34,8 @@ class Tally:
     def __init__(self, kept: int = FINDINGS_KEPT) -> None:
         """Start with nothing looked at; kept: how many findings of each rule are held."""
         self._kept = kept
+        self.again = 0
+        """Frames of a capture that show again what was seen before."""
         self.debts: dict[str, Counter[Key]] = {}
         """Findings that were taken back before they were counted, by rule."""
         self.results = {

@@ -17,6 +17,7 @@ from mpwire.capture import RunFile
 from mpwire.capture.framefile import FrameFile
 from mpwire.capture.onway import end_to_end
 from mpwire.capture.records import Sentinel, Step, Testbed
+from mpwire.capture.sightings import seen_once
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.inferring import InferredSocket, infer
 from mpwire.report.cast import Cast, cast_of
@@ -132,7 +133,7 @@ def _datagrams(run: RunFile, judgement: Judgement) -> int:
     """Count the messages, each transmission once; in a long capture by a rule that sees all."""
     if isinstance(run.frames, FrameFile):
         return judgement.rule("R4").count
-    frames = end_to_end(run).frames
+    frames = end_to_end(run).frames if run.run is not None else seen_once(run.frames)[0]
     return sum(1 for frame in frames if frame.direction != "in" and is_ours(frame))
 
 

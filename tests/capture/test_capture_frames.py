@@ -21,6 +21,7 @@ FOUR = Datagram(
     ttl=64,
     df=True,
     checksum="ok",
+    identification=1,
 )
 SIX = Datagram(
     source=("fd00::1", 5),

@@ -237,6 +237,7 @@ QUOTED = Datagram(
     ttl=64,
     df=True,
     checksum="ok",
+    identification=1,
 )
 
 
