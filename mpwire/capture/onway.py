@@ -19,7 +19,7 @@ import msgspec
 from mpwire.capture.deliveries import deliveries, with_deliveries
 from mpwire.capture.framefile import Frame
 from mpwire.capture.frames import Datagram, decode_frame
-from mpwire.capture.records import AnyRecord, Counters, Decision, Sentinel
+from mpwire.capture.records import AnyRecord, Counters, Decision, Run, Sentinel
 from mpwire.capture.runfile import RunFile
 
 _IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
@@ -42,7 +42,7 @@ def hops_left(frame: bytes) -> int:
 
 def origins(run: RunFile) -> dict[int, int]:
     """Return for every frame that a router sent on the number of the frame as its host sent it."""
-    routers = _router_of(run)
+    routers = router_of(run.run)
     came_from = {one.delivered: one.frame for one in deliveries(run) if one.delivered is not None}
     arrived: dict[tuple[str, bytes], list[Frame]] = {}
     sent_on: Counter[tuple[str, bytes]] = Counter()
@@ -71,7 +71,7 @@ def end_to_end(run: RunFile) -> RunFile:
     Where the fabric says nothing of what became of frames, the frames themselves do.
     """
     run = with_deliveries(run)
-    routers = _router_of(run)
+    routers = router_of(run.run)
     if not routers:
         return run
     run = with_deliveries(run)
@@ -82,9 +82,9 @@ def end_to_end(run: RunFile) -> RunFile:
     )
 
 
-def _router_of(run: RunFile) -> dict[str, str]:
+def router_of(run: Run | None) -> dict[str, str]:
     """Give the router of each vantage that is a port of one."""
-    routers = run.run.routers if run.run else []
+    routers = run.routers if run else []
     return {port.name: router.name for router in routers for port in router.ports}
 
 

@@ -5,12 +5,14 @@ window of frames is held; a run in which something is amiss with its frames gets
 is looked at as a whole.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
 
 from mpwire.capture import Frame, RunFile
+from mpwire.capture.deliveries import decides
 from mpwire.capture.records import (
     PORT_DOWN,
     AgentLine,
@@ -20,8 +22,7 @@ from mpwire.capture.records import (
     Step,
     StoredVerdict,
 )
-from mpwire.oracle.gate import accounted, same
-from mpwire.oracle.trace import LOSS, REGAIN
+from mpwire.oracle.gate import accounted, interface_set, same
 
 WINDOW_FRAMES: Final = 1 << 14
 """A decision names no frames further back, of each direction."""
@@ -31,6 +32,8 @@ WINDOW_FRAMES: Final = 1 << 14
 class Audit:
     """What one pass over a run has found."""
 
+    decides: bool = True
+    """The fabric decides about every frame, and says so."""
     rare: list[AnyRecord] = field(default_factory=list)
     """Records of which a run has few."""
     frames: list[Frame] = field(default_factory=list)
@@ -39,6 +42,8 @@ class Audit:
     """Time of the newest frame."""
     sound: bool = True
     """Every frame is accounted for."""
+    recorded: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Frames by vantage and direction."""
     _sent: dict[int, Frame] = field(default_factory=dict)
     _came: dict[int, Frame] = field(default_factory=dict)
     _decided: set[int] = field(default_factory=set)
@@ -53,7 +58,7 @@ class Audit:
                 self._decision(item)
             case Step(state="failed"):
                 self.rare.append(item)
-            case Step(text=text) if LOSS.fullmatch(text) or REGAIN.fullmatch(text):
+            case Step(text=text) if interface_set(text)[0]:
                 self.rare.append(item)
             case Step() | AgentLine() | StoredVerdict():
                 pass
@@ -66,6 +71,7 @@ class Audit:
 
     def _frame(self, frame: Frame) -> None:
         self.until_ns = max(self.until_ns, frame.time_ns)
+        self.recorded[frame.vantage, frame.direction or ""] += 1
         window = {"out": self._sent, "in": self._came}.get(frame.direction or "")
         if window is None:
             return
@@ -77,6 +83,8 @@ class Audit:
         """Let the oldest frame of a window go, which must be accounted for by now."""
         number = next(iter(window))
         frame = window.pop(number)
+        if not self.decides:
+            return
         if frame.direction == "out":
             self.sound &= number in self._decided
             self._decided.discard(number)
@@ -86,7 +94,7 @@ class Audit:
 
     def _decision(self, decision: Decision) -> None:
         sent = self._sent.get(decision.frame)
-        self.sound &= sent is not None
+        self.sound &= sent is not None and self.decides
         self._decided.add(decision.frame)
         if decision.reason == PORT_DOWN:
             self.rare.append(decision)
@@ -112,7 +120,7 @@ class Audit:
 
 def audit(run: RunFile) -> Audit:
     """Pass over a run whose frames are numbered without gaps."""
-    found = Audit()
+    found = Audit(decides(run.run))
     for _, item in run.timeline():
         found.take(item)
     found.close()

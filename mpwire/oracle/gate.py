@@ -53,14 +53,17 @@ def gate(run: RunFile, case: Case) -> list[str]:
     return reasons
 
 
-def gate_of_parts(run: RunFile, reduced: RunFile) -> list[str]:
+def gate_of_parts(run: RunFile, reduced: RunFile, recorded: Counter[tuple[str, str]]) -> list[str]:
     """Return why the record of a run is incomplete that is judged in parts.
 
     Args:
         run: the run.
         reduced: what of it is not accounted for already.
+        recorded: how many frames there are by vantage and direction.
     """
     reasons = [*run.incomplete, *_sentinels(reduced), *_counters(reduced)]
+    if not decides(run.run):
+        reasons += _kernels_count(reduced, recorded)
     return [*reasons, *_exits(reduced)]
 
 
@@ -149,7 +152,7 @@ def _excused(run: RunFile) -> Counter[tuple[str, str]]:
     down: set[str] = set()
     for one in run.records:
         if isinstance(one, Step):
-            port, is_up = _set(one.text)
+            port, is_up = interface_set(one.text)
             if port and not is_up and one.state == "started":
                 down.add(port)
             elif is_up and one.state == "done":
@@ -161,7 +164,7 @@ def _excused(run: RunFile) -> Counter[tuple[str, str]]:
     return found
 
 
-def _set(text: str) -> tuple[str, bool]:
+def interface_set(text: str) -> tuple[str, bool]:
     """Say which interface a sentence sets down or up; none: an empty name."""
     lost, regained = LOSS.fullmatch(text), REGAIN.fullmatch(text)
     if host := lost or regained:
@@ -222,6 +225,19 @@ def _passed_on(run: RunFile) -> Iterator[str]:
     What the kernel has counted at a host is on record, frame by frame; and whatever datagram
     arrived was sent by somebody, unchanged.
     """
+    recorded: Counter[tuple[str, str]] = Counter(
+        (frame.vantage, frame.direction or "") for frame in run.frames
+    )
+    yield from _kernels_count(run, recorded)
+    delivered = {one.delivered for one in deliveries(run)}
+    for frame in run.frames:
+        strange = frame.direction == "in" and frame.number not in delivered
+        if strange and isinstance(decode_frame(frame.linktype, frame.data), Datagram):
+            yield f"frame {frame.number}: delivered, but not as anybody has sent it"
+
+
+def _kernels_count(run: RunFile, recorded_of: Counter[tuple[str, str]]) -> Iterator[str]:
+    """Compare what the kernel has counted at each host with what is on record."""
     for one in run.of(Counters):
         for counted, heard, what in (
             ("tx_packets", "received", "sent"),
@@ -230,7 +246,6 @@ def _passed_on(run: RunFile) -> Iterator[str]:
             frames, recorded = one.interface.get(counted), one.capture.get(heard)
             if frames is None or frames != recorded:
                 yield f"{one.host}: {what} {frames} frames by the kernel's count, {recorded} heard"
-    recorded_of = Counter((frame.vantage, frame.direction) for frame in run.frames)
     for one in run.of(Counters):
         for heard, count in (
             ("received", recorded_of[one.host, "out"]),
@@ -238,11 +253,6 @@ def _passed_on(run: RunFile) -> Iterator[str]:
         ):
             if count < one.capture.get(heard, 0):
                 yield f"{one.host}: {one.capture[heard]} frames {heard}, {count} on record"
-    delivered = {one.delivered for one in deliveries(run)}
-    for frame in run.frames:
-        strange = frame.direction == "in" and frame.number not in delivered
-        if strange and isinstance(decode_frame(frame.linktype, frame.data), Datagram):
-            yield f"frame {frame.number}: delivered, but not as anybody has sent it"
 
 
 def accounted(frame: Frame) -> bool:

@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Final
 
 from mpwire.capture import RunFile
-from mpwire.capture.deliveries import decides
 from mpwire.capture.onway import end_to_end
+from mpwire.capture.passing import Unclear
 from mpwire.capture.records import Step
 from mpwire.oracle.audit import audit
 from mpwire.oracle.carried import Straggler
@@ -33,8 +33,7 @@ def judge(run: RunFile, limits: Limits | None = None) -> Judgement:
     limits = limits or Limits()
     if run.run is None:
         return _judge_capture(run, limits)
-    parted = decides(run.run) and not run.run.routers
-    if parted and len(run.frames) + len(run.records) > limits.whole:
+    if len(run.frames) + len(run.records) > limits.whole:
         judgement = _judge_parts(run, limits)
         if judgement is not None:
             return judgement
@@ -78,7 +77,7 @@ def _judge_parts(run: RunFile, limits: Limits) -> Judgement | None:
     found = audit(run) if numbered and not missing_lines(run) else None
     if found is None or not found.sound:
         return None
-    incomplete = gate_of_parts(run, found.reduced(run))
+    incomplete = gate_of_parts(run, found.reduced(run), found.recorded)
     for times in LONGER:
         waiting = replace(limits, quiet=limits.quiet * times)
         ledger = Ledger(run, waiting, complete=not incomplete, until_ns=found.until_ns)
@@ -86,6 +85,8 @@ def _judge_parts(run: RunFile, limits: Limits) -> Judgement | None:
             case = ledger.judge()
         except Straggler:
             continue
+        except Unclear:
+            return None
         judgement = _judgement(run, ledger.tally, case, incomplete)
         judgement.levels = ledger.levels
         return judgement

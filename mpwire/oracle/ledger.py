@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from mpwire.capture import Frame, RunFile
+from mpwire.capture.passing import seen_from_hosts
 from mpwire.capture.records import AgentLine, AnyRecord, Decision, Step
 from mpwire.oracle.carried import Carried, Straggler
 from mpwire.oracle.case import Case
@@ -48,7 +49,7 @@ class Ledger:
 
     def judge(self) -> Case:
         """Judge everything, and return the last case."""
-        for position, item in self._run.timeline():
+        for position, item in seen_from_hosts(self._run):
             self._held.append((position, item))
             if isinstance(item, Frame):
                 self._now_ns = max(self._now_ns, item.time_ns)
