@@ -169,6 +169,13 @@ class Cancel(Arguments):
     call: int
 
 
+class CapacityChanged(Arguments):
+    """What the network of a local address carries each way from now on; null: all it ever did."""
+
+    address: str
+    octets_per_s: int | None = None
+
+
 Setting = bool | int | float | str | list[str | int] | FlowBody | None
 """What an ioctl takes: a BOOL, a number, a text, an address or other list, a flow, or nothing."""
 
@@ -227,6 +234,7 @@ CALLS: Final[dict[str, type[Arguments]]] = {
     "getsockname": OnSocket,
     "getpeername": OnSocket,
     "cancel_blocking_call": Cancel,
+    "capacity_changed": CapacityChanged,
     "barrier": NoArguments,
     "exit": NoArguments,
 }

@@ -96,6 +96,13 @@ class Handlers(ABC):
                 break
         return {}
 
+    def call_capacity_changed(self, _call_id: int, arguments: calls.CapacityChanged) -> Result:
+        """Learn what a network carries, which no system tells."""
+        if arguments.octets_per_s is not None and arguments.octets_per_s < 0:
+            raise InvalidCallError("a network carries no less than nothing")
+        self.provider.capacity_changed(arguments.address, arguments.octets_per_s)
+        return {}
+
     # Sockets ----------------------------------------------------------------------------------
 
     def call_configure(self, _call_id: int, arguments: calls.Configure) -> Result:

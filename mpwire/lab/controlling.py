@@ -5,13 +5,24 @@ from typing import assert_never
 from mpwire.lab import controls
 from mpwire.lab.calling import calling
 from mpwire.lab.controls import AnyControl
-from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed
+from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed
+from mpwire.lab.steps import DEFAULT_PORT
 
 
 async def perform(stage: Stage, step: AnyControl) -> None:
     """Make one step happen; raise as `actions.perform` does."""
+    if isinstance(step, controls.Capacity):
+        await _tell_capacity(stage, step)
+        return
     view = stage.sockets[step.socket]
+    setting: dict[str, object]
     match step:
+        case controls.AwaitRoute():
+            setting = {"code": "SIO_ROUTING_INTERFACE_CHANGE", "value": _peer(stage, view, step)}
+            await calling(stage, view, "ioctl", setting, step.error)
+        case controls.AwaitAddresses():
+            setting = {"code": "SIO_ADDRESS_LIST_CHANGE"}
+            await calling(stage, view, "ioctl", setting, step.error)
         case controls.SetFlow():
             setting = {"code": "SIO_SET_QOS", "value": step.flow}
             await calling(stage, view, "ioctl", setting, step.error)
@@ -27,6 +38,17 @@ async def perform(stage: Stage, step: AnyControl) -> None:
             await stage.link(view).call("cancel_blocking_call", call, ANSWER_PATIENCE_S)
         case _:
             assert_never(step)
+
+
+async def _tell_capacity(stage: Stage, step: controls.Capacity) -> None:
+    for address in stage.hosts[step.host].addresses:
+        told = {"address": address.partition("/")[0], "octets_per_s": step.capacity}
+        await stage.links[step.host].call("capacity_changed", told, ANSWER_PATIENCE_S)
+
+
+def _peer(stage: Stage, view: SocketView, step: controls.AwaitRoute) -> list[object]:
+    family = "inet6" if ":" in view.address[0] else "inet"
+    return [stage.address(step.peer, family), DEFAULT_PORT]
 
 
 def _said(flow: object) -> str:

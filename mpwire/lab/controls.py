@@ -1,12 +1,12 @@
 """What is said to sockets beside the calls of a session: sentences, and the steps they make.
 
-Flow specifications, and the call that is to end before its time.
+Flow specifications, changes of the host's network, and the call that is to end before its time.
 """
 
 from typing import Final
 
 from mpwire.lab.forms import Form
-from mpwire.lab.step import Flow, SocketStep, flow
+from mpwire.lab.step import Flow, SocketStep, Step, flow
 
 FLOW: Final = " [sending NUMBER:sending octets/s] [receiving NUMBER:receiving octets/s]"
 """How sentences give a flow specification."""
@@ -37,7 +37,28 @@ class CancelJoin(SocketStep, frozen=True, kw_only=True, tag="cancel join"):
     """End a blocking join before its time."""
 
 
-AnyControl = SetFlow | ReadFlow | CancelJoin
+class Capacity(Step, frozen=True, kw_only=True, tag="capacity"):
+    """The network of a host carries so much from now on, each way."""
+
+    host: str
+    capacity: int | None = None
+    """Octets per second; None where it carries all that it ever did."""
+
+
+class AwaitAddresses(SocketStep, frozen=True, kw_only=True, tag="await addresses"):
+    """Ask to be told once when an address of the host comes or goes."""
+
+    error: str = "WSAEWOULDBLOCK"
+    """What a call says that does not wait: the event will tell."""
+
+
+class AwaitRoute(AwaitAddresses, frozen=True, kw_only=True, tag="await route"):
+    """Ask to be told once when another address of the host reaches a peer."""
+
+    peer: str
+
+
+AnyControl = SetFlow | ReadFlow | CancelJoin | Capacity | AwaitAddresses | AwaitRoute
 
 FORMS: Final = (
     Form(
@@ -60,6 +81,35 @@ FORMS: Final = (
         "End a blocking join before its time (WSPCancelBlockingCall): it fails with WSAEINTR,"
         " unless it has just ended by itself.",
         "leaf1 cancels the join on L1",
+    ),
+    Form(
+        "the network of HOST carries NUMBER:capacity octets/s",
+        Capacity,
+        "Tell the host's agent what its network carries from now on, each way, as whoever manages"
+        " the network would. Joins that ask for more fail, and FD_QOS tells those who were promised"
+        " more.",
+        "the network of leaf1 carries 64000 octets/s",
+    ),
+    Form(
+        "the network of HOST carries everything",
+        Capacity,
+        "It carries all that it ever did.",
+        "the network of leaf1 carries everything",
+    ),
+    Form(
+        "HOST awaits a change of its addresses on SOCKET [and gets ERROR]",
+        AwaitAddresses,
+        "Ask to be told once, by FD_ADDRESS_LIST_CHANGE, when an address of the host comes or goes"
+        " (SIO_ADDRESS_LIST_CHANGE). The call does not wait: unless told otherwise it gets"
+        " WSAEWOULDBLOCK.",
+        "leaf1 awaits a change of its addresses on L1",
+    ),
+    Form(
+        "HOST awaits a change of its way to PEER on SOCKET [and gets ERROR]",
+        AwaitRoute,
+        "Ask to be told once, by FD_ROUTING_INTERFACE_CHANGE, when no address of the host, or"
+        " another one, reaches the peer (SIO_ROUTING_INTERFACE_CHANGE). It does not wait, either.",
+        "leaf1 awaits a change of its way to root on L1",
     ),
 )
 """Lines of `script`."""

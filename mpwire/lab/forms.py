@@ -86,7 +86,7 @@ SLOTS: Final = {
             "a text in double quotes",
             'octets as text, `"hello"`; `\\"`, `\\\\`, `\\n`, `\\t` and `\\x41` are escapes',
         ),
-        Slot("EVENTS", "an event", "events separated by commas, or `all events`"),
+        Slot("EVENTS", "an event", "events separated by commas, or `all events` of a session"),
         Slot(
             "SIGHTS",
             "an event",

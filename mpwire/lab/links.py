@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 
 from mpwire.lab.pipes import AgentProcess
-from mpwire.lab.steps import EVENTS
+from mpwire.lab.steps import CHANGES, EVENTS
 
 CONTRACT: Final = 1
 UNASKED_OCTETS_MAX: Final = 1 << 20
@@ -354,7 +354,7 @@ class AgentLink:
         return None
 
     def _take_event(self, line: _Line, raw: bytes) -> str | None:
-        if line.event not in EVENTS or line.socket is None or line.code is None:
+        if line.event not in EVENTS + CHANGES or line.socket is None or line.code is None:
             return self._broken(raw, "an event needs a known name, a socket and a code")
         expected = self.reports[-1].seq + 1 if self.reports else 1
         if line.seq != expected:

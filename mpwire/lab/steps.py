@@ -20,6 +20,12 @@ EVENTS: Final = tuple(
     if event <= NetworkEvent.FD_CLOSE and event is not NetworkEvent.FD_OOB
 )
 """Events that a session brings about, in the order an enumeration lists them by bit."""
+CHANGES: Final = tuple(
+    str(event.name)
+    for event in NetworkEvent
+    if event > NetworkEvent.FD_CLOSE and event is not NetworkEvent.FD_GROUP_QOS
+)
+"""Events of the host and its network, which are told to who asked for them."""
 
 Direction = Literal["BOTH", "SENDER_ONLY", "RECEIVER_ONLY"]
 

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import Final
 
 from mpwire.lab.faults import ANY, FLAGS, TYPES, Duration, Which
-from mpwire.lab.steps import EVENTS, Sight
+from mpwire.lab.steps import CHANGES, EVENTS, Sight
 from mpwire.lab.wording import guess, listed
 from mpwire.vocabulary import WsaError
 
@@ -194,8 +194,9 @@ def _text(tokens: Sequence[Token], *_: object) -> bytes:
 
 
 def _event(token: Token) -> str:
-    if token.text not in EVENTS:
-        raise WrongWord(token, f"an event ({listed(EVENTS)})", among=EVENTS)
+    known = (*EVENTS, *CHANGES)
+    if token.text not in known:
+        raise WrongWord(token, f"an event ({listed(known)})", among=known)
     return token.text
 
 

@@ -23,7 +23,7 @@ PARTING = {"send_disconnect": "SEND", "recv_disconnect": "RECEIVE"}
 """Calls that are a `shutdown` of one direction, with data."""
 SETS = frozenset({"read", "write", "exceptional"})
 """Arguments and results of a select: lists of descriptors."""
-PASSED_OVER = frozenset(str(event.name) for event in NetworkEvent) - EVENT_NAMES
+CHANGE_NAMES = frozenset(str(event.name) for event in NetworkEvent) - EVENT_NAMES
 """The events of the host's network, which are no matter of the wire."""
 
 
@@ -152,6 +152,9 @@ class AgentLog:
     unsupported: list[Call] = field(default_factory=list)
     """Calls that the agent does not implement: nothing was done, so no rule is about them."""
     reports: list[Report] = field(default_factory=list)
+    """The events of sessions."""
+    changes: list[Report] = field(default_factory=list)
+    """The events of the host's network."""
     decided: dict[int, Decided] = field(default_factory=dict)
     oddities: list[str] = field(default_factory=list)
     orphans: list[int] = field(default_factory=list)
@@ -302,14 +305,12 @@ def _told(log: AgentLog, item: AgentRecord, line: Line) -> None:
 
 def _said(log: AgentLog, item: AgentRecord, line: Line) -> None:
     if line.event is not None:
-        if line.socket is not None and line.event in EVENT_NAMES | PASSED_OVER:
-            log.numbers.append(line.seq or 0)
-        if line.event in PASSED_OVER:
-            return
-        if line.event not in EVENT_NAMES or line.socket is None:
+        if line.event not in EVENT_NAMES | CHANGE_NAMES or line.socket is None:
             log.oddities.append(f"an event line that names no event or no socket: {line.event}")
             return
-        log.reports.append(
+        log.numbers.append(line.seq or 0)
+        told = log.reports if line.event in EVENT_NAMES else log.changes
+        told.append(
             Report(log.host, line.socket, line.event, line.code or 0, line.seq or 0, item.position)
         )
     elif line.ask is not None and isinstance(line.call, int):
@@ -334,7 +335,8 @@ def _answered(log: AgentLog, call: Call, position: Position, line: Line) -> None
     for socket, entry in _enumerated(call):
         code = entry.get("code")
         found = code if isinstance(code, int) else 0
-        log.reports.append(Report(log.host, socket, str(entry["event"]), found, None, position))
+        told = log.reports if entry["event"] in EVENT_NAMES else log.changes
+        told.append(Report(log.host, socket, str(entry["event"]), found, None, position))
 
 
 def _enumerated(call: Call) -> Iterator[tuple[int, dict[str, object]]]:
@@ -345,7 +347,7 @@ def _enumerated(call: Call) -> Iterator[tuple[int, dict[str, object]]]:
     if isinstance(message, dict):
         entries = [message]
     for entry in entries if isinstance(entries, list) else ():
-        if isinstance(entry, dict) and entry.get("event") in EVENT_NAMES:
+        if isinstance(entry, dict) and entry.get("event") in EVENT_NAMES | CHANGE_NAMES:
             socket = entry.get("socket", call.socket)
             if isinstance(socket, int):
                 yield socket, entry

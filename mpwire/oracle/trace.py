@@ -152,6 +152,8 @@ class Trace:
                 self.host_of[canonical(address.split("/")[0])] = host.name
         self.losses: list[Loss] = []
         """Where hosts lost their interfaces, in order."""
+        self.changes: list[tuple[str, Position]] = []
+        """Where the lab began to take a host its interface or addresses, or to give them back."""
         self.reports: list[Report] = []
         """Reports about groups that left their hosts, in order."""
         self.narrows: list[Narrow] = []
@@ -190,6 +192,9 @@ class Trace:
     def _lost(self, step: Step, here: Position) -> None:
         """Note where the lab takes a host its interface."""
         said = LOSS.fullmatch(step.text)
+        moved = said or REGAIN.fullmatch(step.text)
+        if moved is not None and step.state == "started":
+            self.changes.append((moved["host"], here))
         if said is not None and step.state == "started":
             self.losses.append(Loss(said["host"], here, NEVER))
         elif said is not None and step.state == "done":

@@ -270,7 +270,7 @@ class Units:
             if one.report is not None
         }
         for log in self.case.logs.values():
-            for report in log.reports:
+            for report in (*log.reports, *log.changes):
                 socket = self.case.sockets.get(report.host, report.socket)
                 units: set[Unit] = set()
                 if socket is not None and socket not in self._hubs:

@@ -110,6 +110,11 @@ class Host(Named):
         """Give the addresses back."""
         self._lab.do(f"{self} regains its addresses")
 
+    def has_network_of(self, octets_per_s: int | None) -> None:
+        """Tell the agent what its network carries from now on; None: all that it ever did."""
+        told = "everything" if octets_per_s is None else f"{octets_per_s} octets/s"
+        self._lab.do(f"the network of {self} carries {told}")
+
     def is_cut_off(self, peer: "Host | str | None" = None, *, one_way: bool = False) -> None:
         """Let nothing pass between this host and another, or all."""
         way = " one way" if one_way else ""
@@ -245,6 +250,14 @@ class Socket(Named):
     def has_flow(self, flow: Flow = (0, 0), *, gets: str | None = None) -> None:
         """Compare what the network carries of what it asked for."""
         self._does(f"reads flow of {self}{_flow(flow)}", gets)
+
+    def awaits_addresses(self, *, gets: str | None = None) -> None:
+        """Ask to be told once when an address of the host comes or goes."""
+        self._does(f"awaits a change of its addresses on {self}", gets)
+
+    def awaits_way_to(self, peer: Host | str, *, gets: str | None = None) -> None:
+        """Ask to be told once when no address of the host, or another one, reaches a peer."""
+        self._does(f"awaits a change of its way to {peer} on {self}", gets)
 
     def has_error(self, error: str | None) -> None:
         """Compare the error that the socket keeps, which reading clears."""

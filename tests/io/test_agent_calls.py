@@ -182,3 +182,29 @@ def test_every_call_is_documented() -> None:
     rows = [row.split("|")[1] for row in table.splitlines()[2:] if row.startswith("|")]
     named = {name for row in rows for name in row.replace("`", "").replace(" ", "").split(",")}
     assert named == set(CALLS)
+
+
+@pytest.mark.w(96)
+def test_what_a_network_carries_is_told_to_the_agent_and_by_it(
+    root: AgentProcess, leaf: AgentProcess
+) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("listen", socket=r)
+    s, (host, _) = leaf.opened("C_LEAF", "D_LEAF")
+    leaf.call("event_select", socket=s, events=["FD_CONNECT", "FD_QOS"])
+    leaf.call("join_leaf", socket=s, address=address, sqos={"sending": 9, "receiving": 0})
+    root.wait_for("FD_ACCEPT", r)
+    root.call("accept", socket=r)
+    leaf.wait_for("FD_CONNECT", s)
+    leaf.call("capacity_changed", address=host, octets_per_s=4)
+    leaf.call("capacity_changed", address=host, octets_per_s=3)
+    leaf.call("capacity_changed", address="192.0.2.1", octets_per_s=1)
+    leaf.call("barrier")
+    assert [event["event"] for event in leaf.events] == ["FD_QOS"]
+    carried = leaf.call("ioctl", socket=s, code="SIO_GET_QOS")
+    assert carried == {"value": {"sending": 3, "receiving": 0}}
+    leaf.call("capacity_changed", address=host)
+    leaf.call("barrier")
+    assert [event["event"] for event in leaf.events] == ["FD_QOS", "FD_QOS"]
+    wrong = leaf.start("capacity_changed", address=host, octets_per_s=-1)
+    assert "invalid" in leaf.answer(wrong)

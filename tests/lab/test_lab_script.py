@@ -178,6 +178,19 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         {"flow": {"sending": 7, "receiving": 0}, "error": "WSAEOPNOTSUPP"},
     ),
     ("leaf1 reads flow of L1", controls.ReadFlow, {"flow": {"sending": 0, "receiving": 0}}),
+    ("the network of leaf1 carries 5 octets/s", controls.Capacity, {"capacity": 5}),
+    ("the network of leaf1 carries everything", controls.Capacity, {"capacity": None}),
+    (
+        "leaf1 awaits a change of its addresses on L1",
+        controls.AwaitAddresses,
+        {"error": "WSAEWOULDBLOCK"},
+    ),
+    (
+        "leaf1 awaits a change of its way to root on L1 and gets WSAEINVAL",
+        controls.AwaitRoute,
+        {"peer": "root", "error": "WSAEINVAL"},
+    ),
+    ("leaf1 selects FD_QOS on L1", steps.Select, {"events": ("FD_QOS",)}),
     ("leaf1 cancels the join on L1", controls.CancelJoin, {"host": "leaf1", "socket": "L1"}),
     ("L1 sees FD_CONNECT", steps.See, {"socket": "L1", "sights": (Sight("FD_CONNECT"),)}),
     (

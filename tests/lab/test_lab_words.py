@@ -36,7 +36,7 @@ WRONG = [
             "6: found 'opns', expected 'opens', 'connects', 'duplicates', 'selects', 'listens',"
             " 'joins', 'invites', 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets',"
             " 'sends', 'receives', 'shuts', 'parts', 'closes', 'enumerates', 'cancels',"
-            " 'crashes', 'restarts', 'freezes', 'thaws', 'loses' or 'regains'"
+            " 'awaits', 'crashes', 'restarts', 'freezes', 'thaws', 'loses' or 'regains'"
             "|did you mean 'opens'?"
         ),
     ),
@@ -200,8 +200,9 @@ WRONG = [
     (
         "L1 sees CONNECT",
         (
-            "9: found 'CONNECT', expected an event (FD_READ, FD_WRITE, FD_ACCEPT, FD_CONNECT or"
-            " FD_CLOSE)|did you mean 'FD_CONNECT'?"
+            "9: found 'CONNECT', expected an event (FD_READ, FD_WRITE, FD_ACCEPT, FD_CONNECT,"
+            " FD_CLOSE, FD_QOS, FD_ROUTING_INTERFACE_CHANGE or FD_ADDRESS_LIST_CHANGE)"
+            "|did you mean 'FD_CONNECT'?"
         ),
     ),
     (
@@ -235,8 +236,9 @@ WRONG = [
     (
         "root selects FD_READ, FD_CLSOE on R",
         (
-            "23: found 'FD_CLSOE', expected an event (FD_READ, FD_WRITE, FD_ACCEPT, FD_CONNECT or"
-            " FD_CLOSE)|did you mean 'FD_CLOSE'?"
+            "23: found 'FD_CLSOE', expected an event (FD_READ, FD_WRITE, FD_ACCEPT, FD_CONNECT,"
+            " FD_CLOSE, FD_QOS, FD_ROUTING_INTERFACE_CHANGE or FD_ADDRESS_LIST_CHANGE)"
+            "|did you mean 'FD_CLOSE'?"
         ),
     ),
 ]

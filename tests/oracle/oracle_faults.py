@@ -19,6 +19,7 @@ from tests.oracle.oracle_asides import (
     withdrawn,
 )
 from tests.oracle.oracle_breaches import BREACHES
+from tests.oracle.oracle_changes import UNNOTICED
 from tests.oracle.oracle_configured import UNCONFIGURED
 from tests.oracle.oracle_crossings import AMISS
 from tests.oracle.oracle_details import (
@@ -321,4 +322,5 @@ FAULTS = (
     *UNCALLED,
     *UNCOVERED,
     *CUT_OFF,
+    *UNNOTICED,
 )

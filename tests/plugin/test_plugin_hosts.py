@@ -162,6 +162,13 @@ SAID: tuple[tuple[Say, str], ...] = (
         lambda _h, r, _l: r.has_flow((1, 2)),
         "root reads flow of R sending 1 octets/s receiving 2 octets/s",
     ),
+    (lambda h, *_: h.has_network_of(5), "the network of root carries 5 octets/s"),
+    (lambda h, *_: h.has_network_of(None), "the network of root carries everything"),
+    (lambda _h, r, _l: r.awaits_addresses(), "root awaits a change of its addresses on R"),
+    (
+        lambda _h, r, _l: r.awaits_way_to("leaf1", gets="WSAEINVAL"),
+        "root awaits a change of its way to leaf1 on R and gets WSAEINVAL",
+    ),
     (lambda _h, r, _l: r.sees("FD_ACCEPT"), "R sees FD_ACCEPT"),
     (lambda _h, r, _l: r.sees(), "R sees nothing"),
 )

@@ -27,6 +27,7 @@ In this order:
     accepting  CR11-CR18      accepting, callee data, what closing a socket sends
     configured CR20           announced times against those that were given
     descriptors CR21-CR23     several descriptors, and what ordinary sockets are refused
+    changes    CR24, CR25     what the host's network tells sockets
     data       DR1-DR6        what was received against what was sent
 """
 
@@ -36,6 +37,7 @@ from mpwire.oracle.rules import (
     answering,
     calls,
     carrying,
+    changes,
     closing,
     configured,
     copies,
@@ -66,6 +68,7 @@ __all__ = [
     "answering",
     "calls",
     "carrying",
+    "changes",
     "closing",
     "configured",
     "copies",
