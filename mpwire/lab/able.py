@@ -2,13 +2,14 @@
 
 from typing import Final, Literal
 
-from mpwire.lab import mishaps
+from mpwire.lab import mishaps, smcroute
 from mpwire.lab.plan import Plan
 
 BRIDGE: Final = "bridge"
+SMCROUTE: Final = "smcroute"
 OFFERS: Final = {
-    "switch": frozenset({"kernel"}),
-    BRIDGE: frozenset({"kernel", "snooping"}),
+    "switch": frozenset({"kernel", SMCROUTE}),
+    BRIDGE: frozenset({"kernel", "snooping", SMCROUTE}),
 }
 """What fabrics have that a testbed may need."""
 
@@ -18,6 +19,8 @@ def lacking(plan: Plan, fabric: str) -> str:
     for need in plan.needs:
         if need not in OFFERS.get(fabric, ()):
             return f"{need!r}, which the fabric {fabric} does not have"
+    if SMCROUTE in plan.needs and smcroute.lacks():
+        return f"{SMCROUTE!r}, which is not installed: {smcroute.lacks()}"
     if fabric != BRIDGE:
         return ""
     if plan.faults:

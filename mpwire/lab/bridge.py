@@ -28,6 +28,7 @@ from mpwire.lab.fabric import DEADLINE_S, FabricError
 from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import check_ports
 from mpwire.lab.means import allow_descriptors
+from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.outages import Outages
 from mpwire.lab.process import HostProcess
 from mpwire.lab.switch import Decide, Recorder, port_error
@@ -57,13 +58,20 @@ class BridgeFabric:
     carrier = "veth"
     clock = KERNEL_CLOCK
 
-    def __init__(self, *, snooping: bool = False, deadline_s: float = DEADLINE_S) -> None:
+    def __init__(
+        self,
+        *,
+        snooping: bool = False,
+        forwarding: MakeForwarding = MulticastRouter,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         """Prepare.
 
         Args: snooping: the bridge learns who is in which group (IGMP, MLD), and asks for it;
-            deadline_s: for an echo through a host's stack.
+            forwarding: of groups, in routers; deadline_s: for an echo through a host's stack.
         """
         self._snooping = snooping
+        self._forwarding = forwarding
         self._deadline_s = deadline_s
         self._processes: list[HostProcess] = []
         self._nonces = itertools.count(1)
@@ -97,7 +105,7 @@ class BridgeFabric:
             self._cables.make()
             self._outages = Outages(self.drain, self._cables.sent_counts, recorder)
             if topology.routers or self._snooping:
-                self._groups = GroupControl(topology, self._cables.hosts)
+                self._groups = GroupControl(topology, self._cables.hosts, self._forwarding)
         except OSError as error:
             await self.stop()
             raise MachineError(f"the kernel refused a host: {error}") from error

@@ -23,6 +23,7 @@ from mpwire.lab.decide import Strike
 from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import Cable, Host, check_ports, silence_switch_side
 from mpwire.lab.means import allow_descriptors, present_cpu, tap_opens
+from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.outages import Outages
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
@@ -65,17 +66,18 @@ class SwitchFabric:
         *,
         carrier: Carrier | None = None,
         decide: Decide = deliver_all,
+        forwarding: MakeForwarding = MulticastRouter,
         deadline_s: float = DEADLINE_S,
     ) -> None:
         """Prepare.
 
         Args: carrier: None takes TAP devices where they open, else veth pairs; decide: asked for
-            each frame and receiver; deadline_s: for an echo through a host's stack.
+            each frame and receiver; forwarding: of groups, in routers; deadline_s: for an echo.
         """
         self.carrier: Carrier = carrier or "tap"
         """How hosts are attached; final after `start`."""
         self._forced = carrier is not None
-        self._decide = decide
+        self._decide, self._forwarding = decide, forwarding
         self._strike: Callable[[Strike], None] = spare
         self._deadline_s = deadline_s
         self._hosts: dict[str, Host] = {}
@@ -129,7 +131,7 @@ class SwitchFabric:
             for cable in self._cables.values():
                 cable.wait_until_usable(self._deadline_s)
             if topology.routers:
-                self._groups = GroupControl(topology, self._hosts)
+                self._groups = GroupControl(topology, self._hosts, self._forwarding)
         except OSError as error:
             await self.stop()
             raise MachineError(f"the kernel refused a host: {error}") from error

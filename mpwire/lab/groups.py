@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from mpwire.capture.frames import Datagram, LinkType, decode_frame
 from mpwire.lab.hosts import Host
 from mpwire.lab.joined import JoinedGroups
-from mpwire.lab.mroute import MulticastRouter
+from mpwire.lab.mroute import Forwarding, MakeForwarding, MulticastRouter
 from mpwire.lab.multicast import Memberships, MulticastRouting, crosses_routers
 from mpwire.lab.topology import Topology
 
@@ -18,10 +18,15 @@ from mpwire.lab.topology import Topology
 class GroupControl:
     """Hear reports, and have groups forwarded."""
 
-    def __init__(self, topology: Topology, hosts: Mapping[str, Host]) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        hosts: Mapping[str, Host],
+        make: MakeForwarding = MulticastRouter,
+    ) -> None:
         """Take over the forwarding of groups in all routers.
 
-        Args: hosts: by name; the routers, too, and all of them up.
+        Args: hosts: by name; the routers, too, and all of them up; make: who forwards.
         Raises: OSError where this kernel does not forward groups.
         """
         self.routing = MulticastRouting(topology)
@@ -30,7 +35,7 @@ class GroupControl:
         """What hosts have reported, heard or not."""
         self._expected: set[str] = set()
         self._joined: dict[str, JoinedGroups] = {}
-        self._routers: dict[str, MulticastRouter] = {}
+        self._routers: dict[str, Forwarding] = {}
         try:
             for node in topology.hosts:
                 cable = hosts[node.name].cables[node.port.name]
@@ -42,7 +47,7 @@ class GroupControl:
                     name: (cable.interface, cable.spec.address("inet6") is not None)
                     for name, cable in router.cables.items()
                 }
-                self._routers[node.name] = MulticastRouter(router.namespace, ports)
+                self._routers[node.name] = make(node.name, router.namespace, ports)
         except OSError:
             self.close()
             raise

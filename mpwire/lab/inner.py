@@ -10,6 +10,7 @@ import io
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,10 +18,13 @@ import msgspec
 
 from mpwire.capture import RunWriter
 from mpwire.errors import MachineError
+from mpwire.lab import smcroute
+from mpwire.lab.able import SMCROUTE
 from mpwire.lab.bridge import BridgeFabric
 from mpwire.lab.dialogue import AnyQuestion, AnyTold
 from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.live import Ask, LiveRunner
+from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.pipes import CHUNK_OCTETS, LINE_OCTETS_MAX, LineWriter
 from mpwire.lab.plan import Order
 from mpwire.lab.runner import Fabric, Runner, ended
@@ -83,9 +87,13 @@ async def _questions() -> Ask:
 
 
 def _fabric(order: Order) -> Fabric:
+    needs = order.plan.needs
+    forwarding: MakeForwarding = MulticastRouter
+    if SMCROUTE in needs and not smcroute.lacks():
+        forwarding = partial(smcroute.SmcrouteRouter, Path(order.folder))
     if order.fabric == "bridge":
-        return BridgeFabric(snooping="snooping" in order.plan.needs)
-    return SwitchFabric(carrier=order.carrier)
+        return BridgeFabric(snooping="snooping" in needs, forwarding=forwarding)
+    return SwitchFabric(carrier=order.carrier, forwarding=forwarding)
 
 
 def main() -> int:

@@ -27,7 +27,7 @@ Call = Literal[
 """Calls of the agent contract, version 1."""
 CALLS: Final[tuple[str, ...]] = get_args(Call)
 
-Need = Literal["kernel", "snooping"]
+Need = Literal["kernel", "snooping", "smcroute"]
 """What a testbed may need of a fabric."""
 
 MAXIMUM_HOSTS: Final = 250
@@ -179,8 +179,8 @@ class Testbed(Part):
     needs: list[Need] = Field(
         default=[],
         description="What the network must have: `kernel`, the network stack of a real one;"
-        " `snooping`, bridges that learn who is in which group. On a fabric without it the run is"
-        " UNSUPPORTED.",
+        " `snooping`, bridges that learn who is in which group; `smcroute`, that routing daemon"
+        " in every router. Where it is lacking the run is UNSUPPORTED.",
     )
     faults: list[str] = Field(
         default=[], description="What the network does to messages, one sentence a fault."

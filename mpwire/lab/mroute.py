@@ -15,9 +15,9 @@ Source: linux/mroute.h, linux/mroute6.h.
 
 import socket
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, Protocol
 
 from mpwire.lab.namespaces import NetworkNamespace
 
@@ -35,6 +35,23 @@ _QUEUE_OCTETS: Final = 4096
 """What the kernel tells such a socket is nothing that we do not know: little is kept."""
 
 
+class Entries:
+    """What a router has been told about groups, so that it is told changes only."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self._made: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
+
+    def takes(self, source: str, group: str, into: str, out: Sequence[str]) -> bool:
+        """Note how a source's datagrams for a group are sent on; tell whether that is new."""
+        wanted = into, tuple(out)
+        made = self._made.get((source, group))
+        if made == wanted or (made is not None and not out and made[0] != into):
+            return False  # what also comes by another way is not sent on from there
+        self._made[source, group] = wanted
+        return True
+
+
 class KernelMulticast:
     """Forward groups in one namespace, for one IP version."""
 
@@ -48,7 +65,7 @@ class KernelMulticast:
         """
         self._version = version
         family, protocol, self._level = _FAMILIES[version]
-        self._made: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {}
+        self._entries = Entries()
         self._places = {name: place for place, name in enumerate(interfaces)}
         with namespace.entered():
             self._socket = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
@@ -73,11 +90,8 @@ class KernelMulticast:
 
         Args: into: the interface by which it must come; out: those by which it leaves.
         """
-        wanted = into, tuple(out)
-        made = self._made.get((source, group))
-        if made == wanted or (made is not None and not out and made[0] != into):
-            return  # what also comes by another way is not sent on from there
-        self._made[source, group] = wanted
+        if not self._entries.takes(source, group, into, out):
+            return
         ends = ip_address(source).packed, ip_address(group).packed
         places = [self._places[name] for name in out]
         entry = self._entry(ends, self._places[into], places)
@@ -98,14 +112,31 @@ class KernelMulticast:
         self._socket.close()
 
 
+class Forwarding(Protocol):
+    """Whatever forwards groups between the ports of one router."""
+
+    def forward(self, source: str, group: str, into: str, out: Sequence[str]) -> None:
+        """Send on what a source sends to a group.
+
+        Args: into: the port by which it must come; out: those by which it leaves.
+        """
+
+    def close(self) -> None:
+        """Forward nothing any more."""
+
+
+Ports = Mapping[str, tuple[str, bool]]
+"""Of a router: interface by port, and whether it has IPv6."""
+
+MakeForwarding = Callable[[str, NetworkNamespace, Ports], Forwarding]
+"""Take the forwarding of groups over in the namespace of the router of that name."""
+
+
 class MulticastRouter:
     """Forward groups between the interfaces of one router, in the families that it has."""
 
-    def __init__(self, namespace: NetworkNamespace, ports: Mapping[str, tuple[str, bool]]) -> None:
-        """Take the forwarding of groups over.
-
-        Args: ports: interface by port, and whether it has IPv6.
-        """
+    def __init__(self, _name: str, namespace: NetworkNamespace, ports: Ports) -> None:
+        """Take the forwarding of groups over."""
         self._ports = {port: interface for port, (interface, _) in ports.items()}
         interfaces = [*self._ports.values()]
         versions = (4, 6) if any(has_ipv6 for _, has_ipv6 in ports.values()) else (4,)

@@ -32,7 +32,7 @@ _KINDS: Final = {
     "timers": "mapping",
     "seed": "whole number or null",
     "requires": "list of calls",
-    "needs": "list of `kernel`, `snooping`",
+    "needs": "list of `kernel`, `snooping`, `smcroute`",
     "faults": "list of sentences",
     "script": "list of sentences",
     "expect": "list of sentences",

@@ -76,5 +76,5 @@ def test_what_no_fabric_of_namespaces_can_do_is_left_to_the_switch() -> None:
 
 
 def test_a_need_that_nobody_knows_is_a_mistake() -> None:
-    with pytest.raises(TestbedError, match="'kernel' or 'snooping'"):
+    with pytest.raises(TestbedError, match="'kernel', 'snooping' or 'smcroute'"):
         lacks("switch", more="needs: [magic]")
