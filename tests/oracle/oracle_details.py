@@ -195,6 +195,39 @@ def despaired() -> list[Move]:
     return tale.moves
 
 
+def premature() -> list[Move]:
+    """Tell of a CLOSE that comes before the CONFIRM that was lost: the leaf must drop it (11.2)."""
+    tale = Tale()
+    tale.open("root", listening=False)
+    tale.open("leaf1", listening=True)
+    join = tale.ask_to_come("leaf1", 1)
+    join.end = tale.fresh("leaf1")
+    join.member_id = next(tale.ids)
+    result = {"socket": join.end, "address": ROOT_ADDRESS, "caller_data": None}
+    tale.call("accept", "leaf1", "accept", result, socket=1)
+    accept, confirm = tale.accept_message(join), tale.confirm_message(join)
+    tale.send("ACCEPT 1", "leaf1", "root", accept)
+    tale.event("FD_CONNECT", "root", 1, "FD_CONNECT")
+    tale.event("FD_WRITE R", "root", 1, "FD_WRITE")
+    tale.send("CONFIRM 1", "root", "leaf1", confirm, delivered=False)
+    close, _ = tale.closing(join, CloseReason.EXPEL)
+    tale.call("close", "root", "close", {}, socket=join.handle)
+    tale.send("CLOSE 1", "root", "leaf1", close)
+    tale.barrier()
+    tale.moves.append(Wait("pause 1", 1))
+    tale.send("ACCEPT 2", "leaf1", "root", msgspec.structs.replace(accept, attempt=2))
+    tale.send("CONFIRM 2", "root", "leaf1", msgspec.structs.replace(confirm, attempt=2))
+    tale.event("FD_WRITE A", "leaf1", join.end, "FD_WRITE")
+    for attempt, pause in enumerate((2, 4, 8, 16), 2):
+        copy = msgspec.structs.replace(close, attempt=attempt)
+        tale.send(f"CLOSE {attempt}", "root", "leaf1", copy, delivered=False)
+        tale.moves.append(Wait(f"pause {attempt}", pause))
+    tale.send("ABORT", "root", "leaf1", abort(join, AbortReason.CLOSE_TIMEOUT, by_root=True))
+    tale.event("FD_CLOSE A", "leaf1", join.end, "FD_CLOSE", 10054)
+    tale.barrier()
+    return tale.moves
+
+
 def posted() -> list[Move]:
     """Tell of an application that has events posted to a window, and waits by WSPSelect."""
     tale = Tale()
@@ -240,6 +273,7 @@ def duplicated() -> list[Move]:
 
 
 DETAILS = (
+    premature,
     outrun,
     despaired,
     versions,

@@ -6,9 +6,19 @@ import msgspec
 
 from mpwire.wire.messages import Abort, Announce, Data
 from mpwire.wire.numbers import CloseReason
-from tests.oracle.oracle_edits import Fault, event, fields, lacking, moves_of, saying
+from tests.oracle.oracle_edits import Fault, event, fields, lacking, moved, moves_of, saying
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, SESSION, Join
-from tests.oracle.oracle_story import ADDRESSES, Frame, Move, Send, after, message_of, summed
+from tests.oracle.oracle_story import (
+    ADDRESSES,
+    Frame,
+    Line,
+    Move,
+    Send,
+    after,
+    find,
+    message_of,
+    summed,
+)
 from tests.oracle.oracle_streams import GROUP_TAG, Stream
 
 GROUP = "239.1.2.3"
@@ -57,6 +67,37 @@ class Group(Stream):
         )
         others = [name for name in ("leaf1", "leaf2") if name != host]
         self.send(label, host, others[0], message, target_address=GROUP)
+
+    def gather(self) -> None:
+        """Let two members open a nonrooted session."""
+        for host in ("leaf1", "leaf2"):
+            self.open(host, listening=False)
+            self.call(
+                f"{host} join", host, "join_leaf", {"socket": 1}, socket=1, address=[GROUP, 61717]
+            )
+            self.report(f"report {host}", host)
+            self.announce(f"{host} ANNOUNCE 1", host, 1, 1)
+            self.event(f"{host} FD_CONNECT", host, 1, "FD_CONNECT")
+            self.event(f"{host} FD_WRITE", host, 1, "FD_WRITE")
+        self.barrier()
+
+    def utter(self, host: str, other: str, text: bytes) -> None:
+        """Let a member say something to the session for the first time."""
+        self.submit(host, 1, text)
+        member = 0x100 + int(host[-1])
+        data = Data(
+            origin=member,
+            dflags=0,
+            hop=0,
+            payload=text,
+            flags=0x20,
+            seq=1,
+            sender_id=member,
+            session_id=SESSION,
+            destination_tag=GROUP_TAG,
+        )
+        self.send(f"DATA {text.decode()}", host, other, data, target_address=GROUP)
+        self.take(other, 1, text)
 
 
 def deaf(tale: Group) -> Join:
@@ -168,34 +209,12 @@ def belated() -> list[Move]:
 def opened() -> list[Move]:
     """Tell of two members of a nonrooted session that hear each other and go."""
     tale = Group()
-    for host in ("leaf1", "leaf2"):
-        tale.open(host, listening=False)
-        tale.call(
-            f"{host} join", host, "join_leaf", {"socket": 1}, socket=1, address=[GROUP, 61717]
-        )
-        tale.report(f"report {host}", host)
-        tale.announce(f"{host} ANNOUNCE 1", host, 1, 1)
-        tale.event(f"{host} FD_CONNECT", host, 1, "FD_CONNECT")
-        tale.event(f"{host} FD_WRITE", host, 1, "FD_WRITE")
-    tale.barrier()
+    tale.gather()
     tale.pause("alive", 20)
     tale.announce("leaf1 ALIVE 1", "leaf1", 2, 2)
     tale.pause("alive again", 20)
     tale.announce("leaf1 ALIVE 2", "leaf1", 2, 3)
-    tale.submit("leaf1", 1, b"hello")
-    data = Data(
-        origin=0x101,
-        dflags=0,
-        hop=0,
-        payload=b"hello",
-        flags=0x20,
-        seq=1,
-        sender_id=0x101,
-        session_id=SESSION,
-        destination_tag=GROUP_TAG,
-    )
-    tale.send("DATA hello", "leaf1", "leaf2", data, target_address=GROUP)
-    tale.take("leaf2", 1, b"hello")
+    tale.utter("leaf1", "leaf2", b"hello")
     tale.take("leaf1", 1, b"hello")
     tale.call("leaf1 close", "leaf1", "close", {}, socket=1)
     tale.announce("leaf1 LEAVE", "leaf1", 3, 4)
@@ -203,6 +222,27 @@ def opened() -> list[Move]:
     tale.barrier()
     tale.barrier()
     return tale.moves
+
+
+def echoed() -> list[Move]:
+    """Tell of a member that has read another's message, and is told of its own, which it leaves."""
+    tale = Group()
+    tale.gather()
+    tale.utter("leaf2", "leaf1", b"hello")
+    tale.utter("leaf1", "leaf2", b"mine")
+    tale.event("FD_READ echo", "leaf1", 1, "FD_READ")
+    tale.barrier()
+    tale.barrier()
+    return tale.moves
+
+
+def silenced(moves: list[Move]) -> list[Move]:
+    """Switch off that a member is given its own messages."""
+    off = {"socket": 1, "code": "SIO_MULTIPOINT_LOOPBACK", "value": False}
+    asked = Line("loopback?", "leaf1", "to", {"id": 700, "call": "ioctl", "args": off})
+    answer = Line("loopback!", "leaf1", "from", {"id": 700, "result": {"value": 0}})
+    place = find(moves, "send b'mine'?")
+    return [*moves[:place], asked, answer, *moves[place:]]
 
 
 def intruding(moves: list[Move]) -> list[Move]:
@@ -237,13 +277,15 @@ def stale(moves: list[Move]) -> list[Move]:
     return fields("recv b'new' leaf2!", result={"data": b"early".hex()})(moves)
 
 
-CASTS = (cast, departing, belated, opened)
+CASTS = (cast, departing, belated, opened, echoed)
 UNHEARD = (
     Fault("R75", cast, fields("DATA b'second' leaf2 2", attempt=3)),
     Fault("DR1", cast, moves_of("DATA b'first'", more_targets=())),
     Fault("DR4", cast, lacking("DATA b'second'")),
     Fault("EV26", cast, lacking("FD_READ b'first' leaf2")),
     Fault("EV11", cast, lacking("FD_READ b'second' leaf2")),
+    Fault("EV11", echoed, moved("FD_READ echo", ahead_of="send b'mine'?")),
+    Fault("EV12", echoed, silenced),
     Fault("R92", departing, fields("SYNC", seq=BEFORE_DATA + 1)),
     Fault("R92", departing, fields("SYNC after", seq=BEFORE_DATA + 2)),
     Fault("R92", departing, fields("SYNC after", seq=BEFORE_DATA, trail_seq=BEFORE_DATA)),
