@@ -49,6 +49,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             await ordinary.duplicate(stage, step)
         case steps.Connect():
             await ordinary.connect(stage, step)
+        case steps.Find():
+            await ordinary.find(stage, step)
         case steps.Invite():
             await _invite(stage, step)
         case steps.Join():

@@ -238,6 +238,15 @@ FORMS: Final = (
         "leaf1 closes L1",
     ),
     Form(
+        "HOST finds SOCKET {readable and writable | readable | writable | not ready}",
+        steps.Find,
+        "Look what can be done without waiting (WSPSelect, time 0), and compare all three sets. A"
+        " listener is readable when somebody waits, any socket when there is data or its end;"
+        " writable is who may send and has room. Of a join it says nothing, and of the record it"
+        " takes nothing.",
+        "leaf1 finds L1 readable and writable",
+    ),
+    Form(
         "HOST enumerates SIGHTS on SOCKET",
         steps.Enumerate,
         "Read the record by hand (WSPEnumNetworkEvents) and compare all of it.",

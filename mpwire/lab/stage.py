@@ -151,12 +151,27 @@ class Stage:
         decide: Decide | None = None,
     ) -> dict[str, Any]:
         """Make a call on a socket; a blocking one may take as long as the timers allow."""
+        asked = {"socket": self.descriptor(view), **(arguments or {})}
+        return await self.ask(view, name, asked, decide, blocks=view.blocking)
+
+    async def ask(
+        self,
+        view: SocketView,
+        name: str,
+        arguments: Mapping[str, object],
+        decide: Decide | None = None,
+        *,
+        blocks: bool = False,
+    ) -> dict[str, Any]:
+        """Make a call of the agent that holds a socket.
+
+        Raises:
+            StepFailed: the agent is frozen.
+        """
         if view.host in self.frozen:
             raise StepFailed(f"expected {view.host} to run, seen it frozen")
-        patience_s = ANSWER_PATIENCE_S + (self.patience_s() if view.blocking else 0)
-        asked = {"socket": self.descriptor(view), **(arguments or {})}
-        link = self.link(view)
-        return await link.call(name, asked, patience_s, decide, blocks=view.blocking)
+        patience_s = ANSWER_PATIENCE_S + (self.patience_s() if blocks else 0)
+        return await self.link(view).call(name, arguments, patience_s, decide, blocks=blocks)
 
     def descriptor(self, view: SocketView) -> int:
         """Give a socket's descriptor.

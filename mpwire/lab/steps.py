@@ -75,6 +75,21 @@ class Connect(SocketStep, frozen=True, kw_only=True, tag="connect"):
     error: str | None = None
 
 
+class Find(SocketStep, frozen=True, kw_only=True, tag="find"):
+    """Look whether a socket is ready, without taking anything from it."""
+
+    readable: bool = False
+    writable: bool = False
+    readable_and_writable: bool = False
+    not_ready: bool = False
+
+    @property
+    def sets(self) -> tuple[str, ...]:
+        """Name the sets of WSPSelect in which the socket is."""
+        read = ("read",) if self.readable or self.readable_and_writable else ()
+        return (*read, "write") if self.writable or self.readable_and_writable else read
+
+
 class Select(SocketStep, frozen=True, kw_only=True, tag="select"):
     """Choose the events of a socket; it is nonblocking from then on."""
 
@@ -279,6 +294,7 @@ AnyStep = (
     Open
     | Duplicate
     | Connect
+    | Find
     | Select
     | Listen
     | Join

@@ -25,12 +25,12 @@ def write_expectations(case: Case) -> Iterator[Expectation | None]:
     for membership in sorted(case.history.memberships, key=lambda one: one.accept.number):
         for end in membership.ends:
             socket = case.session_socket(end)
-            usable = _usable(case, end)
+            usable = usable_since(case, end)
             if socket is None or usable is None or awaits_d_root(case, end):
                 continue
             first = socket not in served and not end.misfit
             served |= set() if end.misfit else {socket}
-            may_send = bool(membership.leaf_dir & _sending(end))
+            may_send = bool(membership.leaf_dir & sending(end))
             if first and may_send:
                 yield _first_write(case, socket, usable)
             elif may_send and (end.is_root or end.misfit):
@@ -123,7 +123,8 @@ def _room_at(case: Case, socket: Socket, call: Call) -> Position | None:
     return latest
 
 
-def _sending(end: End) -> LeafDirection:
+def sending(end: End) -> LeafDirection:
+    """Say which direction of a membership lets a side send."""
     return LeafDirection.RECEIVE if end.is_root else LeafDirection.SEND
 
 
@@ -147,7 +148,7 @@ def _first_write(
     )
 
 
-def _usable(case: Case, end: End) -> tuple[Position, Packet] | None:
+def usable_since(case: Case, end: End) -> tuple[Position, Packet] | None:
     """Return from where a side may be reported writable, and the packet that makes it a member.
 
     An acceptor is usable when its accept call returns (W47), and certainly once its membership

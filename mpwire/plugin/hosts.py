@@ -148,6 +148,12 @@ class Socket(Named):
         """Ask for an ordinary connection to a socket or a host."""
         self._does(f"connects {self} to {target}{_of(' at port', port)}", gets)
 
+    def finds(
+        self, ready: Literal["readable and writable", "readable", "writable", "not ready"]
+    ) -> None:
+        """Look what can be done with it without waiting."""
+        self._does(f"finds {self} {ready}")
+
     def selects(self, *events: str, reports: bool = True) -> None:
         """Select events anew; none at all cancels the selection."""
         wanted = ", ".join(events) or "nothing"

@@ -35,8 +35,8 @@ WRONG = [
         (
             "6: found 'opns', expected 'opens', 'connects', 'duplicates', 'selects', 'listens',"
             " 'joins', 'invites', 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets',"
-            " 'sends', 'receives', 'shuts', 'parts', 'closes', 'enumerates', 'cancels',"
-            " 'awaits', 'crashes', 'restarts', 'freezes', 'thaws', 'loses' or 'regains'"
+            " 'sends', 'receives', 'shuts', 'parts', 'closes', 'finds', 'enumerates',"
+            " 'cancels', 'awaits', 'crashes', 'restarts', 'freezes', 'thaws', 'loses' or 'regains'"
             "|did you mean 'opens'?"
         ),
     ),

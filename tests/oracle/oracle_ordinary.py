@@ -2,7 +2,7 @@
 
 from tests.oracle.oracle_asides import ROOT_ADDRESS
 from tests.oracle.oracle_edits import Fault, answering, over
-from tests.oracle.oracle_story import ADDRESSES, PORT, Move
+from tests.oracle.oracle_story import ADDRESSES, PORT, Line, Move, find
 from tests.oracle.oracle_tales import Tale
 
 
@@ -23,8 +23,58 @@ def ordinary() -> list[Move]:
     return tale.moves
 
 
-ORDINARY = (ordinary,)
+def found(*, read: tuple[int, ...] = (), write: tuple[int, ...] = ()) -> dict[str, object]:
+    """Return the result of a select."""
+    return {"read": [*read], "write": [*write], "exceptional": []}
+
+
+def looked() -> list[Move]:
+    """Tell of applications that look at their sockets before, during and after a membership."""
+    tale = Tale()
+
+    def look(label: str, host: str, socket: int, **sets: tuple[int, ...]) -> None:
+        three = dict.fromkeys(("read", "write", "exceptional"), (socket,))
+        arguments = {name: [*one] for name, one in three.items()}
+        tale.call(label, host, "select", found(**sets), timeout_s=0, **arguments)
+
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    look("nobody asks", "root", 1)
+    join = tale.ask_to_join("leaf1", 1)
+    look("request", "root", 1, read=(1,))
+    look("joining", "leaf1", 1)
+    tale.admit(join)
+    look("admitted", "root", 1, write=(1,))
+    look("handle", "root", 2)
+    look("joined", "leaf1", 1, write=(1,))
+    tale.tell_root(b"word", join)
+    tale.barrier()
+    look("read again", "root", 1, write=(1,))
+    tale.expel(join)
+    look("expelled", "leaf1", 1, read=(1,))
+    return tale.moves
+
+
+def late() -> list[Move]:
+    """Tell of a message that waits while its socket is looked at."""
+    moves = looked()
+    place = find(moves, "recv b'word' root?")
+    asked = Line("waiting?", "root", "to", {"id": 900, "call": "select", "args": {"read": [1]}})
+    answer = Line("waiting!", "root", "from", {"id": 900, "result": found(read=(1,))})
+    return [*moves[:place], asked, answer, *moves[place:]]
+
+
+ORDINARY = (ordinary, looked, late)
 UNCALLED = (
+    Fault("CR26", looked, answering("joining!", result=found(write=(1,)))),
+    Fault("CR26", looked, answering("joined!", result={**found(), "exceptional": [1]})),
+    Fault("CR27", looked, answering("request!", result=found())),
+    Fault("CR27", looked, answering("nobody asks!", result=found(read=(1,)))),
+    Fault("CR27", looked, answering("nobody asks!", result=found(write=(1,)))),
+    Fault("CR27", looked, answering("handle!", result=found(write=(2,)))),
+    Fault("CR27", looked, answering("joined!", result=found())),
+    Fault("CR27", looked, answering("expelled!", result=found())),
+    Fault("CR27", late, answering("waiting!", result=found())),
     Fault("CR22", ordinary, answering("plain join!", result={"socket": 1})),
     Fault("CR22", ordinary, answering("plain join!", error=over(10061))),
     Fault("CR23", ordinary, answering("connect!", result={})),

@@ -48,6 +48,7 @@ SAID: tuple[tuple[Say, str], ...] = (
         "root opens N as c_root/d_root without events",
     ),
     (lambda h, *_: h.opens("N", "an ordinary socket"), "root opens N as an ordinary socket"),
+    (lambda _h, r, _l: r.finds("readable and writable"), "root finds R readable and writable"),
     (lambda _h, r, _l: r.duplicates("N"), "root duplicates R as N"),
     (
         lambda _h, r, li: r.connects(li, port=9, gets="WSAEOPNOTSUPP"),

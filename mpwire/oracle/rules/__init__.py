@@ -28,6 +28,7 @@ In this order:
     configured CR20           announced times against those that were given
     descriptors CR21-CR23     several descriptors, and what ordinary sockets are refused
     changes    CR24, CR25     what the host's network tells sockets
+    polling    CR26, CR27     what WSPSelect says of sockets
     data       DR1-DR6        what was received against what was sent
 """
 
@@ -52,6 +53,7 @@ from mpwire.oracle.rules import (
     joining,
     lifetime,
     losing,
+    polling,
     private,
     relaying,
     repairing,
@@ -83,6 +85,7 @@ __all__ = [
     "joining",
     "lifetime",
     "losing",
+    "polling",
     "private",
     "relaying",
     "repairing",

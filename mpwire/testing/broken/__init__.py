@@ -7,7 +7,7 @@ one thing in core, winsock or io from outside; the product itself knows nothing 
 
 - `patches`: what a patch is, and replacing functions so that it can be taken back
 - `seams`, `reports`: where patches take hold
-- `framing` to `descriptors`: the patches, by what they break
+- `framing` to `polling`: the patches, by what they break
 - `scenes`: the testbeds in which they show
 - `exempt`: the rules that no endpoint can break, with the reasons
 - `trial`: one run of one of them, judged; `python -m mpwire.testing.mutants` runs them all
@@ -27,6 +27,7 @@ from mpwire.testing.broken import (
     identity,
     joining,
     keeping,
+    polling,
     repairing,
 )
 from mpwire.testing.broken.patches import PATCHES, Patch, restore
@@ -48,5 +49,6 @@ THEMES = (
     arrivals,
     calls,
     descriptors,
+    polling,
 )
 """Importing them registers their patches."""
