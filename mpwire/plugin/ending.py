@@ -5,7 +5,7 @@ import pytest
 from mpwire.errors import MpwireError
 from mpwire.plugin.lab import Lab
 from mpwire.plugin.pausing import pause
-from mpwire.plugin.telling import is_wrong, told
+from mpwire.plugin.telling import is_wrong, lacked, skip_unsupported, told
 from mpwire.report import Assessment
 from mpwire.vocabulary import Verdict
 
@@ -24,7 +24,7 @@ def judge(item: pytest.Item, lab: Lab) -> None:
     judged_here = not lab.finished_by_test
     if assessment.verdict is Verdict.UNSUPPORTED and judged_here:
         lab.drop()
-        pytest.skip(f"UNSUPPORTED: {'; '.join(assessment.judgement.unsupported)}")
+        skip_unsupported(lacked(assessment))
     if lab.broken or (judged_here and is_wrong(assessment)):
         pytest.fail(told(assessment, lab.broken, lab.keep()), pytrace=False)
     lab.drop()

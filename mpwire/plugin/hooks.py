@@ -77,7 +77,18 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> "TestbedFi
 def _is_asked_for(path: Path, session: pytest.Session) -> bool:
     """Tell whether a file was named, or a folder called testbeds that it is in."""
     folders = (one for one in path.parents if one.name == FOLDER)
-    return session.isinitpath(path) or any(session.isinitpath(one) for one in folders)
+    return any(_is_named(one, session) for one in (path, *folders))
+
+
+def _is_named(path: Path, session: pytest.Session) -> bool:
+    """Tell whether a path is among those to collect, or in a folder that is as well.
+
+    Of `pytest . testbeds` the session keeps the first folder only, as the other one is in it.
+    """
+    if session.isinitpath(path):
+        return True
+    here, named = session.config.invocation_params.dir, session.config.args
+    return any((here / one.partition("::")[0]).resolve() == path for one in named)
 
 
 def labs_of(config: pytest.Config) -> "Labs":

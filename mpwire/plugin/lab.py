@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final, Self
 
 import msgspec
-import pytest
 
 from mpwire.capture import annotate, open_run
 from mpwire.errors import InputError
@@ -24,6 +23,7 @@ from mpwire.plugin.claims import Claim, Times, messages_of
 from mpwire.plugin.hosts import Host, Socket
 from mpwire.plugin.labs import Begun, Labs
 from mpwire.plugin.sentences import Spoken, head_of, place_of_caller, sentences_in
+from mpwire.plugin.telling import skip_unsupported
 from mpwire.report import Assessment, FailedStep, assess
 from mpwire.report.document import comments_of, document_of
 
@@ -315,7 +315,7 @@ def _raise_if_failed(failure: Failure | None) -> None:
     if failure is None:
         return
     if failure.kind == "unsupported":
-        pytest.skip(f"UNSUPPORTED: {failure.reason}")
+        skip_unsupported([failure.reason])
     raise StepFailed(f"{failure.text}\n{failure.reason}")
 
 

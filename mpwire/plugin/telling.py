@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
+
+import pytest
 
 from mpwire.report import Assessment
+from mpwire.report.assessment import UNSUPPORTED_PREFIX
 from mpwire.report.verdict import texts, verdict_lines
 from mpwire.vocabulary import Verdict
 
@@ -21,6 +24,19 @@ def is_wrong(assessment: Assessment) -> bool:
         return assessment.verdict is Verdict.FAIL
     undecided = any(rule.undecided for rule in judgement.rules)
     return bool(judgement.incomplete or assessment.failed_steps or undecided)
+
+
+def skip_unsupported(reasons: Sequence[str]) -> NoReturn:
+    """Skip a test because of what an endpoint, or the network, cannot do."""
+    told = [reason.removeprefix(UNSUPPORTED_PREFIX).strip() for reason in reasons]
+    text = f"UNSUPPORTED: {'; '.join(dict.fromkeys(told))}"
+    raise pytest.skip.Exception(text, _use_item_location=True)  # of the test, not of this line
+
+
+def lacked(assessment: Assessment) -> list[str]:
+    """List what a run lacked: what the judge has found, and what stopped the script."""
+    steps = [step.reason for step in assessment.failed_steps if step.kind == "unsupported"]
+    return [*assessment.judgement.unsupported, *steps]
 
 
 def told(assessment: Assessment | None, broken: Sequence[str], run_file: Path) -> str:

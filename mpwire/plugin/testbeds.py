@@ -15,7 +15,7 @@ from mpwire.lab.session import RunOutcome
 from mpwire.plugin.ending import SIMULATED
 from mpwire.plugin.hooks import command_of, labs_of
 from mpwire.plugin.labs import Labs
-from mpwire.plugin.telling import told
+from mpwire.plugin.telling import lacked, skip_unsupported, told
 from mpwire.report import assess
 from mpwire.report.assessment import FailedStep
 from mpwire.report.document import comments_of, document_of
@@ -69,7 +69,7 @@ class TestbedItem(pytest.Item):
             return
         if assessment.verdict is Verdict.UNSUPPORTED:
             labs.drop(outcome.folder)
-            pytest.skip(f"UNSUPPORTED: {'; '.join(assessment.judgement.unsupported)}")
+            skip_unsupported(lacked(assessment))
         annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
         labs.keep(outcome.folder)
         raise NotPassedError(told(assessment, [], outcome.run_file))

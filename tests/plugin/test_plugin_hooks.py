@@ -268,6 +268,35 @@ def test_testbeds_are_tests_where_they_are_asked_for(pytester: pytest.Pytester) 
     done.assert_outcomes(passed=2)
 
 
+def test_a_folder_that_is_named_beside_the_one_it_is_in_is_asked_for(
+    pytester: pytest.Pytester,
+) -> None:
+    (pytester.mkdir("testbeds") / "meet.yaml").write_text(BED, "utf-8")
+    pytester.makepyfile(test_nothing="def test_it(): pass")
+    done = pytester.runpytest_subprocess("--collect-only", "-q", ".", "testbeds")
+    found = [line for line in done.stdout.lines if "::" in line]
+    assert sorted(found) == ["test_nothing.py::test_it", "testbeds/meet.yaml::meet"]
+
+
+def test_what_a_fabric_lacks_skips_and_is_said(pytester: pytest.Pytester) -> None:
+    (pytester.mkdir("testbeds") / "meet.yaml").write_text("needs: [kernel]\n" + BED, "utf-8")
+    pytester.makepyfile(
+        test_it="""
+        def test_it(lab):
+            lab.start(hosts=["root"], needs=["kernel"])
+            lab.do("root opens R as c_root/d_root")
+        """
+    )
+    options = ("--mpwire-fabric=sim", "-rs", "testbeds", "test_it.py")
+    done = pytester.runpytest_subprocess(*options)
+    done.assert_outcomes(skipped=2)
+    told = "UNSUPPORTED: 'kernel', which the fabric sim does not have"
+    done.stdout.fnmatch_lines_random(
+        [f"SKIPPED * testbeds/meet.yaml:1: {told}", f"SKIPPED * test_it.py:1: {told}"]
+    )
+    assert not files_of_runs(pytester.path)
+
+
 def test_testbeds_are_left_alone_where_nobody_asks(pytester: pytest.Pytester) -> None:
     for folder in ("testbeds", "other"):
         pytester.mkdir(folder).joinpath("meet.yaml").write_text(BED, "utf-8")

@@ -40,6 +40,30 @@ def test_it(lab):
         L1 sees FD_CLOSE
     ''')
 """
+CONFTEST = """\
+from mpwire.plugin import lab_fixture
+
+meeting = lab_fixture(hosts=["root", "leaf1"], timers={"scale": 0.1})
+"""
+ON_A_BRIDGE = """\
+def opened(lab):
+    lab.do("root opens R as c_root/d_root", "root listens on R")
+    lab.do("leaf1 opens L1 as c_leaf/d_leaf", "leaf1 joins R with L1")
+    lab.do("root accepts leaf1 on R as P1", "L1 sees FD_CONNECT")
+
+def test_it(meeting, exactly_once):
+    opened(meeting)
+    exactly_once("P1", "FD_CLOSE")
+    meeting.do("leaf1 closes L1")
+
+def test_it_fails(meeting):
+    opened(meeting)
+    assert meeting.socket("L1").events == ("FD_CLOSE",)
+
+def test_faults(lab):
+    lab.start(hosts=["root"], faults=["drop the first ACCEPT"])
+    lab.do("root opens R as c_root/d_root")
+"""
 DIES = """\
 def test_it(lab):
     lab.start(hosts=["root"], agents={"root": ["false"]})
@@ -65,6 +89,23 @@ def test_a_broken_endpoint_fails_its_test_with_the_rule(tmp_path: Path) -> None:
     (kept,) = (tmp_path / "mpwire-runs").glob("test_broken*")
     (record,) = open_run(kept).of(Run)
     assert record.fabric == "switch"
+
+
+@pytest.mark.lab
+def test_on_a_bridge_labs_say_what_they_cannot_do_there(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(CONFTEST, "utf-8")
+    (tmp_path / "test_bridge.py").write_text(ON_A_BRIDGE, "utf-8")
+    (tmp_path / "testbeds").mkdir()
+    (tmp_path / "testbeds" / "one.yaml").write_text(BED, "utf-8")
+    options = ("--mpwire-fabric=bridge", "-rfs", "test_bridge.py", "testbeds")
+    done = run_pytest(tmp_path, *options)
+    assert "1 failed, 2 passed, 1 skipped" in done.stdout, done.stdout
+    assert "FAILED test_bridge.py::test_it_fails" in done.stdout
+    told = "'drop the first ACCEPT' on the fabric bridge, which passes every message on"
+    assert f"UNSUPPORTED: {told}" in done.stdout
+    (kept,) = (tmp_path / "mpwire-runs").glob("test_bridge*")
+    (record,) = open_run(kept).of(Run)
+    assert record.fabric == "bridge"
 
 
 @pytest.mark.lab
