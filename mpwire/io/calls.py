@@ -84,6 +84,19 @@ class EventSelect(Arguments):
     report: bool = True
 
 
+class EnumNetworkEvents(OnSocket):
+    """WSPEnumNetworkEvents; `fill` is what the array of error codes holds before."""
+
+    event_object: int | None = None
+    fill: int | None = None
+
+
+class OnEventObject(Arguments):
+    """Look at an event object."""
+
+    event_object: int
+
+
 class AsyncSelect(Arguments):
     """WSPAsyncSelect: a message to a window for every event."""
 
@@ -214,7 +227,8 @@ CALLS: Final[dict[str, type[Arguments]]] = {
     "connect": OnAddress,
     "listen": Listen,
     "event_select": EventSelect,
-    "enum_network_events": OnSocket,
+    "enum_network_events": EnumNetworkEvents,
+    "event_object": OnEventObject,
     "async_select": AsyncSelect,
     "get_message": GetMessage,
     "select": Select,

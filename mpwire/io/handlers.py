@@ -160,10 +160,14 @@ class Handlers(ABC):
         self.provider.event_select(arguments.socket, event_object, events, self.now_s)
         return {}
 
-    def call_enum_network_events(self, _call_id: int, arguments: calls.OnSocket) -> Result:
+    def call_enum_network_events(self, _call_id: int, arguments: calls.EnumNetworkEvents) -> Result:
         """WSPEnumNetworkEvents."""
-        found = self.provider.enum_network_events(arguments.socket)
-        return {"events": [{"event": event.name, "code": code} for event, code in found]}
+        found = self.provider.enum_network_events(arguments.socket, arguments.event_object)
+        return values.network_events(found, arguments.fill)
+
+    def call_event_object(self, _call_id: int, arguments: calls.OnEventObject) -> Result:
+        """Look whether an event object is set, as a wait without patience would."""
+        return {"signalled": self.provider.is_signalled(arguments.event_object)}
 
     def call_async_select(self, _call_id: int, arguments: calls.AsyncSelect) -> Result:
         """WSPAsyncSelect."""

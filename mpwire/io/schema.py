@@ -69,9 +69,16 @@ class NetworkEventBody(msgspec.Struct):
 
 
 class NetworkEvents(msgspec.Struct):
-    """Result of `enum_network_events`."""
+    """Result of `enum_network_events`; `codes`, by bit, is there if `fill` was."""
 
     events: list[NetworkEventBody]
+    codes: list[int] = []
+
+
+class EventObjectState(msgspec.Struct):
+    """Result of `event_object`."""
+
+    signalled: bool
 
 
 class WindowMessageBody(msgspec.Struct):
@@ -138,6 +145,7 @@ RESULTS: Final[dict[str, type[msgspec.Struct]]] = dict.fromkeys(CALLS, Nothing) 
     "socket": SocketResult,
     "duplicate_socket": SocketResult,
     "enum_network_events": NetworkEvents,
+    "event_object": EventObjectState,
     "get_message": WindowMessages,
     "select": ReadySockets,
     "join_leaf": SocketResult,

@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 from mpwire.io import calls
-from mpwire.vocabulary import NetworkEvent
+from mpwire.vocabulary import NetworkEvent, WsaError
 from mpwire.winsock import Accepted, Message
 from mpwire.winsock.base import Ready
 from mpwire.winsock.control import Ioctl, Option
@@ -13,6 +13,8 @@ from mpwire.wire.messages import Qos
 
 FAMILIES = {"inet": 4, "inet6": 6}
 SOCKET_TYPES = {SocketType.DATAGRAM: "SOCK_DGRAM", SocketType.SEQUENCED_PACKET: "SOCK_SEQPACKET"}
+MAXIMUM_EVENTS = 10
+"""FD_MAX_EVENTS: how many error codes WSANETWORKEVENTS has."""
 Result: TypeAlias = dict[str, Any]
 
 
@@ -62,6 +64,17 @@ def received(value: Message) -> Result:
     """Write what WSPRecv returns; what is not private goes without saying."""
     mark = {"private": True} if value.private else {}
     return {"data": value.payload.hex(), **mark}
+
+
+def network_events(found: list[tuple[NetworkEvent, WsaError]], fill: int | None) -> Result:
+    """Write what WSPEnumNetworkEvents returns, and the array of codes if it was filled before."""
+    result: Result = {"events": [{"event": event.name, "code": code} for event, code in found]}
+    if fill is not None:
+        codes = [fill] * MAXIMUM_EVENTS
+        for event, code in found:
+            codes[event.bit_length() - 1] = code
+        result["codes"] = codes
+    return result
 
 
 def ready(value: Ready) -> Result:

@@ -8,9 +8,9 @@ rest is the oracle's.
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from mpwire.lab import controlling, controls, mishaps, ordinary, steps
+from mpwire.lab import controlling, controls, mishaps, ordinary, records, steps
 from mpwire.lab.calling import address_of, calling, new_descriptor
-from mpwire.lab.comparing import compare, octets_shown, sight_shown
+from mpwire.lab.comparing import compare, octets_shown
 from mpwire.lab.links import Decision, Refused
 from mpwire.lab.reach import Severing
 from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed, name, said
@@ -66,7 +66,7 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
         case steps.Take():
             await _take(stage, step)
         case steps.Enumerate():
-            await _enumerate(stage, step)
+            await records.enumerate_events(stage, step)
         case steps.See():
             await _see(stage, step)
         case steps.Saw():
@@ -338,17 +338,6 @@ async def _readable(stage: Stage, view: SocketView) -> None:
     report = await stage.announced(view, "FD_READ", "to receive")
     if report is not None:
         report.used = True
-
-
-async def _enumerate(stage: Stage, step: steps.Enumerate) -> None:
-    view = stage.sockets[step.socket]
-    result = await calling(stage, view, "enum_network_events", {}, None)
-    seen = result.get("events")
-    found = [sight_shown(one) for one in seen] if isinstance(seen, list) else []
-    wanted = [str(sight) for sight in step.sights]
-    if sorted(found) != sorted(wanted):
-        told, listed = ", ".join(wanted) or "nothing", ", ".join(found) or "nothing"
-        raise StepFailed(f"expected {told} in the record of {view.name}, seen {listed}")
 
 
 async def _see(stage: Stage, step: steps.See) -> None:

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from mpwire.lab import controls
+from mpwire.lab import controls, protocols, records
 from mpwire.lab.calling import calling
 from mpwire.lab.controls import AnyControl
 from mpwire.lab.stage import ANSWER_PATIENCE_S, SocketView, Stage, StepFailed
@@ -11,9 +11,30 @@ from mpwire.lab.steps import DEFAULT_PORT
 
 async def perform(stage: Stage, step: AnyControl) -> None:
     """Make one step happen; raise as `actions.perform` does."""
-    if isinstance(step, controls.Capacity):
-        await _tell_capacity(stage, step)
-        return
+    match step:
+        case controls.Capacity():
+            await _tell_capacity(stage, step)
+        case controls.EventObject():
+            await records.look_at_event_object(stage, step)
+        case controls.FindProtocol():
+            await protocols.find(stage, step)
+        case controls.OpenInVain():
+            await protocols.open_in_vain(stage, step)
+        case _:
+            await _on_socket(stage, step)
+
+
+_OnSocket = (
+    controls.SetFlow
+    | controls.ReadFlow
+    | controls.CancelJoin
+    | controls.AwaitAddresses
+    | controls.AwaitRoute
+    | controls.EnumerateWrongly
+)
+
+
+async def _on_socket(stage: Stage, step: _OnSocket) -> None:
     view = stage.sockets[step.socket]
     setting: dict[str, object]
     match step:
@@ -31,6 +52,8 @@ async def perform(stage: Stage, step: AnyControl) -> None:
             if step.error is None and result.get("value") != step.flow:
                 told = f"expected {_said(step.flow)} as flow of {view.name}"
                 raise StepFailed(f"{told}, seen {_said(result.get('value'))}")
+        case controls.EnumerateWrongly():
+            await records.enumerate_wrongly(stage, step)
         case controls.CancelJoin():
             if view.joining is None:
                 raise StepFailed(f"expected a blocking join on {view.name}, seen none")

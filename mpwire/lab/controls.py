@@ -1,6 +1,7 @@
 """What is said to sockets beside the calls of a session: sentences, and the steps they make.
 
-Flow specifications, changes of the host's network, and the call that is to end before its time.
+Protocol entries, flow specifications, changes of the host's network, event objects, and the call
+that is to end before its time.
 """
 
 from typing import Final
@@ -58,9 +59,82 @@ class AwaitRoute(AwaitAddresses, frozen=True, kw_only=True, tag="await route"):
     peer: str
 
 
-AnyControl = SetFlow | ReadFlow | CancelJoin | Capacity | AwaitAddresses | AwaitRoute
+class EnumerateWrongly(SocketStep, frozen=True, kw_only=True, tag="enumerate wrongly"):
+    """Read a record and name an event object that is none."""
+
+    error: str
+
+
+class EventObject(Step, frozen=True, kw_only=True, tag="event object"):
+    """Compare whether the event object of a host's selections without reports is set."""
+
+    host: str
+    signalled: bool = False
+    reset: bool = False
+
+
+class FindProtocol(Step, frozen=True, kw_only=True, tag="find protocol"):
+    """Look a protocol entry up and compare what it says of its planes."""
+
+    host: str
+    protocol: str
+    with_rooted_control: bool = False
+    with_nonrooted_control: bool = False
+    and_rooted_data: bool = False
+    and_nonrooted_data: bool = False
+
+
+class OpenInVain(Step, frozen=True, kw_only=True, tag="open in vain"):
+    """Try to create a socket of a kind that its protocol does not have."""
+
+    host: str
+    lacking: str
+    """The roles that there are none of."""
+    protocol: str
+    error: str
+
+
+AnyControl = (
+    SetFlow
+    | ReadFlow
+    | CancelJoin
+    | Capacity
+    | AwaitAddresses
+    | AwaitRoute
+    | EnumerateWrongly
+    | EventObject
+    | FindProtocol
+    | OpenInVain
+)
 
 FORMS: Final = (
+    Form(
+        "HOST finds protocol PROTOCOL {with rooted control | with nonrooted control}"
+        " {and rooted data | and nonrooted data}",
+        FindProtocol,
+        "List the protocol entries (WSPEnumProtocols): exactly one has this name, it supports"
+        " multipoint, and its planes are so.",
+        "leaf1 finds protocol MPW_CONFERENCE with rooted control and nonrooted data",
+    ),
+    Form(
+        "HOST tries ROLES:lacking of protocol PROTOCOL and gets ERROR",
+        OpenInVain,
+        "Try to create a socket that its protocol does not have (WSPSocket).",
+        "leaf1 tries c_root/d_root of protocol MPW_OPEN and gets WSAEINVAL",
+    ),
+    Form(
+        "HOST enumerates on SOCKET without an event object and gets ERROR",
+        EnumerateWrongly,
+        "Read the record by hand, and name an event object that is none: nothing is read.",
+        "root enumerates on R without an event object and gets WSAEINVAL",
+    ),
+    Form(
+        "HOST finds its event object {signalled | reset}",
+        EventObject,
+        "Compare whether the event object is set that all selections `without reports` of the host"
+        " share. That does not change it.",
+        "root finds its event object signalled",
+    ),
     Form(
         f"HOST sets flow of SOCKET{FLOW} [and gets ERROR]",
         SetFlow,

@@ -247,13 +247,15 @@ FORMS: Final = (
         "leaf1 finds L1 readable and writable",
     ),
     Form(
-        "HOST enumerates SIGHTS on SOCKET",
+        "HOST enumerates SIGHTS on SOCKET [resetting its event object] [touching nothing else]",
         steps.Enumerate,
-        "Read the record by hand (WSPEnumNetworkEvents) and compare all of it.",
+        "Read the record by hand (WSPEnumNetworkEvents) and compare all of it. The event object"
+        " stays as it is unless it is reset with that; `touching nothing else` looks at the array"
+        " of error codes as well: it is written for these events only.",
         "root enumerates FD_ACCEPT on R",
     ),
     Form(
-        "HOST enumerates nothing on SOCKET",
+        "HOST enumerates nothing on SOCKET [resetting its event object] [touching nothing else]",
         steps.Enumerate,
         "The record is empty.",
         "root enumerates nothing on R",

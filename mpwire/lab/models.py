@@ -19,10 +19,10 @@ from mpwire.lab.wording import shown
 
 Call = Literal[
     "configure", "enum_protocols", "socket", "duplicate_socket", "bind", "connect", "listen",
-    "event_select", "enum_network_events", "async_select", "get_message", "select", "join_leaf",
-    "callee_data", "accept", "send", "recv", "shutdown", "send_disconnect", "recv_disconnect",
-    "close", "set_linger", "ioctl", "getsockopt", "setsockopt", "getsockname", "getpeername",
-    "cancel_blocking_call", "capacity_changed", "barrier", "exit",
+    "event_select", "enum_network_events", "event_object", "async_select", "get_message", "select",
+    "join_leaf", "callee_data", "accept", "send", "recv", "shutdown", "send_disconnect",
+    "recv_disconnect", "close", "set_linger", "ioctl", "getsockopt", "setsockopt", "getsockname",
+    "getpeername", "cancel_blocking_call", "capacity_changed", "barrier", "exit",
 ]  # fmt: skip
 """Calls of the agent contract, version 1."""
 CALLS: Final[tuple[str, ...]] = get_args(Call)

@@ -270,6 +270,9 @@ class Enumerate(SocketStep, frozen=True, kw_only=True, tag="enumerate"):
     """Read and clear the network-event record by hand."""
 
     sights: tuple[Sight, ...] = ()
+    resetting_its_event_object: bool = False
+    touching_nothing_else: bool = False
+    """What stands in the array of codes for other events stays there."""
 
 
 class See(Step, frozen=True, kw_only=True, tag="see"):

@@ -125,7 +125,7 @@ def _enumerated(case: Case, socket: Socket, since: Position) -> Position | None:
         if not since < call.asked or call.answered == NEVER:
             continue
         if window is None:
-            looked = call.name == "enum_network_events" and socket.has(call.socket)
+            looked = call.ok and call.name == "enum_network_events" and socket.has(call.socket)
         else:
             emptied = call.result is not None and call.result.get("message") is None
             looked = call.name == "get_message" and emptied and call.args.get("window") == window

@@ -115,6 +115,23 @@ class Host(Named):
         told = "everything" if octets_per_s is None else f"{octets_per_s} octets/s"
         self._lab.do(f"the network of {self} carries {told}")
 
+    def finds_protocol(
+        self,
+        protocol: str,
+        control: Literal["rooted", "nonrooted"],
+        data: Literal["rooted", "nonrooted"],
+    ) -> None:
+        """Look a protocol entry up and compare its planes."""
+        self._lab.do(f"{self} finds protocol {protocol} with {control} control and {data} data")
+
+    def tries(self, roles: str, protocol: str, *, gets: str) -> None:
+        """Try to create a socket that its protocol does not have."""
+        self._lab.do(f"{self} tries {roles} of protocol {protocol} and gets {gets}")
+
+    def finds_event_object(self, state: Literal["signalled", "reset"]) -> None:
+        """Compare whether the event object of selections without reports is set."""
+        self._lab.do(f"{self} finds its event object {state}")
+
     def is_cut_off(self, peer: "Host | str | None" = None, *, one_way: bool = False) -> None:
         """Let nothing pass between this host and another, or all."""
         way = " one way" if one_way else ""
@@ -321,9 +338,21 @@ class Socket(Named):
         """Give the descriptor back."""
         self._does(f"closes {self}", gets)
 
-    def enumerates(self, *sights: str) -> None:
-        """Read the record by hand and compare all of it."""
-        self._does(f"enumerates {', '.join(sights) or 'nothing'} on {self}")
+    def enumerates(self, *sights: str, resetting: bool = False, only: bool = False) -> None:
+        """Read the record by hand and compare all of it.
+
+        Args:
+            sights: what is in it, each such as `FD_CONNECT` or `FD_CONNECT WSAECONNREFUSED`.
+            resetting: reset the event object with it.
+            only: compare that no other error codes are written.
+        """
+        options = " resetting its event object" if resetting else ""
+        options += " touching nothing else" if only else ""
+        self._does(f"enumerates {', '.join(sights) or 'nothing'} on {self}{options}")
+
+    def enumerates_without_event_object(self, *, gets: str) -> None:
+        """Read the record by hand and name an event object that is none."""
+        self._does(f"enumerates on {self} without an event object", gets)
 
     def sees(self, *sights: str) -> None:
         """Wait for events, each such as `FD_CONNECT` or `FD_CONNECT WSAECONNREFUSED`.

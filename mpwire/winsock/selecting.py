@@ -75,12 +75,21 @@ class Selecting(Reactions):
         """Hand out and clear the record, and reset the event object if one is named (W87).
 
         It knows only what WSPEventSelect nominated (W90).
+
+        Raises:
+            SocketError: WSAENOTSOCK; WSAEINVAL no event object, and nothing has changed (W88).
         """
         socket = self.find(handle)
+        if event_object is not None and event_object <= 0:
+            raise SocketError(WsaError.WSAEINVAL, f"{event_object} is no event object")
         if event_object is not None:
             self.signalled.discard(event_object)
         self.unmark(socket)
         return self.hand_out(socket)
+
+    def is_signalled(self, event_object: int) -> bool:
+        """Tell whether an event object is set, and leave it so."""
+        return event_object in self.signalled
 
     def take_signal(self, event_object: int) -> list[int]:
         """Reset an event object and return the sockets that have set it, to be enumerated."""

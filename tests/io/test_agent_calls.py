@@ -208,3 +208,26 @@ def test_what_a_network_carries_is_told_to_the_agent_and_by_it(
     assert [event["event"] for event in leaf.events] == ["FD_QOS", "FD_QOS"]
     wrong = leaf.start("capacity_changed", address=host, octets_per_s=-1)
     assert "invalid" in leaf.answer(wrong)
+
+
+@pytest.mark.w(88)
+@pytest.mark.w(89)
+def test_enumerations_touch_what_they_are_given(root: AgentProcess, leaf: AgentProcess) -> None:
+    r, address = root.opened("C_ROOT", "D_ROOT")
+    root.call("event_select", socket=r, events=["FD_ACCEPT", "FD_READ"], report=False)
+    root.call("listen", socket=r)
+    assert root.call("event_object", event_object=2) == {"signalled": False}
+    s, _ = leaf.opened("C_LEAF", "D_LEAF")
+    leaf.call("join_leaf", socket=s, address=address)
+    root.call("barrier")
+    leaf.call("barrier")
+    root.call("barrier")
+    assert root.call("event_object", event_object=2) == {"signalled": True}
+    wrong = root.call("enum_network_events", socket=r, event_object=0)
+    assert wrong["error"]["name"] == "WSAEINVAL"
+    found = root.call("enum_network_events", socket=r, fill=77)
+    assert found["events"] == [{"event": "FD_ACCEPT", "code": 0}]
+    assert found["codes"] == [77, 77, 77, 0, 77, 77, 77, 77, 77, 77]
+    assert root.call("event_object", event_object=2) == {"signalled": True}
+    assert root.call("enum_network_events", socket=r, event_object=2) == {"events": []}
+    assert root.call("event_object", event_object=2) == {"signalled": False}

@@ -182,6 +182,27 @@ MEANT: list[tuple[str, type[Step], dict[str, Any]]] = [
         {"flow": {"sending": 7, "receiving": 0}, "error": "WSAEOPNOTSUPP"},
     ),
     ("leaf1 reads flow of L1", controls.ReadFlow, {"flow": {"sending": 0, "receiving": 0}}),
+    (
+        "leaf1 finds protocol MPW_CONFERENCE with rooted control and nonrooted data",
+        controls.FindProtocol,
+        {"with_rooted_control": True, "and_rooted_data": False, "and_nonrooted_data": True},
+    ),
+    (
+        "root tries c_root/d_root of protocol MPW_OPEN and gets WSAEINVAL",
+        controls.OpenInVain,
+        {"lacking": "c_root/d_root", "protocol": "MPW_OPEN", "error": "WSAEINVAL"},
+    ),
+    (
+        "root enumerates on R without an event object and gets WSAEINVAL",
+        controls.EnumerateWrongly,
+        {"socket": "R", "error": "WSAEINVAL"},
+    ),
+    (
+        "root enumerates nothing on R touching nothing else",
+        steps.Enumerate,
+        {"touching_nothing_else": True, "resetting_its_event_object": False},
+    ),
+    ("root finds its event object reset", controls.EventObject, {"signalled": False}),
     ("the network of leaf1 carries 5 octets/s", controls.Capacity, {"capacity": 5}),
     ("the network of leaf1 carries everything", controls.Capacity, {"capacity": None}),
     (

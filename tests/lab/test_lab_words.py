@@ -36,8 +36,8 @@ WRONG = [
             "6: found 'opns', expected 'opens', 'connects', 'duplicates', 'selects', 'listens',"
             " 'joins', 'invites', 'accepts', 'rejects', 'defers', 'reads', 'turns', 'sets',"
             " 'sends', 'receives', 'shuts', 'parts', 'closes', 'finds', 'enumerates',"
-            " 'cancels', 'awaits', 'crashes', 'restarts', 'freezes', 'thaws', 'loses' or 'regains'"
-            "|did you mean 'opens'?"
+            " 'tries', 'cancels', 'awaits', 'crashes', 'restarts', 'freezes', 'thaws', 'loses' or"
+            " 'regains'|did you mean 'opens'?"
         ),
     ),
     ("root opens X az c_root/d_root", "14: found 'az', expected 'as'|"),

@@ -18,6 +18,7 @@ from tests.oracle.oracle_asides import (
     unconfirmed,
     withdrawn,
 )
+from tests.oracle.oracle_asked import MISTAKEN
 from tests.oracle.oracle_breaches import BREACHES
 from tests.oracle.oracle_changes import UNNOTICED
 from tests.oracle.oracle_configured import UNCONFIGURED
@@ -323,4 +324,5 @@ FAULTS = (
     *UNCOVERED,
     *CUT_OFF,
     *UNNOTICED,
+    *MISTAKEN,
 )

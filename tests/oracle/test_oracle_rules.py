@@ -9,6 +9,7 @@ from mpwire.oracle.registry import RULES
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_aims import AIMS
 from tests.oracle.oracle_asides import ASIDES
+from tests.oracle.oracle_asked import ASKED
 from tests.oracle.oracle_changes import NOTICES
 from tests.oracle.oracle_configured import CONFIGURED
 from tests.oracle.oracle_crossings import CROSSINGS
@@ -43,6 +44,7 @@ STORIES = (
     *QUEUES,
     *LOSSES,
     *NOTICES,
+    *ASKED,
     *CONFIGURED,
     *ORDINARY,
 )

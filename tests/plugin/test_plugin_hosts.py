@@ -163,6 +163,23 @@ SAID: tuple[tuple[Say, str], ...] = (
         lambda _h, r, _l: r.has_flow((1, 2)),
         "root reads flow of R sending 1 octets/s receiving 2 octets/s",
     ),
+    (
+        lambda _h, r, _l: r.enumerates("FD_READ", resetting=True, only=True),
+        "root enumerates FD_READ on R resetting its event object touching nothing else",
+    ),
+    (
+        lambda _h, r, _l: r.enumerates_without_event_object(gets="WSAEINVAL"),
+        "root enumerates on R without an event object and gets WSAEINVAL",
+    ),
+    (
+        lambda h, *_: h.finds_protocol("MPW_OPEN", "nonrooted", "nonrooted"),
+        "root finds protocol MPW_OPEN with nonrooted control and nonrooted data",
+    ),
+    (
+        lambda h, *_: h.tries("c_root/d_root", "MPW_OPEN", gets="WSAEINVAL"),
+        "root tries c_root/d_root of protocol MPW_OPEN and gets WSAEINVAL",
+    ),
+    (lambda h, *_: h.finds_event_object("reset"), "root finds its event object reset"),
     (lambda h, *_: h.has_network_of(5), "the network of root carries 5 octets/s"),
     (lambda h, *_: h.has_network_of(None), "the network of root carries everything"),
     (lambda _h, r, _l: r.awaits_addresses(), "root awaits a change of its addresses on R"),

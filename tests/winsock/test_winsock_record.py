@@ -309,7 +309,11 @@ def test_enumerating_clears_the_record_and_resets_the_object_it_names(bus: Bus) 
     assert leaf.is_signalled()
     with fails(E.WSAENOTSOCK):
         provider.enum_network_events(99, leaf.handle)
+    with fails(E.WSAEINVAL):
+        provider.enum_network_events(leaf.handle, 0)
     assert leaf.is_signalled()
+    assert provider.is_signalled(leaf.handle)
+    assert not provider.is_signalled(99)
     assert leaf.events() == ["FD_READ"]
 
 

@@ -16,6 +16,7 @@ one thing in core, winsock or io from outside; the product itself knows nothing 
 from mpwire.testing.broken import (
     admitting,
     arrivals,
+    asking,
     calls,
     carrying,
     changes,
@@ -48,6 +49,7 @@ THEMES = (
     events,
     arrivals,
     calls,
+    asking,
     descriptors,
     polling,
 )

@@ -1,0 +1,89 @@
+"""Correct stories: what applications look up, and what they ask of the network."""
+
+from dataclasses import replace
+
+import msgspec
+
+from mpwire.wire.messages import JoinReq, Qos
+from tests.oracle.oracle_asides import meeting
+from tests.oracle.oracle_edits import Fault, answering, fields, over
+from tests.oracle.oracle_story import Line, Move, Send
+
+FILL = 99
+INVALID = 10022
+ENTRIES = {
+    "protocols": [
+        {"name": "MPW_ROOTED", "service_flags": ["XP1_MULTIPOINT_CONTROL_PLANE"]},
+        {"name": "MPW_OPEN", "service_flags": []},
+    ]
+}
+
+
+def looked() -> list[Move]:
+    """Tell of an application that reads its record and looks at its event object."""
+    tale, _ = meeting("leaf1")
+    tale.open("leaf2", listening=False, selected=False)
+    events = ["FD_ACCEPT", "FD_CLOSE"]
+    tale.call("select", "leaf2", "event_select", {}, socket=1, events=events, report=False)
+
+    def look(label: str, *, signalled: bool) -> None:
+        tale.call(label, "leaf2", "event_object", {"signalled": signalled}, event_object=2)
+
+    look("before", signalled=False)
+    look("set", signalled=True)
+    tale.call("wrong", "leaf2", "enum_network_events", INVALID, socket=1, event_object=0)
+    nothing = {"events": [], "codes": [FILL] * 10}
+    tale.call("read", "leaf2", "enum_network_events", nothing, socket=1, fill=FILL)
+    look("still set", signalled=True)
+    tale.call("reset", "leaf2", "enum_network_events", {"events": []}, socket=1, event_object=2)
+    look("after", signalled=False)
+    codes = {"events": [{"event": "FD_QOS", "code": 5}], "codes": [FILL] * 6 + [5] + [FILL] * 3}
+    tale.call("more", "leaf2", "enum_network_events", codes, socket=1, fill=FILL)
+    tale.barrier()
+    return tale.moves
+
+
+def listed() -> list[Move]:
+    """Tell of an application that looks protocols up and tries what they lack."""
+    tale, _ = meeting("leaf1")
+    tale.call("list", "leaf2", "enum_protocols", ENTRIES)
+    roots = ["C_ROOT", "D_LEAF"]
+    tale.call("root", "leaf2", "socket", {"socket": 1}, flags=roots, protocol="MPW_ROOTED")
+    tale.call("in vain", "leaf2", "socket", INVALID, flags=roots, protocol="MPW_OPEN")
+    tale.call("ordinary", "leaf2", "socket", {"socket": 2}, flags=[], protocol="MPW_OPEN")
+    tale.barrier()
+    return tale.moves
+
+
+def flowing() -> list[Move]:
+    """Tell of a leaf that asks for a flow, in the direction of its join."""
+    tale, _ = meeting("leaf1")
+    return [_asking(move) for move in tale.moves]
+
+
+def _asking(move: Move) -> Move:
+    if isinstance(move, Send) and isinstance(move.message, JoinReq):
+        flow = Qos(sending_octets_per_s=7, receiving_octets_per_s=8)
+        return replace(move, message=msgspec.structs.replace(move.message, qos=flow))
+    if isinstance(move, Line) and move.content.get("call") == "join_leaf":
+        arguments = {**move.content["args"], "sqos": {"sending": 7, "receiving": 8}}
+        return replace(move, content={**move.content, "args": arguments})
+    return move
+
+
+def _half(label: str) -> Fault:
+    flow = Qos(sending_octets_per_s=7, receiving_octets_per_s=0)
+    return Fault("CR31", flowing, fields(label, qos=flow))
+
+
+ASKED = (looked, listed, flowing)
+MISTAKEN = (
+    Fault("CR28", looked, answering("read!", result={"events": [], "codes": [0] * 10})),
+    Fault("CR28", looked, answering("more!", result={"events": [], "codes": [FILL, 5]})),
+    Fault("CR28", looked, answering("more!", result={"events": []})),
+    Fault("CR29", looked, answering("still set!", result={"signalled": False})),
+    Fault("CR29", looked, answering("wrong!", result={"events": []})),
+    Fault("CR30", listed, answering("in vain!", result={"socket": 3})),
+    Fault("CR30", listed, answering("root!", error=over(10045))),
+    _half("leaf1 JOIN_REQ 1"),
+)
