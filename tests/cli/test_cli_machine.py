@@ -1,5 +1,6 @@
 """Machines that lack something, made of this one: what is said, and the exit status."""
 
+import errno
 import os
 import shlex
 import subprocess
@@ -7,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+
+from tests.cli.denying import UNKNOWN
 
 pytestmark = pytest.mark.lab
 
@@ -22,6 +25,13 @@ NO_USER_NAMESPACES = (
 )
 """Takes the privilege away, too, by which the superuser does without a user namespace."""
 NO_NETWORKS = "echo 0 > /proc/sys/user/max_net_namespaces &&"
+APPARMOR = (
+    "mount -t tmpfs none /proc/sys/kernel &&"
+    " echo 1 > /proc/sys/kernel/apparmor_restrict_unprivileged_userns &&"
+    " exec unshare --user --map-user=1000 --map-group=1000 --"
+)
+"""Be an ordinary user under a kernel whose AppArmor keeps user namespaces from such."""
+DENYING = Path(__file__).with_name("denying.py")
 REFUSED = "the kernel refused new user, mount, PID and network namespaces"
 
 
@@ -77,3 +87,49 @@ def test_auto_simulates_and_says_why(tmp_path: Path) -> None:
     assert done.returncode in (0, 3), done.stderr
     assert f"simulated, as namespaces are not to be had here: {REFUSED}" in done.stdout
     assert "user.max_user_namespaces is 0" in done.stdout
+
+
+def run_under_apparmor(
+    folder: Path, call: str, error: int, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """Run a testbed as an ordinary user whom AppArmor keeps from labs."""
+    denying = shlex.join([sys.executable, str(DENYING), call, str(error)])
+    done = run_where(f"{APPARMOR} {denying}", folder, *arguments)
+    if done.returncode == UNKNOWN:
+        pytest.skip("this machine cannot run it: its system calls have other numbers")
+    return done
+
+
+DENIED = pytest.mark.parametrize(
+    ("call", "error", "refused"),
+    [
+        ("unshare", errno.EPERM, REFUSED),
+        ("mount", errno.EACCES, "the kernel refused private mounts in the new mount namespace"),
+    ],
+)
+"""Ubuntu gives the namespaces and then denies what is done in them; others give none."""
+PROFILE = (
+    "AppArmor restricts user namespaces to programs with a profile:"
+    " sudo sysctl -w kernel.apparmor_restrict_unprivileged_userns=0, or run as root"
+)
+
+
+@DENIED
+def test_apparmor_is_named_with_the_remedy(
+    tmp_path: Path, call: str, error: int, refused: str
+) -> None:
+    done = run_under_apparmor(tmp_path, call, error, "--fabric", "switch")
+    assert done.returncode == 4, done.stderr
+    assert f"{refused} ({os.strerror(error)}); {PROFILE}" in done.stderr
+    assert done.stdout == ""
+    assert list((tmp_path / "mpwire-runs").iterdir()) == []
+
+
+@DENIED
+def test_where_apparmor_forbids_labs_auto_simulates_them(
+    tmp_path: Path, call: str, error: int, refused: str
+) -> None:
+    done = run_under_apparmor(tmp_path, call, error)
+    assert done.returncode in (0, 3), done.stderr
+    told = f"simulated, as namespaces are not to be had here: {refused} ({os.strerror(error)})"
+    assert f"{told}; {PROFILE}" in done.stdout
