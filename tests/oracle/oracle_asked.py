@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import msgspec
 
-from mpwire.wire.messages import JoinReq, Qos
-from tests.oracle.oracle_asides import meeting
-from tests.oracle.oracle_edits import Fault, answering, fields, over
+from mpwire.wire.messages import Cancel, CancelAck, JoinReq, Qos
+from tests.oracle.oracle_asides import ROOT_ADDRESS, meeting
+from tests.oracle.oracle_edits import Fault, answering, fields, lacking, over
+from tests.oracle.oracle_plots import SESSION
 from tests.oracle.oracle_story import Line, Move, Send
+from tests.oracle.oracle_tales import Tale
 
 FILL = 99
 INVALID = 10022
@@ -55,6 +57,36 @@ def listed() -> list[Move]:
     return tale.moves
 
 
+def _cancelling(label: str, number: int, asked: int) -> list[Move]:
+    """Let leaf1 be told to cancel one of its calls."""
+    line = {"id": number, "call": "cancel_blocking_call", "args": {"call": asked}}
+    done = {"id": number, "result": {}}
+    return [Line(f"{label}?", "leaf1", "to", line), Line(f"{label}!", "leaf1", "from", done)]
+
+
+def called_back() -> list[Move]:
+    """Tell of a leaf that blocks in a join until it is called back."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False, selected=False)
+    join = tale.member("leaf1", 1, by_root=False)
+    asked = tale.ask("join", "leaf1", "join_leaf", socket=1, address=ROOT_ADDRESS)
+    tale.cookies(join)
+    tale.event("FD_ACCEPT", "root", 1, "FD_ACCEPT")
+    tale.barrier("root")
+    tale.moves += _cancelling("cancel", 900, asked)
+    tale.answer("join", "leaf1", asked, error=over(10004))
+    cancel = Cancel(init_tag=join.init_tag, reason=1, seq=8, destination_tag=join.resp_tag)
+    tale.send("CANCEL", "leaf1", "root", msgspec.structs.replace(cancel, session_id=SESSION))
+    ack = CancelAck(result=0, seq=8, session_id=SESSION, destination_tag=join.init_tag)
+    tale.send("CANCEL_ACK", "root", "leaf1", ack)
+    tale.moves += _cancelling("too late", 901, asked)
+    tale.call("close", "leaf1", "close", {}, socket=1)
+    tale.call("accept", "root", "accept", 10054, socket=1)
+    tale.barrier()
+    return tale.moves
+
+
 def flowing() -> list[Move]:
     """Tell of a leaf that asks for a flow, in the direction of its join."""
     tale, _ = meeting("leaf1")
@@ -76,7 +108,7 @@ def _half(label: str) -> Fault:
     return Fault("CR31", flowing, fields(label, qos=flow))
 
 
-ASKED = (looked, listed, flowing)
+ASKED = (looked, listed, flowing, called_back)
 MISTAKEN = (
     Fault("CR28", looked, answering("read!", result={"events": [], "codes": [0] * 10})),
     Fault("CR28", looked, answering("more!", result={"events": [], "codes": [FILL, 5]})),
@@ -86,4 +118,6 @@ MISTAKEN = (
     Fault("CR30", listed, answering("in vain!", result={"socket": 3})),
     Fault("CR30", listed, answering("root!", error=over(10045))),
     _half("leaf1 JOIN_REQ 1"),
+    Fault("CR32", called_back, answering("join!", error=over(10053))),
+    Fault("CR32", called_back, lacking("join!")),
 )

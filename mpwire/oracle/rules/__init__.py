@@ -29,7 +29,7 @@ In this order:
     descriptors CR21-CR23     several descriptors, and what ordinary sockets are refused
     changes    CR24, CR25     what the host's network tells sockets
     polling    CR26, CR27     what WSPSelect says of sockets
-    asking     CR28-CR31      what applications look up, and ask of the network
+    asking     CR28-CR32      what applications look up, ask of the network and call back
     data       DR1-DR6        what was received against what was sent
 """
 

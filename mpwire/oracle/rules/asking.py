@@ -1,16 +1,19 @@
-"""CR28-CR31: what an application looks up, and what it asks of the network."""
+"""CR28-CR32: what an application looks up, asks of the network and calls back."""
 
 from collections.abc import Iterator
 from typing import Final
 
+from mpwire.capture.records import LIFE
 from mpwire.oracle.bind import Join
 from mpwire.oracle.calls import AgentLog, Call
 from mpwire.oracle.case import Case
+from mpwire.oracle.expect_join import UNANSWERED
 from mpwire.oracle.registry import Outcome, rule
 from mpwire.oracle.rules.calls import LEGAL_PAIRS, said
 from mpwire.oracle.sockets import event_mask
+from mpwire.oracle.trace import NEVER
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Qos
+from mpwire.wire.messages import Accept, Qos, Reject
 
 MAXIMUM_EVENTS: Final = 10
 """FD_MAX_EVENTS."""
@@ -170,3 +173,35 @@ def _flow(join: Join) -> Qos | None:
         sending_octets_per_s=0 if flag == "RECEIVER_ONLY" else sending,
         receiving_octets_per_s=0 if flag == "SENDER_ONLY" else receiving,
     )
+
+
+@rule(
+    "CR32",
+    "A blocking join that is cancelled before it has ended fails with WSAEINTR.",
+    source="semantics W28",
+    group="calls",
+    needs="events",
+    vantage="E",
+)
+def cr32(case: Case) -> Iterator[Outcome]:
+    """Look at every join that was called back."""
+    for log in case.logs.values():
+        for cancel in log.calls:
+            aim = cancel.args.get("call")
+            if cancel.name == "cancel_blocking_call" and cancel.ok and isinstance(aim, int):
+                number = cancel.id - cancel.id % LIFE + aim
+                for join in case.bindings.joins:
+                    if join.call.host == log.host and join.call.id == number:
+                        yield from _called_back(case, join, cancel)
+
+
+def _called_back(case: Case, join: Join, cancel: Call) -> Iterator[Outcome]:
+    """Judge the end of a join that was cancelled, unless something else may have ended it."""
+    call, due = join.call, case.settled(join.call.host, cancel.answered)
+    answers = join.attempt.shelf.arrived(Accept, Reject) if join.attempt is not None else []
+    if call.answered < cancel.asked or call.error in UNANSWERED:
+        return
+    if any(one.position < cancel.answered for one in answers):
+        return
+    if call.answered < NEVER or due is not None:
+        yield said(call.error == WsaError.WSAEINTR, call, join.socket, expected="WSAEINTR")

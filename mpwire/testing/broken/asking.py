@@ -1,10 +1,11 @@
-"""CR28-CR31: what an application looks up, and what it asks of the network."""
+"""CR28-CR32: what an application looks up, and what it asks of the network."""
 
 from typing import Any
 
 from mpwire.io import values
 from mpwire.testing.broken.patches import patch, put
 from mpwire.testing.broken.seams import alter, wrap
+from mpwire.vocabulary import WsaError
 from mpwire.winsock import Provider
 from mpwire.winsock.protocols import ProtocolEntry
 from mpwire.wire.messages import JoinReq
@@ -63,3 +64,26 @@ def half_of_the_flow() -> None:
             sending_octets_per_s=message.qos.sending_octets_per_s, receiving_octets_per_s=0
         ),
     )
+
+
+@patch("CR32", "join-cancelled", "leaf1")
+def join_never_called_back() -> None:
+    """WSPCancelBlockingCall ends no call."""
+
+    def deaf(_original: Any, _self: Provider, _token: int, _now_s: float) -> None:
+        return None
+
+    wrap(Provider, "cancel_blocking_call", deaf)
+
+
+@patch("CR32", "join-cancelled", "leaf1")
+def call_back_taken_for_an_abort() -> None:
+    """A join that is called back fails with WSAECONNABORTED."""
+
+    def aborted(original: Any, self: Provider, *others: Any) -> None:
+        original(self, *others)
+        for ended in self.completions:
+            if ended.error is not None:
+                ended.error.code = WsaError.WSAECONNABORTED
+
+    wrap(Provider, "cancel_blocking_call", aborted)
