@@ -200,7 +200,9 @@ class SimProcess:
         self._end(0)
 
     def _fail(self, told: str) -> None:
-        self._said = told
+        """End with a fault, unless this was killed in the midst of a call: the dead say nothing."""
+        if not self.loop.ended:
+            self._said = told
         self._end(1)
 
     def _end(self, status: int) -> None:

@@ -10,7 +10,7 @@ from mpwire.wire.numbers import CloseReason
 from tests.oracle.oracle_asides import reset
 from tests.oracle.oracle_edits import Edit, Plotted, fields
 from tests.oracle.oracle_groups import GROUP, Group, opened
-from tests.oracle.oracle_halves import Halved
+from tests.oracle.oracle_halves import Halved, whisper
 from tests.oracle.oracle_limits import talkative, talkative_twice
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, LEAF_DATA
 from tests.oracle.oracle_story import (
@@ -242,7 +242,35 @@ def staying_member(moves: list[Move]) -> list[Move]:
     return after(moves, "leaf1 FD_WRITE", Wait("stay", 0.2))
 
 
+def killed_as_it_closes() -> list[Move]:
+    """Tell of a root that is killed before its close is answered, but not before it said so."""
+    tale = Halved()
+    one, two = tale.meet("leaf1", "leaf2")
+    tale.leave(one)
+    tale.ask("close R", "root", "close", socket=1)
+    close, ack = tale.closing(two, CloseReason.DISMANTLE)
+    tale.send("CLOSE", "root", "leaf2", close)
+    tale.moves.append(Exit("kill", "root", status=-9))
+    tale.send("CLOSE_ACK", "leaf2", "root", ack, delivered=False)
+    tale.event("FD_CLOSE L", "leaf2", 1, "FD_CLOSE")
+    return [*tale.moves, *barriers("leaf2", 2)]
+
+
+def second_whisper() -> list[Move]:
+    """Tell of a private message that waits for the ACK of the first, which was lost."""
+    tale = Halved()
+    (join,) = tale.meet("leaf1")
+    whisper(tale, join, by_root=False)
+    tale.event("FD_READ P", "root", join.handle, "FD_READ")
+    data = {"data": b"and more".hex(), "private": True}
+    tale.call("waiting", "leaf1", "send", {"octets": 8}, socket=1, **data)
+    tale.barrier()
+    return remade(tale.moves, "ACK root", delivered=False)
+
+
 EXCUSES = (
+    Excuse("R61", killed_as_it_closes, lambda moves: without(moves, "close R?")),
+    Excuse("DR4", second_whisper, lambda moves: remade(moves, "ACK root", delivered=True)),
     Excuse("R97", unplugged_before_the_report, staying),
     Excuse("R97", brief_member, staying_member),
     Excuse("R59", half_crossing, fields("root CLOSE 2", cflags=0)),

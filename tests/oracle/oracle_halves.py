@@ -118,7 +118,7 @@ def unread() -> list[Move]:
     tale.event("FD_READ L", "leaf1", 1, "FD_READ")
     tale.send("DATA_ACK", "leaf1", "root", _acknowledged(tale, join))
     for by_root in (True, False):
-        _whisper(tale, join, by_root=by_root)
+        whisper(tale, join, by_root=by_root)
     tale.event("FD_READ P", "root", join.handle, "FD_READ")
     tale.barrier()
     tale.call("expel", "root", "shutdown", {}, socket=join.handle, how="SEND")
@@ -155,7 +155,7 @@ def _acknowledged(tale: Halved, join: Join) -> DataAck:
     )
 
 
-def _whisper(tale: Halved, join: Join, *, by_root: bool) -> None:
+def whisper(tale: Halved, join: Join, *, by_root: bool) -> None:
     """Send one private message and acknowledge it."""
     source, target, tag, sender = tale.ends(join, by_root=by_root)
     back = tale.ends(join, by_root=not by_root)

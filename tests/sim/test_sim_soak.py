@@ -10,7 +10,7 @@ from mpwire.oracle import judge
 from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict
 from tests.benchmarks.random_testbeds import drawn, from_library
-from tests.library import simulated
+from tests.library import FOLDER, simulated
 
 LIBRARY = simulated()
 FOUND = (407, 635, 819, 1937, 2370)
@@ -47,3 +47,13 @@ def test_every_drawn_testbed_is_right(tmp_path: Path) -> None:
         plan = testbeds.load(path)
         kinds |= {type(step).__name__ for step in (*plan.script, *plan.faults)}
     assert {"Cut", "Freeze", "Crash", "Drop", "Duplicate", "Reorder", "Corrupt", "Hold"} <= kinds
+
+
+def test_who_is_killed_in_the_midst_of_a_call_leaves_no_word(tmp_path: Path) -> None:
+    path = FOLDER / "join-again.yaml"
+    plan = testbeds.load(path, faults=["kill root after the 1st ABORT from root to leaf2"])
+    outcome = run_simulated(plan, tmp_path)
+    assert outcome.failure is not None
+    assert outcome.failure.reason == "root's agent was killed by signal 9"
+    assert [*tmp_path.glob("*.stderr")] == []
+    assert judge(open_run(tmp_path)).findings == []

@@ -340,7 +340,7 @@ def asked_to_close(case: Case, end: End, reason: int, before: Position) -> bool:
     if case.life_end(end.host, end.begun) < before:
         return True
     for socket in {handle, root if reason == CloseReason.DISMANTLE else handle}:
-        if socket is not None and _begins_to_end(socket) < before:
+        if socket and min(_begins_to_end(socket), _unanswered_end(case, socket)) < before:
             return True
     return handle is None
 
@@ -348,6 +348,13 @@ def asked_to_close(case: Case, end: End, reason: int, before: Position) -> bool:
 def _begins_to_end(socket: Socket) -> Position:
     ending = [call.asked for call in socket.shutdowns if call.text("how") in ("SEND", "BOTH")]
     return min([socket.closing.asked if socket.closing else NEVER, *ending])
+
+
+def _unanswered_end(case: Case, socket: Socket) -> Position:
+    """Return where a close or shutdown was asked whose agent was killed before it answered."""
+    calls = [call for call in case.logs[socket.host].calls if call.answered == NEVER]
+    ends = [call for call in calls if call.name in ("close", "shutdown")]
+    return min((call.asked for call in ends if socket.has(call.socket)), default=NEVER)
 
 
 @rule(

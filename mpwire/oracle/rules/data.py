@@ -16,7 +16,7 @@ from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import originated
 from mpwire.oracle.trace import NEVER, Packet, Position
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Data, Side
+from mpwire.wire.messages import Ack, Data, Side
 
 
 def _received(case: Case) -> Iterator[tuple[Socket, list[Deliverable], list[Call]]]:
@@ -126,7 +126,9 @@ def dr4(case: Case) -> Iterator[Outcome]:
             data = (call.text("data") or "").lower()
             for end in ends:
                 begun, over = lives[end]
-                if not begun < call.asked or not over > call.answered or _whispered(end, data):
+                if not begun < call.asked or not over > call.answered:
+                    continue
+                if _whispered(end, data) or (call.args.get("private") and _waits(case, end)):
                     continue
                 streams[end][data] -= 1
                 yield said(
@@ -152,6 +154,13 @@ def _whispered(end: End, data: str) -> bool:
     return not end.is_root and any(
         (read(packet, Side).payload or b"").hex() == data for packet in end.sent(Side)
     )
+
+
+def _waits(case: Case, end: End) -> bool:
+    """Tell whether a private message may wait for the ACK of the one before (11.9)."""
+    last = max((read(packet, Side).seq for packet in end.sent(Side)), default=None)
+    answers = [packet for packet in end.arrived(Ack) if read(packet, Ack).seq == last]
+    return last is not None and not any(case.settled(end.host, p.position) for p in answers)
 
 
 def _life(case: Case, end: End) -> tuple[Position, Position]:
