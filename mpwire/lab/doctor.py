@@ -11,6 +11,7 @@ import sys
 import msgspec
 
 from mpwire.errors import MachineError
+from mpwire.lab import smcroute
 from mpwire.lab.launch import launch
 
 OLDEST_PYTHON = (3, 11)
@@ -47,7 +48,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 def examine() -> list[Check]:
     """Look at everything and return the findings, required ones first."""
     checks = [check_python(sys.version_info[:2], platform.python_version()), *check_lab()]
-    return checks + [check_tool(name) for name in ("tshark", "tcpdump")]
+    return [*checks, check_smcroute(), *map(check_tool, ("tshark", "tcpdump"))]
 
 
 def check_python(version: tuple[int, int], full: str) -> Check:
@@ -97,6 +98,16 @@ def _tried(name: str, wrong: str, right: str, remedy: str, *, required: bool = F
     """Make a check of what was wrong, if anything, and of what to say if nothing was."""
     remedy = remedy if wrong else ""
     return Check(name=name, ok=not wrong, found=wrong or right, remedy=remedy, required=required)
+
+
+def check_smcroute(lacks: str | None = None) -> Check:
+    """Look for the routing daemon.
+
+    Args: lacks: what it lacks, and what brings it; None finds out.
+    """
+    wrong, _, remedy = (smcroute.lacks() if lacks is None else lacks).partition(": ")
+    remedy = f"optional, for testbeds that need it in their routers: {remedy}"
+    return _tried("SMCRoute", wrong, "the routing daemon is installed", remedy)
 
 
 def check_tool(name: str) -> Check:

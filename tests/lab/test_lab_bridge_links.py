@@ -2,6 +2,8 @@
 
 import struct
 
+from pyroute2.netlink.rtnl.tcmsg import tcmsg
+
 from mpwire.lab.bridge_links import (
     DISABLED,
     FORWARDING,
@@ -31,6 +33,18 @@ def test_every_request_says_how_long_it_is() -> None:
         assert length == len(request.octets)
         assert length % 4 == 0
         assert flags & 0x5 == 0x5, "a request that wants to be acknowledged"
+
+
+def test_what_asks_for_netem_says_what_another_library_reads_in_it() -> None:
+    message = tcmsg(netem_add(3).octets)
+    message.decode()
+    root = 0xFFFF_FFFF
+    assert (message["index"], message["parent"], message["handle"]) == (3, root, 1 << 16)
+    assert message.get_attr("TCA_KIND") == "netem"
+    harmless = dict.fromkeys(("delay", "loss", "gap", "duplicate", "jitter"), 0)
+    options = dict(message.get_attr("TCA_OPTIONS"))
+    assert {name: options[name] for name in harmless} == harmless
+    assert options["limit"] == 1000
 
 
 def test_a_bridge_without_snooping_asks_nobody() -> None:

@@ -10,6 +10,7 @@ from mpwire.lab import doctor
 from mpwire.lab.doctor import (
     check_lab,
     check_python,
+    check_smcroute,
     check_tool,
     examine,
     judge_bridge,
@@ -46,6 +47,14 @@ def test_the_bridge_and_netem_are_optional() -> None:
     assert [(check.ok, check.required) for check in checks] == [(False, False)] * 2
     assert [check.found for check in checks] == ["no bridge", "the kernel refused netem"]
     assert all("optional" in check.remedy for check in checks)
+
+
+def test_a_routing_daemon_is_optional() -> None:
+    assert check_smcroute("").ok
+    lacking = check_smcroute("no smcrouted: sudo apt-get install smcroute")
+    assert (lacking.ok, lacking.required, lacking.found) == (False, False, "no smcrouted")
+    assert lacking.remedy.startswith("optional, ")
+    assert lacking.remedy.endswith(": sudo apt-get install smcroute")
 
 
 def test_a_tool_is_asked_for_its_version() -> None:
@@ -107,6 +116,7 @@ def test_this_machine_is_examined_for_real(inside: object) -> None:
         "veth pairs and packet sockets",
         "kernel bridge",
         "netem",
+        "SMCRoute",
         "tshark",
         "tcpdump",
     ]
