@@ -11,7 +11,7 @@ from mpwire.winsock.protocols import ProtocolEntry
 from mpwire.wire.messages import JoinReq
 
 
-@patch("CR28", "socket-enumerations", "root")
+@patch("CR28", "socket-enumerations", "leaf1")
 def every_code_written() -> None:
     """An enumeration writes 0 as the code of everything that has not happened."""
     written = values.network_events
@@ -22,7 +22,7 @@ def every_code_written() -> None:
     put(values, "network_events", all_of_them)
 
 
-@patch("CR29", "socket-enumerations", "root")
+@patch("CR29", "socket-enumerations", "leaf1")
 def event_object_reset_unasked() -> None:
     """An enumeration resets the event object of the selection, though it is given none."""
 
