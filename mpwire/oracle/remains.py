@@ -52,7 +52,7 @@ class Remains:
     members: Names = field(default_factory=Names)
     """Session ID and Member ID, by the leaf's tag."""
     dismantled: Names = field(default_factory=Names)
-    """Root address and Session ID of sessions that were dismantled."""
+    """Root address and Session ID of sessions that were dismantled, and whether it left there."""
     leading: dict[int, set[int]] = field(default_factory=dict)
     """Member IDs of the leaves that are a session's d_root, by Session ID."""
 

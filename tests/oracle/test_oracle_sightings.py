@@ -15,13 +15,14 @@ from mpwire.oracle.inferring import infer
 from mpwire.oracle.limits import Limits
 from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict
+from tests.library import simulated
 from tests.oracle.oracle_cuts import rewritten
 from tests.oracle.oracle_edits import Fault
 from tests.oracle.oracle_faults import WIRE
 from tests.oracle.oracle_story import play, summed
 from tests.oracle.oracle_tales import three, tour
 
-ROUTED = sorted((Path(__file__).parents[2] / "testbeds").glob("routed-*.yaml"))
+ROUTED = [path for path in simulated() if path.stem.startswith("routed-")]
 CUT = Limits(whole=0, batch=1, over=32, repeated=20, patience=1, stride=2, tidy=1)
 OUTGOING, FOR_OTHERS = 4, 3
 LATER_NS = 700

@@ -224,8 +224,7 @@ def r77(case: Case) -> Iterator[Outcome]:
                 yield _counted(packet, limit)
         for packet in end.sent(Close):
             outcome = _counted(packet, end.timers.mrc + _answered(end, packet))
-            known = packet.direction is not None  # else nobody saw what the closer heard
-            yield outcome if known or outcome is PASSED else replace(outcome, kind="lacking")
+            yield PASSED if outcome is PASSED else replace(outcome, kind="lacking")
     for attempt in case.history.attempts:
         for packet in attempt.shelf.sent(Cancel):
             yield _counted(packet, CANCEL_COPIES)

@@ -186,12 +186,16 @@ def _probed(case: Case, packet: Packet) -> int:
     vantage="S",
 )
 def r5(case: Case) -> Iterator[Outcome]:
-    """Look at the fragment fields of the IP header."""
+    """Look at the fragment fields of the IP header; on the way a tunnel may have cleared DF."""
     for packet in case.trace.sent():
         datagram = packet.datagram
-        whole = datagram.fragment is None and datagram.df
-        seen = "a fragment" if datagram.fragment else "Don't Fragment is clear"
-        yield verify(whole, packet, expected="a whole datagram with DF set", seen=seen)
+        outcome = broken(
+            packet,
+            expected="a whole datagram with DF set",
+            seen="a fragment" if datagram.fragment else "Don't Fragment is clear",
+            kind="fail" if packet.direction == "out" else "lacking",
+        )
+        yield outcome if datagram.fragment or not datagram.df else PASSED
 
 
 @rule(

@@ -1,0 +1,116 @@
+"""What a capture of another program leaves in doubt is no violation: changes on the way, order."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+
+from mpwire.capture import Frame, RunFile
+from mpwire.oracle import Judgement, judge
+from mpwire.vocabulary import Verdict
+from tests.oracle.oracle_cuts import rewritten
+from tests.oracle.oracle_details import despaired
+from tests.oracle.oracle_edits import again, moves_of
+from tests.oracle.oracle_story import Move, Send, find, play, the
+from tests.oracle.oracle_tales import tour
+
+RESERVED_FLAGS = 42 + 4
+"""Where the flags of a message stand in a frame of these stories."""
+MAGIC, CHECKSUM = 42, 40
+
+
+def captured(
+    run: RunFile, path: Path, frames: Iterable[Frame], *, directions: bool = False
+) -> Judgement:
+    """Judge frames as another program would have written them."""
+    file = path / "captured.pcapng"
+    return judge(
+        rewritten(
+            run, file, frames=frames, records=[], application="tcpdump", directions=directions
+        )
+    )
+
+
+def failed(judgement: Judgement) -> set[str]:
+    """List the rules that fail."""
+    return {one.id for one in judgement.rules if one.verdict is Verdict.FAIL}
+
+
+def changed(frame: Frame, place: int) -> Frame:
+    """Turn an octet over."""
+    data = frame.data[:place] + bytes([frame.data[place] ^ 0xFF]) + frame.data[place + 1 :]
+    return msgspec.structs.replace(frame, data=data)
+
+
+def sent(run: RunFile) -> list[Frame]:
+    """List what hosts sent as it passed between them."""
+    return [one for one in run.frames if one.direction == "out" and one.data[12:14] == b"\x08\0"]
+
+
+def test_what_was_changed_on_the_way_is_nobodys_word(tmp_path: Path) -> None:
+    run = play(tour(), tmp_path)
+    frames = sent(run)
+    for place in range(len(frames)):
+        some = [*frames[:place], changed(frames[place], RESERVED_FLAGS), *frames[place + 1 :]]
+        assert failed(captured(run, tmp_path, some)) == set()
+
+
+def test_what_is_no_message_for_a_changed_octet_is_nobodys_either(tmp_path: Path) -> None:
+    run = play(tour(), tmp_path)
+    frames = sent(run)
+    frames[-1] = changed(frames[-1], MAGIC)
+    assert failed(captured(run, tmp_path, frames)) == set()
+
+
+def test_who_fragmented_what_was_captured_on_the_way_is_open(tmp_path: Path) -> None:
+    """Know it only where it leaves: a tunnel may fragment in spite of Don't Fragment."""
+    run = play(moves_of("leaf1 CLOSE", flags_and_offset=0)(tour()), tmp_path)
+    assert failed(judge(run)) == {"R5"}
+    assert failed(captured(run, tmp_path, run.frames, directions=True)) == {"R5"}
+    judgement = captured(run, tmp_path, sent(run))
+    assert failed(judgement) == set()
+    assert judgement.rule("R5").verdict is Verdict.INCONCLUSIVE
+
+
+def test_a_host_that_sums_up_nothing_is_judged_by_what_it_says(tmp_path: Path) -> None:
+    """Know an adapter that fills in checksums by all of them being wrong."""
+    run = play(tour(), tmp_path)
+    frames = [changed(frame, CHECKSUM) for frame in sent(run)]
+    assert failed(captured(run, tmp_path, frames)) == set()
+    frames[5] = changed(frames[5], RESERVED_FLAGS)
+    assert failed(captured(run, tmp_path, frames)) == {"R12"}
+
+
+def inviting_again() -> list[Move]:
+    """Let the root invite to a session that it has dismantled."""
+    moves = tour()
+    last = max(place for place, move in enumerate(moves) if isinstance(move, Send))
+    return [*moves[: last + 1], the(moves, "leaf2 JOIN_REQ 1"), *moves[last + 1 :]]
+
+
+def test_only_the_root_knows_that_an_invitation_came_after_the_end(tmp_path: Path) -> None:
+    assert find(inviting_again(), "leaf2 JOIN_REQ 1")
+    run = play(inviting_again(), tmp_path)
+    assert "R24" in failed(judge(run))
+    at_root = [frame for frame in run.frames if frame.vantage == "root"]
+    assert "R24" in failed(captured(run, tmp_path, at_root, directions=True))
+    judgement = captured(run, tmp_path, at_root)
+    assert failed(judgement) == set()
+    assert judgement.rule("R24").verdict is Verdict.INCONCLUSIVE
+
+
+def test_captures_with_other_clocks_put_nothing_after_the_end(tmp_path: Path) -> None:
+    """Append what was captured at the invited leaf to what was captured at the last one."""
+    run = play(tour(), tmp_path)
+    frames = [one for host in ("leaf3", "leaf2") for one in run.frames if one.vantage == host]
+    for directions in (True, False):
+        assert failed(captured(run, tmp_path, frames, directions=directions)) == set()
+
+
+def test_a_closer_may_have_heard_what_was_not_captured(tmp_path: Path) -> None:
+    """Leave open whether the peer got on before one more copy of CLOSE (12.2)."""
+    run = play(again("CLOSE 5", attempt=6)(despaired()), tmp_path)
+    assert "R77" in failed(judge(run))
+    judgement = captured(run, tmp_path, run.frames, directions=True)
+    assert failed(judgement) == set()
+    assert judgement.rule("R77").verdict is Verdict.INCONCLUSIVE
