@@ -48,6 +48,21 @@ class Session:
         self.handle = self.root.result("accept", socket=self.listener)["socket"]
         self.leaf.wait_for("FD_CONNECT", self.joiner, "after accept")
 
+    @property
+    def mine(self) -> int:
+        """The socket on which the agent under test is told of data."""
+        return self.listener if self.leads else self.joiner
+
+    def tell(self) -> None:
+        """Let the other side send: on loopback that is in the receiver's queue then."""
+        if self.leads:
+            other, sender = self.leaf, self.joiner
+        else:
+            other, sender = self.root, self.listener
+            other.result("barrier")  # with which it has taken the CONFIRM, and may send
+        other.result("send", socket=sender, data="2a")
+        other.result("barrier")
+
 
 def opened(talk: Talk, flags: list[str]) -> int:
     """Make a socket on loopback whose events are reported."""
@@ -69,17 +84,10 @@ def before_the_answer(bench: Bench, reference: Start) -> None:
     """Let a datagram wait at the agent when it reads the barrier: its event comes first."""
     with session(bench, reference) as meeting:
         meeting.meet()
-        talk, socket = meeting.tested, meeting.listener if meeting.leads else meeting.joiner
-        if meeting.leads:
-            other, sender = meeting.leaf, meeting.joiner
-        else:
-            other, sender = meeting.root, meeting.listener
-            other.result("barrier")  # with which it has taken the CONFIRM, and may send
-        other.result("send", socket=sender, data="2a")
-        other.result("barrier")  # on loopback the datagram is in the queue of its receiver now
-        number = talk.begin("barrier")
-        answer = talk.answer(number)
-        _precedes(talk, "FD_READ", socket, answer)
+        meeting.tell()
+        talk = meeting.tested
+        answer = talk.answer(talk.begin("barrier"))
+        _precedes(talk, "FD_READ", meeting.mine, answer)
 
 
 def _precedes(talk: Talk, event: str, socket: int, answer: Line) -> None:
@@ -101,8 +109,7 @@ def in_order(bench: Bench, reference: Start) -> None:
         meeting.root.result("close", socket=meeting.listener)
         meeting.leaf.wait_for("FD_CLOSE", meeting.joiner)
         meeting.tested.result("barrier")
-        talk = meeting.tested
-        mine = meeting.listener if meeting.leads else meeting.joiner
+        talk, mine = meeting.tested, meeting.mine
         expected = (
             ["FD_ACCEPT", "FD_WRITE"]
             if meeting.leads
@@ -117,10 +124,8 @@ def in_order(bench: Bench, reference: Start) -> None:
 def not_reported(bench: Bench, reference: Start) -> None:
     """Select events without reports: nothing is printed, and the record says what happened."""
     with session(bench, reference) as meeting:
-        talk = meeting.tested
-        if "enum_network_events" not in (talk.hello or {}).get("calls", []):
-            raise Lacking("enum_network_events")
-        socket = meeting.listener if meeting.leads else meeting.joiner
+        talk, socket = meeting.tested, meeting.mine
+        _needs(talk, "enum_network_events")
         talk.result("event_select", socket=socket, events=list(EVENTS), report=False)
         meeting.leaf.result("join_leaf", socket=meeting.joiner, address=meeting.address)
         if meeting.leads:
@@ -151,11 +156,63 @@ def _enumerated(meeting: Session, socket: int, expected: str) -> object:
     return found
 
 
+def duplicated(bench: Bench, reference: Start) -> None:
+    """Close the older of two descriptors: the socket goes on, and events have the other one."""
+    with session(bench, reference) as meeting:
+        talk, mine = meeting.tested, meeting.mine
+        _needs(talk, "duplicate_socket")
+        meeting.meet()
+        other = talk.result("duplicate_socket", socket=mine)["socket"]
+        if other == mine:
+            raise Broken(f"expected another descriptor than {mine}")
+        talk.result("close", socket=mine)
+        meeting.tell()
+        talk.wait_for("FD_READ", other, "with the descriptor that is left")
+        talk.result("recv", socket=other)
+        peer, end = (meeting.root, meeting.handle)
+        if meeting.leads:
+            peer, end = meeting.leaf, meeting.joiner
+        peer.result("barrier")
+        if (line := peer.seen("FD_CLOSE", end)) is not None:
+            raise Broken("closing one of two descriptors ended the membership", json.dumps(line))
+        talk.result("close", socket=other)
+        peer.wait_for("FD_CLOSE", end, "when the last descriptor was closed")
+
+
+def looked(bench: Bench, reference: Start) -> None:
+    """Look for data before, while and after it comes: what is looked at stays."""
+    with session(bench, reference) as meeting:
+        talk, mine = meeting.tested, meeting.mine
+        _needs(talk, "select")
+        meeting.meet()
+        _compare_look(mine, [], talk.call("select", read=[mine], timeout_s=0))
+        waiting = talk.begin("select", {"read": [mine]})
+        talk.result("barrier")
+        if waiting in talk.heard.answers:
+            line = talk.heard.answers[waiting]
+            raise Broken("expected select to wait until there is something", json.dumps(line))
+        meeting.tell()
+        _compare_look(mine, [mine], talk.answer(waiting))
+        _compare_look(mine, [mine], talk.call("select", read=[mine], timeout_s=0))
+        talk.wait_for("FD_READ", mine, "of data that select has told of")
+        talk.result("recv", socket=mine)
+
+
+def _compare_look(socket: int, expected: list[int], line: Line) -> None:
+    if line.get("result", {}).get("read") != expected:
+        told = "readable" if expected else "not readable"
+        raise Broken(f"expected socket {socket} to be {told}", json.dumps(line))
+
+
+def _needs(talk: Talk, *calls: str) -> None:
+    if not {*calls} <= {*(talk.hello or {}).get("calls", [])}:
+        raise Lacking(", ".join(calls))
+
+
 def asks(bench: Bench, reference: Start) -> None:
     """Let the caller be the condition function, and refuse."""
     with bench.agent() as talk:
-        if not {"listen", "accept"} <= set((talk.hello or {}).get("calls", [])):
-            raise Lacking("listen, accept")
+        _needs(talk, "listen", "accept")
     with bench.agent() as talk, reference() as leaf:
         leaf.greet()
         listener = opened(talk, ROOT)
@@ -194,5 +251,7 @@ def checks(reference: Start) -> tuple[Check, ...]:
         check("events", "what happens to a member is reported once, in order", in_order),
         check("barrier", "barrier is answered after what was queued before it", before_the_answer),
         check("no-report", "events that are not to be reported stay in the record", not_reported),
+        check("duplicates", "a socket lives, and is told of, until its last close", duplicated),
+        check("select", "select waits for what it is asked about, and takes nothing", looked),
         check("ask", "accept asks its caller, and does what it is told", asks),
     )

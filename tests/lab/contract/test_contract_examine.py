@@ -50,6 +50,10 @@ WRONG_AT = {
     "events-lost": ("events", "no FD_CLOSE within"),
     "barrier": ("barrier", "expected FD_READ before the answer to barrier"),
     "no-report": ("no-report", "found an event that was not to be reported"),
+    "duplicates": ("duplicates", "expected another descriptor than 2"),
+    "duplicates-die": ("duplicates", "recv did not succeed"),
+    "select": ("select", "expected select to wait until there is something"),
+    "select-empty": ("select", "expected socket 2 to be readable"),
     "ask": ("ask", "expected to be asked"),
     "ask-lets-in": ("ask", "expected accept to fail with WSAECONNREFUSED"),
     "lines": ("lines", "no JSON"),
@@ -63,6 +67,8 @@ NEEDS_ANOTHER = {"lines": "ids", "lines-schema": "events", "results": "descripto
 """Of the checks that always run: one in which the lines come up."""
 
 
+LACKING = {"ask": "listen, accept", "duplicates": "duplicate_socket", "select": "select"}
+"""Checks that the leaf in JavaScript has no calls for."""
 CHECKED = [name for name in names() if name not in ALWAYS]
 
 
@@ -98,15 +104,15 @@ def test_the_reference_agent_passes_every_check(name: str) -> None:
 def test_the_leaf_in_javascript_passes_what_it_supports(name: str) -> None:
     command = [sys.executable, "-m", "mpwire.testing.peers.javascript"]
     findings = found(command, name, *ALWAYS)
-    if name == "ask":
-        asked = findings.pop("ask")
-        assert (asked.verdict, asked.reason) == (Verdict.UNSUPPORTED, "listen, accept")
+    if name in LACKING:
+        asked = findings.pop(name)
+        assert (asked.verdict, asked.reason) == (Verdict.UNSUPPORTED, LACKING[name])
     assert {one.verdict for one in findings.values()} == {Verdict.PASS}
 
 
 def test_an_agent_that_is_a_root_only_is_checked_as_a_root() -> None:
     command = [sys.executable, str(WRONG), "root-only"]
-    only = ("events", "barrier", "no-report", "ask", "concurrent")
+    only = ("events", "barrier", "no-report", "duplicates", "select", "ask", "concurrent")
     verdicts = {name: one.verdict for name, one in found(command, *only).items()}
     assert verdicts == dict.fromkeys(only, Verdict.PASS)
 

@@ -321,6 +321,53 @@ class ReportsAll(Filter):
         yield octets
 
 
+@mistake("duplicates")
+class SameAgain(Filter):
+    def to_agent(self, octets: bytes) -> Iterator[bytes]:
+        self.call(octets)
+        yield octets
+
+    def from_agent(self, line: Line) -> Iterator[object]:
+        if self.names.get(line.get("id", 0)) == "duplicate_socket" and "result" in line:
+            line["result"]["socket"] -= 1
+        yield line
+
+
+@mistake("duplicates-die")
+class NothingLeft(Filter):
+    def to_agent(self, octets: bytes) -> Iterator[bytes]:
+        self.call(octets)
+        yield octets
+
+    def from_agent(self, line: Line) -> Iterator[object]:
+        if self.names.get(line.get("id", 0)) == "recv":
+            yield {"id": line["id"], "error": {"code": 10038, "name": "WSAENOTSOCK"}}
+        else:
+            yield line
+
+
+@mistake("select")
+class NeverWaits(Filter):
+    def to_agent(self, octets: bytes) -> Iterator[bytes]:
+        call = self.call(octets)
+        if call.get("call") == "select":
+            call["args"]["timeout_s"] = 0
+            octets = json.dumps(call).encode() + b"\n"
+        yield octets
+
+
+@mistake("select-empty")
+class FindsNothing(Filter):
+    def to_agent(self, octets: bytes) -> Iterator[bytes]:
+        self.call(octets)
+        yield octets
+
+    def from_agent(self, line: Line) -> Iterator[object]:
+        if self.names.get(line.get("id", 0)) == "select" and "result" in line:
+            line["result"]["read"] = []
+        yield line
+
+
 @mistake("ask")
 class DecidesItself(Filter):
     def to_agent(self, octets: bytes) -> Iterator[bytes]:
