@@ -106,69 +106,6 @@ EXPECTATIONS = [
         "expected FD_ACCEPT in the record of L1, seen FD_CLOSE WSAECONNRESET",
     ),
     (
-        "leaf1 enumerates FD_CLOSE WSAECONNRESET on L1 touching nothing else",
-        {
-            "enum_network_events": [
-                [{"result": {"events": [{"event": "FD_CLOSE", "code": 10054}], "codes": [0, 7]}}]
-            ]
-        },
-        (
-            "expected [424242, 424242, 424242, 424242, 424242, 10054, 424242, 424242, 424242,"
-            " 424242] as codes of L1, seen [0, 7]"
-        ),
-    ),
-    (
-        "leaf1 enumerates on L1 without an event object and gets WSAEINVAL",
-        {},
-        "expected WSAEINVAL of enum_network_events, seen success",
-    ),
-    (
-        "leaf1 finds its event object signalled",
-        {"event_object": [[{"result": {"signalled": False}}]]},
-        "expected the event object of leaf1 signalled, seen it reset",
-    ),
-    (
-        "leaf1 finds its event object reset",
-        {"event_object": [[{"result": {"signalled": True}}]]},
-        "expected the event object of leaf1 reset, seen it signalled",
-    ),
-    (
-        "leaf1 finds protocol MPW_ATM with rooted control and rooted data",
-        {"enum_protocols": [[{"result": {"protocols": []}}]]},
-        "expected one entry MPW_ATM, seen 0",
-    ),
-    (
-        "leaf1 finds protocol MPW_ATM with nonrooted control and rooted data",
-        {"enum_protocols": [[{"result": {"protocols": [{"name": "MPW_ATM"}]}}]]},
-        (
-            "expected XP1_MULTIPOINT_DATA_PLANE, XP1_SUPPORT_MULTIPOINT of MPW_ATM,"
-            " seen none of the three"
-        ),
-    ),
-    (
-        "leaf1 tries c_root/d_root of protocol MPW_OPEN and gets WSAEINVAL",
-        {},
-        "expected WSAEINVAL of socket, seen success",
-    ),
-    (
-        "leaf1 reads flow of L1 sending 5 octets/s",
-        {"ioctl": [[{"result": {"value": {"sending": 5, "receiving": 1}}}]]},
-        (
-            "expected sending 5 receiving 0 octets/s as flow of L1, seen sending 5 receiving 1"
-            " octets/s"
-        ),
-    ),
-    (
-        "leaf1 reads flow of L1",
-        {"ioctl": [[{"result": {"value": 0}}]]},
-        "expected sending 0 receiving 0 octets/s as flow of L1, seen 0",
-    ),
-    (
-        "leaf1 cancels the join on L1",
-        {},
-        "expected a blocking join on L1, seen none",
-    ),
-    (
         "leaf1 accepts root on L1 as A1",
         {"bind": [[OK, ACCEPTABLE]]},
         "expected a request from root on L1, seen one from leaf1",
