@@ -15,6 +15,7 @@ from mpwire.lab import testbed as testbeds
 from mpwire.oracle import judge
 from mpwire.sim import run_simulated
 from mpwire.vocabulary import Verdict
+from tests.library import simulated
 from tests.oracle.oracle_churn import churn
 from tests.oracle.oracle_cuts import on_bridge
 from tests.oracle.oracle_routed import over_router
@@ -41,7 +42,7 @@ def routed_on_bridges(run: RunFile, folder: Path) -> RunFile:
 
 WAYS = (bridged, routed, routed_on_bridges)
 SEEDS = range(4)
-ROUTED = sorted((Path(__file__).parents[2] / "testbeds").glob("routed-*.yaml"))
+ROUTED = [path for path in simulated() if path.stem.startswith("routed-")]
 
 
 @pytest.mark.parametrize("way", WAYS)
