@@ -8,10 +8,13 @@ import msgspec
 from mpwire.capture import Frame, RunFile
 from mpwire.oracle import Judgement, judge
 from mpwire.vocabulary import Verdict
+from mpwire.wire.numbers import CloseReason
 from tests.oracle.oracle_cuts import rewritten
 from tests.oracle.oracle_details import despaired
 from tests.oracle.oracle_edits import again, moves_of
+from tests.oracle.oracle_plots import BEFORE_DATA
 from tests.oracle.oracle_story import Move, Send, find, play, the
+from tests.oracle.oracle_streams import Stream
 from tests.oracle.oracle_tales import tour
 
 RESERVED_FLAGS = 42 + 4
@@ -114,3 +117,33 @@ def test_a_closer_may_have_heard_what_was_not_captured(tmp_path: Path) -> None:
     judgement = captured(run, tmp_path, run.frames, directions=True)
     assert failed(judgement) == set()
     assert judgement.rule("R77").verdict is Verdict.INCONCLUSIVE
+
+
+def closing_six_times(*, read_late: bool) -> list[Move]:
+    """Let an acknowledgement reach the root just before its first CLOSE, and be read at some time.
+
+    Args: read_late: nothing shows that it was read before that CLOSE left.
+    """
+    tale = Stream()
+    (join,) = tale.meet("leaf1")
+    tale.submit("root", 1, b"one")
+    tale.carry(join, b"one", BEFORE_DATA)
+    tale.take("leaf1", 1, b"one")
+    tale.ack("DATA_ACK", join, BEFORE_DATA + 1)
+    if not read_late:
+        tale.barrier("root")
+        tale.barrier("root")
+    close, _ = tale.closing(join, CloseReason.DISMANTLE)
+    tale.call("dismantle", "root", "close", {}, socket=1)
+    for attempt in range(1, 7):
+        copy = msgspec.structs.replace(close, attempt=attempt)
+        tale.send(f"CLOSE {attempt}", "root", "leaf1", copy, delivered=False)
+        tale.pause(f"RTO {attempt}", min(2**attempt, 16))
+    return tale.moves
+
+
+def test_a_closer_may_have_read_after_its_close_what_came_before_it(tmp_path: Path) -> None:
+    late = play(closing_six_times(read_late=True), tmp_path)
+    assert "R77" not in failed(judge(late))
+    before = play(closing_six_times(read_late=False), tmp_path)
+    assert failed(judge(before)) == {"R77"}

@@ -223,7 +223,7 @@ def r77(case: Case) -> Iterator[Outcome]:
             for packet in end.sent(kind):
                 yield _counted(packet, limit)
         for packet in end.sent(Close):
-            outcome = _counted(packet, end.timers.mrc + _answered(end, packet))
+            outcome = _counted(packet, end.timers.mrc + _answered(case, end, packet))
             yield PASSED if outcome is PASSED else replace(outcome, kind="lacking")
     for attempt in case.history.attempts:
         for packet in attempt.shelf.sent(Cancel):
@@ -235,10 +235,13 @@ def r77(case: Case) -> Iterator[Outcome]:
                 yield PASSED if outcome is PASSED else replace(outcome, kind="lacking")
 
 
-def _answered(end: End, copy: Packet) -> int:
-    """Return which copy of a CLOSE was out when the peer last said that more had arrived."""
+def _answered(case: Case, end: End, copy: Packet) -> int:
+    """Return which copy of a CLOSE was out when the peer last said that more had arrived.
+
+    What lay in the queue when a copy left was read after it: only a barrier shows when it was.
+    """
     said: int | None = None
-    latest = 0
+    latest: Position = (0, 0)
     own = [
         packet
         for packet in end.arrived(DataAck, CloseAck)
@@ -251,8 +254,12 @@ def _answered(end: End, copy: Packet) -> int:
             break
         if said is None or serial_before(said, message.rcv_next):
             said = message.rcv_next
-            latest = packet.number
-    before = [one for one in end.sent(Close) if one.number < latest and same_request(one, copy)]
+            latest = case.silent_from(end.host, packet.position)
+    before = [
+        one
+        for one in end.sent(Close)
+        if one.position < latest and one.number < copy.number and same_request(one, copy)
+    ]
     return read(before[-1], Close).attempt if before else 0
 
 
