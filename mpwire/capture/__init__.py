@@ -14,10 +14,14 @@ In reading order:
     spool         copies of what can be read only once
     deliveries    what became of each frame of a run
     sightings     what other captures show again on its way
-    runfile       opens and annotates run files and other captures
+    runfile       opens run files and other captures
+    annotating    stores verdicts in run files
+    onway         sees a routed run from its hosts
+    passing       likewise, while a long run is read
     document      writes the tables of docs/run-file.md
 """
 
-from mpwire.capture.runfile import Frame, RunFile, RunWriter, annotate, open_run
+from mpwire.capture.annotating import annotate
+from mpwire.capture.runfile import Frame, RunFile, RunWriter, open_run
 
 __all__ = ["Frame", "RunFile", "RunWriter", "annotate", "open_run"]

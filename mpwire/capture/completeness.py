@@ -1,6 +1,6 @@
 """What a capture lacks, as sentences: no verdict about silence without an empty list."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 
 from mpwire.capture.batches import Batch
 from mpwire.capture.blocks import Packet, Statistics
@@ -112,51 +112,93 @@ def number_gaps(numbers: Sequence[int]) -> Iterator[str]:
         yield f"missing frames: {_some(missing, missing_count)}"
 
 
-def record_gaps(records: Sequence[AnyRecord], numbers: Sequence[int]) -> Iterator[str]:
+class RecordGaps:
+    """Where the records of a run contradict themselves or its frames, summed up while reading."""
+
+    def __init__(self, numbers: Container[int], frame_count: int) -> None:
+        """Begin with no record.
+
+        Args:
+            numbers: the numbers of the frames that are there.
+            frame_count: how many these are.
+        """
+        self.frame_count = frame_count
+        self.count = 0
+        """Records so far, the stored verdict not among them."""
+        self._numbers = numbers
+        self._run_count = self._line_count = self._last_after = self._newest_after = 0
+        self._ends: list[End] = []
+        self._behind = False
+        """Something stands behind the first end record."""
+        self._ordered = True
+        self._strangers: set[int] = set()
+
+    def add(self, record: AnyRecord) -> None:
+        """Take one record into account."""
+        if isinstance(record, StoredVerdict):
+            return
+        self.count += 1
+        self._behind = bool(self._ends)
+        self._strangers.update(
+            number for number in _named_frames(record) if number not in self._numbers
+        )
+        if isinstance(record, Timed):
+            self._line_count += isinstance(record, AgentLine)
+            self._ordered &= self._last_after <= record.after
+            self._last_after = record.after
+            self._newest_after = max(self._newest_after, record.after)
+        elif isinstance(record, Run):
+            self._run_count += 1
+        elif isinstance(record, End):
+            self._ends.append(record)
+
+    def sentences(self) -> Iterator[str]:
+        """Say what does not fit."""
+        if self._run_count != 1:
+            yield f"{self._run_count} run records where one is expected"
+        if not self._ends:
+            yield "no end record: the run was not finished"
+        elif len(self._ends) > 1 or self._behind:
+            yield f"{len(self._ends)} end records, or records after the end"
+        else:
+            yield from self._end_mismatches(self._ends[0])
+        if self._strangers:
+            yield f"records name frames that are not there: {_some(sorted(self._strangers))}"
+        if not self._ordered:
+            yield "records are out of order"
+        if self._newest_after > self.frame_count:
+            yield (
+                f"a record follows frame {self._newest_after}, "
+                f"but {self.frame_count} frames are there"
+            )
+
+    def _end_mismatches(self, end: End) -> Iterator[str]:
+        counts = (
+            ("frames", end.frames, self.frame_count),
+            ("agent lines", end.agent_lines, self._line_count),
+            ("records", end.records, self.count - 1),
+        )
+        for name, expected, found in counts:
+            if expected != found:
+                yield f"{found} {name} where the end record says {expected}"
+
+
+def record_gaps(records: Iterable[AnyRecord], numbers: Sequence[int]) -> Iterator[str]:
     """Say where the records of a run contradict themselves or its frames."""
-    records = [record for record in records if not isinstance(record, StoredVerdict)]
-    runs = sum(isinstance(record, Run) for record in records)
-    if runs != 1:
-        yield f"{runs} run records where one is expected"
-    ends = [record for record in records if isinstance(record, End)]
-    if not ends:
-        yield "no end record: the run was not finished"
-    elif len(ends) > 1 or records[-1] is not ends[0]:
-        yield f"{len(ends)} end records, or records after the end"
-    else:
-        yield from _end_mismatches(ends[0], records, len(numbers))
-    known = set(numbers)
-    strangers = sorted({number for number in _named_frames(records) if number not in known})
-    if strangers:
-        yield f"records name frames that are not there: {_some(strangers)}"
-    positions = [record.after for record in records if isinstance(record, Timed)]
-    if positions != sorted(positions):
-        yield "records are out of order"
-    if positions and max(positions) > len(numbers):
-        yield f"a record follows frame {max(positions)}, but {len(numbers)} frames are there"
-
-
-def _end_mismatches(end: End, records: Sequence[AnyRecord], frame_count: int) -> Iterator[str]:
-    lines = sum(isinstance(record, AgentLine) for record in records)
-    counts = (
-        ("frames", end.frames, frame_count),
-        ("agent lines", end.agent_lines, lines),
-        ("records", end.records, len(records) - 1),
-    )
-    for name, expected, found in counts:
-        if expected != found:
-            yield f"{found} {name} where the end record says {expected}"
-
-
-def _named_frames(records: Iterable[AnyRecord]) -> Iterator[int]:
+    gaps = RecordGaps(set(numbers), len(numbers))
     for record in records:
-        if isinstance(record, Decision):
-            yield record.frame
-            if record.delivered is not None:
-                yield record.delivered
-        elif isinstance(record, Sentinel):
-            yield record.request
-            yield record.reply
+        gaps.add(record)
+    yield from gaps.sentences()
+
+
+def _named_frames(record: AnyRecord) -> Iterator[int]:
+    if isinstance(record, Decision):
+        yield record.frame
+        if record.delivered is not None:
+            yield record.delivered
+    elif isinstance(record, Sentinel):
+        yield record.request
+        yield record.reply
 
 
 def _some(numbers: Iterable[int], count: int | None = None) -> str:

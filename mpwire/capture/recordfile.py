@@ -10,17 +10,7 @@ import msgspec
 
 from mpwire.capture.blocks import BlockType, Custom
 from mpwire.capture.recorder import MAGIC, PEN
-from mpwire.capture.records import (
-    KINDS,
-    AgentLine,
-    AnyRecord,
-    Decision,
-    End,
-    Run,
-    Sentinel,
-    StoredVerdict,
-    Timed,
-)
+from mpwire.capture.records import KINDS, AnyRecord
 from mpwire.errors import InputError
 
 HEAD: Final = struct.Struct("<III")
@@ -112,6 +102,12 @@ class RecordFile(Sequence[AnyRecord]):
             InputError: the file has changed, or cannot be read any more.
         """
         lines = Lines()
+        for where, chunk in self._chunks():
+            lines.feed(where, chunk)
+            yield from lines.taken()
+
+    def _chunks(self) -> Iterator[tuple[str, bytes]]:
+        """Yield the contents of the blocks, and where each stands."""
         with self._opened() as stream:
             at = stream.seek(self._start_octets)
             while len(head := stream.read(HEAD.size)) == HEAD.size:
@@ -119,10 +115,8 @@ class RecordFile(Sequence[AnyRecord]):
                 body = stream.read(length - HEAD.size)
                 if len(body) != length - HEAD.size:
                     break
-                ours = kind in CUSTOMS and pen == PEN and body.startswith(MAGIC)
-                if ours:
-                    lines.feed(f"{self._name}: octet {at}", body[len(MAGIC) : -4])
-                    yield from lines.taken()
+                if kind in CUSTOMS and pen == PEN and body.startswith(MAGIC):
+                    yield f"{self._name}: octet {at}", body[len(MAGIC) : -4]
                 at += length
 
     @overload
@@ -139,55 +133,10 @@ class RecordFile(Sequence[AnyRecord]):
         raise IndexError(f"record {place} of {self._count}")
 
 
-class RecordTally:
-    """Whether the records of a run are whole and fit its frames, summed up while reading.
+class JournalFile(RecordFile):
+    """The records in the journal that a run left which was not finished."""
 
-    It knows only whether something is amiss; what that is says `completeness.record_gaps`.
-    """
-
-    def __init__(self, frame_count: int) -> None:
-        """Begin with no record of a run with so many frames, numbered from 1."""
-        self.frame_count = frame_count
-        self._counts = {"runs": 0, "lines": 0, "records": 0}
-        self._end: End | None = None
-        self._after = 0
-        self._amiss = False
-
-    @property
-    def count(self) -> int:
-        """Count the records, the stored verdict not among them."""
-        return self._counts["records"]
-
-    def add(self, record: AnyRecord) -> None:
-        """Take one record into account."""
-        if isinstance(record, StoredVerdict):
-            return
-        self._amiss |= self._end is not None
-        self._counts["records"] += 1
-        if isinstance(record, Timed):
-            self._counts["lines"] += isinstance(record, AgentLine)
-            self._amiss |= not self._after <= record.after <= self.frame_count
-            self._after = record.after
-        elif isinstance(record, Decision):
-            self._name(record.frame, record.delivered or record.frame)
-            self._amiss |= record.delivered == 0
-        elif isinstance(record, Sentinel):
-            self._name(record.request, record.reply)
-        elif isinstance(record, Run):
-            self._counts["runs"] += 1
-        elif isinstance(record, End):
-            self._end = record
-
-    def _name(self, *frames: int) -> None:
-        self._amiss |= not all(1 <= number <= self.frame_count for number in frames)
-
-    def whole(self) -> bool:
-        """Tell whether nothing is amiss."""
-        end, counts = self._end, self._counts
-        return (
-            not self._amiss
-            and end is not None
-            and counts["runs"] == 1
-            and (end.frames, end.agent_lines, end.records)
-            == (self.frame_count, counts["lines"], counts["records"] - 1)
-        )
+    def _chunks(self) -> Iterator[tuple[str, bytes]]:
+        with self._opened() as stream:
+            for number, line in enumerate(stream, 1):
+                yield f"{self._name}: line {number}", line

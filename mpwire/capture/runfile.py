@@ -1,24 +1,21 @@
 """The run file: one pcapng that holds everything about a run, and any other capture.
 
 `RunWriter` writes one, `open_run` reads one (finished or left behind by a crash, and plain pcap
-and pcapng of other programs), `annotate` adds the verdict where Wireshark shows it.
+and pcapng of other programs).
 """
 
-import os
-import tempfile
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from io import BufferedReader
-from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from mpwire.capture import completeness
 from mpwire.capture.batches import Batch
 from mpwire.capture.blocks import Block, Custom, Interface, Packet, Section, Statistics
+from mpwire.capture.completeness import RecordGaps
 from mpwire.capture.framefile import (
-    VERDICT_MARK,
     Frame,
     FrameFile,
     batch_reader_of,
@@ -30,11 +27,8 @@ from mpwire.capture.recorder import (
     MAGIC,
     RunWriter,
     journal_of,
-    sync,
-    sync_folder,
-    write_lines,
 )
-from mpwire.capture.recordfile import Lines, RecordFile, RecordTally, is_ours
+from mpwire.capture.recordfile import JournalFile, Lines, RecordFile, is_ours
 from mpwire.capture.records import (
     AgentExit,
     AgentLine,
@@ -47,15 +41,13 @@ from mpwire.capture.records import (
     position_of,
 )
 from mpwire.capture.spool import Copy, Held
-from mpwire.capture.writer import Writer
 from mpwire.errors import InputError
 
-__all__ = ["Frame", "RunFile", "RunWriter", "annotate", "open_run"]
+__all__ = ["Frame", "RunFile", "RunWriter", "open_run"]
 
 RUN_FILE_NAME: Final = "run.pcapng"
 HELD_OCTETS: Final = 4 * 1024 * 1024
 """The frames of other programs' captures are held in memory up to this size of the file."""
-COMMENT_CHARACTERS_MAX: Final = 8192
 
 AnyKind = TypeVar("AnyKind", bound=Record)
 
@@ -168,99 +160,18 @@ def open_run(path: Path | str, held_octets: int = HELD_OCTETS) -> RunFile:
 def _open(path: Path, held_octets: int) -> RunFile:
     held = Held(path.open("rb")) if path.is_file() else Copy(path)
     scan = _Scan(path)
-    if held.octets > held_octets and not journal_of(path).exists():
-        with held.opened() as stream:
-            run = scan.survey(stream, held.opened)
+    journal = Held(journal_of(path).open("rb")) if journal_of(path).exists() else None
+    if held.octets + (journal.octets if journal else 0) > held_octets:
+        run = scan.survey(held, journal)
         if run is not None:
             return run
         scan = _Scan(path)
     with held.opened() as stream:
         scan.read(stream)
-    journal = journal_of(path)
-    if (scan.is_run or not scan.has_header) and journal.exists():
-        with journal.open("rb") as lines:
-            scan.read_journal(journal, lines)
+    if (scan.is_run or not scan.has_header) and journal is not None:
+        with journal.opened() as lines:
+            scan.read_journal(lines)
     return scan.result()
-
-
-def annotate(path: Path | str, verdict: dict[str, object], comments: dict[int, str]) -> None:
-    """Store a verdict in a run file, and comments with the frames they are about.
-
-    What an earlier call stored is replaced. The file is written anew beside the old one and then
-    takes its place, so that at every moment there is one whole run file. A journal that a crash
-    left becomes part of it.
-
-    Args:
-        path: the run file or its folder.
-        verdict: anything JSON can hold.
-        comments: by frame number.
-
-    Raises:
-        InputError: as `open_run`; and for a capture that is no run file.
-    """
-    run = open_run(path)
-    if run.run is None:
-        raise InputError(f"{run.path}: not a run file; verdicts are stored only in run files")
-    if run.unknown_records:
-        raise InputError(
-            f"{run.path}: written by a later edition of mpwire, which knows the records "
-            f"{', '.join(run.unknown_records)}; storing a verdict here would drop them"
-        )
-    handle, name = tempfile.mkstemp(prefix=".run-", suffix=".pcapng", dir=run.path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            _write(stream, run, verdict, comments)
-            sync(stream)
-        temporary.chmod(run.path.stat().st_mode & 0o777)
-        temporary.replace(run.path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    journal_of(run.path).unlink(missing_ok=True)
-    sync_folder(run.path.parent)
-
-
-def _write(
-    stream: BinaryIO, run: RunFile, verdict: dict[str, object], comments: dict[int, str]
-) -> None:
-    pcapng = Writer(stream, application=APPLICATION)
-    hosts = {host.name: host for host in run.run.vantages} if run.run else {}
-    numbers = {}
-    for interface in run.interfaces:
-        host = hosts.get(interface.name)
-        numbers[interface.name] = pcapng.interface(
-            interface.name,
-            linktype=interface.linktype,
-            snaplen_octets=interface.snaplen_octets,
-            mac=host.mac if host else None,
-            addresses=host.addresses if host else (),
-        )
-    for frame in run.frames:
-        said = [] if frame.comment is None else [frame.comment]
-        if frame.number and frame.number in comments:
-            said.append((VERDICT_MARK + comments[frame.number])[:COMMENT_CHARACTERS_MAX])
-        pcapng.packet(
-            numbers[frame.vantage],
-            frame.data,
-            frame.time_ns,
-            direction=frame.direction,
-            packetid=frame.number or None,
-            original_octets=frame.original_octets,
-            comments=said,
-        )
-    for one in run.statistics:
-        pcapng.statistics(
-            numbers[one.interface.name],
-            one.time_ns,
-            received_count=one.received_count,
-            dropped_count=one.dropped_count,
-            os_dropped_count=one.os_dropped_count,
-        )
-    kept = (record for record in run.records if not isinstance(record, StoredVerdict))
-    encode = msgspec.json.Encoder().encode
-    lines = (encode(record) + b"\n" for record in chain(kept, [StoredVerdict(verdict=verdict)]))
-    write_lines(pcapng, lines)
 
 
 class _Scan:
@@ -276,8 +187,13 @@ class _Scan:
         self.lost: list[str] = []
         self._tally = completeness.PacketTally()
         self._lines = Lines()
+        self._summing = False
+        """Frames and records are counted, and not held."""
         self._orders: list[str] = []
         """Byte order of every section, where it is surveyed."""
+        self._start_octets = 0
+        """Where the first of our blocks begins."""
+        self._gaps = RecordGaps((), 0)
 
     def read(self, stream: BufferedReader) -> None:
         reader = reader_of(stream, str(self.path))
@@ -298,39 +214,42 @@ class _Scan:
         self.lost += reader.lost
         self._lose_rest(self.path)
 
-    def survey(
-        self, stream: BufferedReader, opened: Callable[[], BufferedReader]
-    ) -> RunFile | None:
+    def survey(self, held: Held, journal: Held | None) -> RunFile | None:
         """Count what is there and see what is missing, without holding it.
 
-        Returns: None for a run file that is not whole, which only a closer look can tell of.
+        Returns: None for a run file that only a closer look can tell of: one whose frames are not
+            numbered by their places, or that somebody else has put together.
         """
-        reader = batch_reader_of(stream, str(self.path))
-        numbered, start_octets, tally = True, 0, RecordTally(0)
-        for batch in reader.batches():
-            self._tally.add_batch(batch)
-            numbered = numbered and _numbered(batch)
-            for block in reader.others:
-                self._survey(block)
-                if isinstance(block, Custom) and is_ours(block):
-                    if not start_octets:
-                        start_octets = block.offset_octets
-                        tally = RecordTally(self._tally.packet_count)
-                    self._lines.feed(str(self.path), block.payload[len(MAGIC) :])
-                    for record in self._lines.taken():
-                        tally.add(record)
-            reader.others.clear()
+        self._summing = numbered = True
+        with held.opened() as stream:
+            reader = batch_reader_of(stream, str(self.path))
+            for batch in reader.batches():
+                self._tally.add_batch(batch)
+                numbered = numbered and _numbered(batch)
+                for block in reader.others:
+                    self._survey(block)
+                reader.others.clear()
         self.interfaces = reader.interfaces
         self.lost += reader.lost
-        whole = numbered and tally.whole() and tally.frame_count == self._tally.packet_count
-        cut = self.lost or self._lines.unknown or self._lines.unfinished_octets()
-        if self.is_run and (not whole or cut or self._orders != ["<"]):
-            return None
-        run = self.result(summed=True)
+        self._lose_rest(self.path)
         name = str(self.path)
-        run.frames = FrameFile(opened, name, self._tally.packet_count)
+        frame_count = self._tally.packet_count
+        records = RecordFile(held.opened, name, self._start_octets, self._gaps.count)
+        if journal is not None and self.is_run:
+            self._gaps = RecordGaps(range(1, frame_count + 1), frame_count)
+            with journal.opened() as lines:
+                self.read_journal(lines)
+            place = str(journal_of(self.path))
+            records = JournalFile(journal.opened, place, 0, self._gaps.count)
+        between = self._gaps.frame_count != frame_count and self._gaps.count
+        if self.is_run and (not numbered or between or self._orders != ["<"]):
+            return None
+        if journal is not None and not self._orders:
+            return None  # so short that only the journal tells what it was
+        run = self.result()
+        run.frames = FrameFile(held.opened, name, frame_count)
         if self.is_run:
-            run.records = RecordFile(opened, name, start_octets, tally.count)
+            run.records = records
         return run
 
     def _survey(self, block: Block) -> None:
@@ -340,15 +259,29 @@ class _Scan:
         elif isinstance(block, Section):
             self.is_run |= block.application == APPLICATION
             self._orders.append(block.byte_order)
-        elif isinstance(block, Custom):
-            self.is_run |= is_ours(block)
+        elif isinstance(block, Custom) and is_ours(block):
+            self.is_run = True
+            if not self._start_octets:
+                self._start_octets = block.offset_octets
+                frame_count = self._tally.packet_count
+                self._gaps = RecordGaps(range(1, frame_count + 1), frame_count)
+            where = f"{self.path}: octet {block.offset_octets}"
+            self._lines.feed(where, block.payload[len(MAGIC) :])
+            self._sum_up()
 
-    def read_journal(self, path: Path, journal: Iterable[bytes]) -> None:
+    def _sum_up(self) -> None:
+        for record in self._lines.taken():
+            self._gaps.add(record)
+
+    def read_journal(self, journal: Iterable[bytes]) -> None:
         """Take the records from the journal: what the file has of them is a part of it."""
+        path = journal_of(self.path)
         self.is_run = True
         self._lines = Lines()
         for number, line in enumerate(journal, 1):
             self._lines.feed(f"{path}: line {number}", line)
+            if self._summing:
+                self._sum_up()
         self.lost.append(f"{path}: the journal is still there: the run did not end properly")
         self._lose_rest(path)
 
@@ -357,8 +290,8 @@ class _Scan:
         if octets:
             self.lost.append(f"{path}: the last record was cut after {octets} octets")
 
-    def result(self, *, summed: bool = False) -> RunFile:
-        """Return what was found; summed: frames and records were only counted, and are whole."""
+    def result(self) -> RunFile:
+        """Return what was found."""
         if not self.is_run:
             # Another program's packet identifiers need not be dense: count instead.
             for place, frame in enumerate(self.frames, 1):
@@ -370,14 +303,16 @@ class _Scan:
             records=self._lines.records,
             statistics=self.statistics,
             unknown_records=self._lines.unknown,
-            incomplete=list(self._incomplete(summed=summed)),
+            incomplete=list(self._incomplete()),
         )
 
-    def _incomplete(self, *, summed: bool) -> Iterator[str]:
+    def _incomplete(self) -> Iterator[str]:
         yield from self.lost
         yield from self._tally.gaps()
         yield from completeness.drop_counters(self.statistics)
-        if self.is_run and not summed:
+        if self.is_run and self._summing:
+            yield from self._gaps.sentences()
+        elif self.is_run:
             numbers = [frame.number for frame in self.frames]
             yield from completeness.number_gaps(numbers)
             yield from completeness.record_gaps(self._lines.records, numbers)

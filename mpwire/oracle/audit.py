@@ -1,8 +1,8 @@
 """Ask of a long run whether its record proves that nothing is missing, in one pass.
 
 What the gate concludes of decisions needs the frames they name, and these stand near them. So a
-window of frames is held; a run in which something is amiss with its frames gets no answer here, and
-is looked at as a whole.
+window of frames is held; a run in which they stand elsewhere gets no answer here, and is looked at
+as a whole.
 """
 
 from collections import Counter
@@ -22,7 +22,14 @@ from mpwire.capture.records import (
     Step,
     StoredVerdict,
 )
-from mpwire.oracle.gate import accounted, interface_set, same
+from mpwire.oracle.gate import (
+    UNACCOUNTED,
+    UNDECIDED,
+    accounted,
+    interface_set,
+    same,
+    strange,
+)
 
 WINDOW_FRAMES: Final = 1 << 14
 """A decision names no frames further back, of each direction."""
@@ -34,6 +41,8 @@ class Audit:
 
     decides: bool = True
     """The fabric decides about every frame, and says so."""
+    frame_count: int = 0
+    """The frames of the run are numbered from 1 to this."""
     rare: list[AnyRecord] = field(default_factory=list)
     """Records of which a run has few."""
     frames: list[Frame] = field(default_factory=list)
@@ -41,7 +50,9 @@ class Audit:
     until_ns: int = 0
     """Time of the newest frame."""
     sound: bool = True
-    """Every frame is accounted for."""
+    """What is about a frame stands near it."""
+    _strange: list[str] = field(default_factory=list)
+    _unaccounted: list[tuple[int, str]] = field(default_factory=list)
     recorded: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Frames by vantage and direction."""
     _sent: dict[int, Frame] = field(default_factory=dict)
@@ -86,26 +97,40 @@ class Audit:
         if not self.decides:
             return
         if frame.direction == "out":
-            self.sound &= number in self._decided
+            if number not in self._decided:
+                self._unaccounted.append((number, UNDECIDED))
             self._decided.discard(number)
         else:
-            self.sound &= number in self._accounted or not accounted(frame)
+            if number not in self._accounted and accounted(frame):
+                self._unaccounted.append((number, UNACCOUNTED))
             self._accounted.discard(number)
 
     def _decision(self, decision: Decision) -> None:
-        sent = self._sent.get(decision.frame)
-        self.sound &= sent is not None and self.decides
+        sent = self._seen(self._sent, decision.frame)
+        self.sound &= self.decides
         self._decided.add(decision.frame)
         if decision.reason == PORT_DOWN:
             self.rare.append(decision)
         if decision.delivered is None:
             return
-        came = self._came.get(decision.delivered)
+        came = self._seen(self._came, decision.delivered)
         self._accounted.add(decision.delivered)
-        self.sound &= same(sent, came, decision)
+        if not same(sent, came, decision):
+            self._strange.append(strange(decision))
         if decision.changed is not None and came is not None:
             self.rare.append(decision)
             self.frames.append(came)
+
+    def _seen(self, window: dict[int, Frame], number: int) -> Frame | None:
+        """Return a frame that a decision names; None where there is no frame of that number."""
+        frame = window.get(number)
+        self.sound &= frame is not None or not 1 <= number <= self.frame_count
+        return frame
+
+    def unaccounted(self) -> list[str]:
+        """Say what the fabric does not account for, as the gate does of a whole run."""
+        rest = sorted(self._unaccounted)
+        return [*self._strange, *(f"frame {number}: {what}" for number, what in rest)]
 
     def reduced(self, run: RunFile) -> RunFile:
         """Return the run without all that was accounted for."""
@@ -120,7 +145,7 @@ class Audit:
 
 def audit(run: RunFile) -> Audit:
     """Pass over a run whose frames are numbered without gaps."""
-    found = Audit(decides(run.run))
+    found = Audit(decides(run.run), len(run.frames))
     for _, item in run.timeline():
         found.take(item)
     found.close()

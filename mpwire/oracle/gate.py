@@ -7,7 +7,7 @@ run; what single frames show stays shown.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mpwire.capture import RunFile
@@ -39,6 +39,8 @@ NO_RECORD = (
 )
 SEEN_AGAIN = "{} frames show packets again that were seen before on their way; each counts once"
 
+UNDECIDED: Final = "no decision of the fabric"
+UNACCOUNTED: Final = "delivered, but by no decision of the fabric"
 ROUTER_PORT: Final = re.compile(r"router (\S+) (loses|regains) (\S+)")
 """The sentences of a script about a port of a router."""
 
@@ -53,17 +55,22 @@ def gate(run: RunFile, case: Case) -> list[str]:
     return reasons
 
 
-def gate_of_parts(run: RunFile, reduced: RunFile, recorded: Counter[tuple[str, str]]) -> list[str]:
+def gate_of_parts(
+    run: RunFile,
+    reduced: RunFile,
+    recorded: Counter[tuple[str, str]],
+    unaccounted: Iterable[str],
+) -> list[str]:
     """Return why the record of a run is incomplete that is judged in parts.
 
     Args:
         run: the run.
         reduced: what of it is not accounted for already.
         recorded: how many frames there are by vantage and direction.
+        unaccounted: what the fabric does not account for, where it decides.
     """
     reasons = [*run.incomplete, *_sentinels(reduced), *_counters(reduced)]
-    if not decides(run.run):
-        reasons += _kernels_count(reduced, recorded)
+    reasons += unaccounted if decides(run.run) else _kernels_count(reduced, recorded)
     return [*reasons, *_exits(reduced)]
 
 
@@ -208,15 +215,13 @@ def _decisions(run: RunFile) -> Iterator[str]:
             continue
         delivered.add(one.delivered)
         if not same(frames.get(one.frame), frames.get(one.delivered), one):
-            yield (
-                f"frame {one.delivered} is not what frame {one.frame} delivered to {one.receiver}"
-            )
+            yield strange(one)
     for frame in run.frames:
         if frame.direction == "out" and frame.number not in decided:
-            yield f"frame {frame.number}: no decision of the fabric"
+            yield f"frame {frame.number}: {UNDECIDED}"
         unaccounted = frame.direction == "in" and frame.number not in delivered
         if unaccounted and accounted(frame):
-            yield f"frame {frame.number}: delivered, but by no decision of the fabric"
+            yield f"frame {frame.number}: {UNACCOUNTED}"
 
 
 def _passed_on(run: RunFile) -> Iterator[str]:
@@ -253,6 +258,12 @@ def _kernels_count(run: RunFile, recorded_of: Counter[tuple[str, str]]) -> Itera
         ):
             if count < one.capture.get(heard, 0):
                 yield f"{one.host}: {one.capture[heard]} frames {heard}, {count} on record"
+
+
+def strange(decision: Decision) -> str:
+    """Say that a delivery is not what was decided."""
+    sent, receiver = decision.frame, decision.receiver
+    return f"frame {decision.delivered} is not what frame {sent} delivered to {receiver}"
 
 
 def accounted(frame: Frame) -> bool:

@@ -77,7 +77,7 @@ def _judge_parts(run: RunFile, limits: Limits) -> Judgement | None:
     found = audit(run) if numbered and not missing_lines(run) else None
     if found is None or not found.sound:
         return None
-    incomplete = gate_of_parts(run, found.reduced(run), found.recorded)
+    incomplete = gate_of_parts(run, found.reduced(run), found.recorded, found.unaccounted())
     for times in LONGER:
         waiting = replace(limits, quiet=limits.quiet * times)
         ledger = Ledger(run, waiting, complete=not incomplete, until_ns=found.until_ns)
