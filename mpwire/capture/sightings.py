@@ -17,10 +17,9 @@ Source: RFC 1812 section 5.3.1, RFC 8200 section 3, tcpdump.org/linktypes.html.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -39,21 +38,28 @@ LINK_HEADERS: Final[dict[int, slice]] = {
 """What of a link header tells one place from another: addresses, interface, kind of packet."""
 
 Port = tuple[str, bytes]
-"""Vantage, and what the link header says of the place."""
+"""Vantage, and what the link header says of it."""
+Place = tuple[Port, int]
+"""Port, and the hops that were left."""
 
 
-@dataclass(slots=True)
-class _Seen:
-    """Where one packet was seen, and which way it went."""
+class _Seen(NamedTuple):
+    """Where one packet was seen, and which way it went.
 
-    places: dict[tuple[Port, int], int] = field(default_factory=dict)
-    """How often at each place."""
+    Most packets of a capture were seen alike, and share one of these: there may be very many.
+    """
+
+    places: tuple[tuple[Place, int], ...] = ()
+    """Port and hops that were left, and how often it was seen there."""
     times: int = 0
     """How often it was sent."""
-    came: dict[int, None] = field(default_factory=dict)
+    came: tuple[int, ...] = ()
     """Hops that were left where it came in."""
-    left: dict[int, None] = field(default_factory=dict)
+    left: tuple[int, ...] = ()
     """Hops that were left where it went out."""
+
+
+NOWHERE: Final = _Seen()
 
 
 class Sightings:
@@ -67,6 +73,7 @@ class Sightings:
         """Frames that were left out."""
         self._young: dict[int, _Seen] = {}
         self._old: dict[int, _Seen] = {}
+        self._shared: dict[_Seen, _Seen] = {}
         self._since_ns = 0
 
     def look(self, frame: Frame) -> Frame | None:
@@ -77,18 +84,16 @@ class Sightings:
         to_group = _is_group(decoded.destination[0])
         port = frame.vantage, frame.data[LINK_HEADERS.get(frame.linktype, slice(0))]
         way = None if self.on_way else frame.direction
+        self._age(frame.time_ns)
         if way is not None:
-            self._pass(self._seen(frame, decoded, None), way, decoded.ttl, to_group=to_group)
+            self._pass(_key(decoded, None), way, decoded.ttl, to_group=to_group)
         if way == "in" and to_group and not self.on_way:
             return frame  # every member is given one
         where = way if way != "in" else f"in {frame.vantage}"
-        seen = self._seen(frame, decoded, None if self.on_way else where)
-        place = port, decoded.ttl
-        count = seen.places[place] = seen.places.get(place, 0) + 1
-        if count <= seen.times:
+        packet = _key(decoded, None if self.on_way else where)
+        if not self._count(packet, (port, decoded.ttl)):
             self.again += 1
             return None
-        seen.times = count
         return self._undirected(frame)
 
     def _undirected(self, frame: Frame) -> Frame:
@@ -96,41 +101,62 @@ class Sightings:
             return frame
         return msgspec.structs.replace(frame, direction=None)
 
-    def _pass(self, seen: _Seen, way: str, hops: int, *, to_group: bool) -> None:
+    def _pass(self, packet: int, way: str, hops: int, *, to_group: bool) -> None:
         """See whether a packet was passed on between two places of this capture.
 
         It was when it left after it had come, or left or came twice with other hops left.
         """
+        seen = self._seen(packet)
         if way == "out":
             came = any(earlier > hops for earlier in seen.came)
             came |= hops in seen.came and not seen.left
             self.on_way |= came or any(earlier != hops for earlier in seen.left)
-            seen.left[hops] = None
+            if hops not in seen.left:
+                seen = seen._replace(left=(*seen.left, hops))
         else:
             self.on_way |= not to_group and any(earlier != hops for earlier in seen.came)
-            seen.came[hops] = None
+            if hops not in seen.came:
+                seen = seen._replace(came=(*seen.came, hops))
+        self._remember(packet, seen)
 
-    def _seen(self, frame: Frame, datagram: Datagram, way: str | None) -> _Seen:
-        """Return what is remembered of a packet."""
-        fragment = datagram.fragment
-        key = hash(
-            (
-                datagram.source,
-                datagram.destination,
-                datagram.identification,
-                fragment.offset_octets if fragment is not None else 0,
-                datagram.payload,
-                way,
-            )
-        )
-        late = abs(frame.time_ns - self._since_ns) > WINDOW_NS
+    def _count(self, packet: int, place: Place) -> bool:
+        """Count a packet at a place; tell whether it was sent once more than was known."""
+        seen = self._seen(packet)
+        counts = dict(seen.places)
+        count = counts[place] = counts.get(place, 0) + 1
+        times = max(count, seen.times)
+        self._remember(packet, seen._replace(places=tuple(counts.items()), times=times))
+        return count > seen.times
+
+    def _age(self, now_ns: int) -> None:
+        """Forget what was not seen lately."""
+        late = abs(now_ns - self._since_ns) > WINDOW_NS
         if late or len(self._young) > HELD_PACKETS:
             self._old = self._young
             self._young = {}
-            self._since_ns = frame.time_ns
-        seen = self._young.get(key) or self._old.get(key) or _Seen()
-        self._young[key] = seen
-        return seen
+            self._shared = {}
+            self._since_ns = now_ns
+
+    def _seen(self, packet: int) -> _Seen:
+        return self._young.get(packet) or self._old.get(packet) or NOWHERE
+
+    def _remember(self, packet: int, seen: _Seen) -> None:
+        self._young[packet] = self._shared.setdefault(seen, seen)
+
+
+def _key(datagram: Datagram, way: str | None) -> int:
+    """Tell a packet, and which way it went, from others; in one number, as there are many."""
+    fragment = datagram.fragment
+    return hash(
+        (
+            datagram.source,
+            datagram.destination,
+            datagram.identification,
+            fragment.offset_octets if fragment is not None else 0,
+            datagram.payload,
+            way,
+        )
+    )
 
 
 @lru_cache(maxsize=4096)
