@@ -34,6 +34,13 @@ FLAGS_OF: Final[dict[Direction, int]] = {"in": INBOUND, "out": OUTBOUND}
 DIRECTIONS: Final[tuple[Direction | None, ...]] = (None, "in", "out", None)
 
 
+At = tuple[str, Direction]
+"""A host, and a direction seen from it."""
+Seen = tuple[At, bytes, int]
+"""A frame on its way into a file: where it was seen, its octets, nanoseconds since 1970. No object
+of a class of its own, because there are very many."""
+
+
 class BlockType(IntEnum):
     """Block types this package writes or reads; all others are skipped."""
 

@@ -11,15 +11,17 @@ cannot have been caused by frame k.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from io import BytesIO
+from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, Self
 
 import msgspec
 
-from mpwire.capture.blocks import Direction
+from mpwire.capture.blocks import Direction, Seen
 from mpwire.capture.records import (
     AgentLine,
     AnyRecord,
@@ -48,6 +50,8 @@ CHUNK_OCTETS: Final = 128 * 1024
 BUFFER_OCTETS: Final = 256 * 1024
 FLUSH_NS: Final = 100_000_000
 """A killed run loses at most this much recorded time of frames."""
+
+_AT, _TIME_NS = itemgetter(0), itemgetter(2)
 
 
 class RunWriter:
@@ -132,6 +136,25 @@ class RunWriter:
         if time_ns - self._flushed_ns > FLUSH_NS:
             self.flush()
         return number
+
+    def frames(self, seen: Sequence[Seen]) -> int:
+        """Record frames in their order, all or none, and return the number of the first.
+
+        Raises:
+            LocalProtocolError: as `frame`.
+        """
+        first = self._frame_count + 1
+        if not seen:
+            return first
+        self._pcapng.packets(seen, self._interfaces, first)
+        self._frame_count += len(seen)
+        for (host, _), count in Counter(map(_AT, seen)).items():
+            self._recorded[host] += count
+        newest_ns = max(map(_TIME_NS, seen))
+        self._newest_ns = max(self._newest_ns, newest_ns)
+        if newest_ns - self._flushed_ns > FLUSH_NS:
+            self.flush()
+        return first
 
     def record(self, record: AnyRecord) -> None:
         """Append a record to the journal; fill in its `after`.

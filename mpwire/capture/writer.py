@@ -2,7 +2,7 @@
 
 import ipaddress
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import BinaryIO, Final
 
 from mpwire.capture.blocks import (
@@ -10,10 +10,12 @@ from mpwire.capture.blocks import (
     BYTE_ORDER_MAGIC,
     FLAGS_OF,
     LINKTYPE_ETHERNET,
+    At,
     BlockType,
     ByteOrder,
     Direction,
     Option,
+    Seen,
     encode_options,
     encode_text,
     pad,
@@ -22,6 +24,13 @@ from mpwire.errors import LocalProtocolError
 
 TSRESOL_NANOSECONDS: Final = 9
 STAMP_NS_MAX: Final = 2**64 - 1
+
+
+OPTIONS_OCTETS: Final = 24
+"""Direction and number of a packet, and the mark that ends them."""
+
+_Template = tuple[Callable[..., bytes], bytes, bytes, bytes, int]
+"""How to pack a packet, then its head, its lengths, its options, and how long the block is."""
 
 
 class Writer:
@@ -46,6 +55,7 @@ class Writer:
         self._stream = stream
         self._order: ByteOrder = byte_order
         self._interface_count = 0
+        self._templates: dict[tuple[At, int], _Template] = {}
         self._packet_head = struct.Struct(byte_order + "IIIIIII")
         self._packet_numbers = struct.Struct(byte_order + "HHIHHQ")
         self._length = struct.Struct(byte_order + "I")
@@ -133,6 +143,43 @@ class Writer:
         self._stream.write(
             b"".join((head, data, bytes(-captured % 4), options, self._length.pack(length)))
         )
+
+    def packets(self, seen: Sequence[Seen], interfaces: Mapping[str, int], packetid: int) -> None:
+        """Write many packets with direction and number, the same octets as one by one, all or none.
+
+        What packets of one length seen at one place have in common is encoded once.
+
+        Args: interfaces: by host; packetid: of the first, the others follow.
+        Raises: LocalProtocolError as `packet`.
+        """
+        templates = self._templates
+        blocks = []
+        try:
+            for number, (at, data, time_ns) in enumerate(seen, packetid):
+                key = at, len(data)
+                template = templates.get(key)
+                if template is None:
+                    template = templates[key] = self._template(interfaces[at[0]], at[1], len(data))
+                pack, head, lengths, options, length = template
+                high, low = time_ns >> 32, time_ns & 0xFFFFFFFF
+                blocks.append(pack(head, high, low, lengths, data, options, number, length))
+        except (KeyError, struct.error) as error:
+            # Tell what is wrong with it, as for one that comes alone.
+            raise LocalProtocolError(f"{at[0]}: {time_ns} ns: {error}") from error
+        self._stream.write(b"".join(blocks))
+
+    def _template(self, interface: int, direction: Direction, captured: int) -> _Template:
+        """Encode what packets have in common; for the layout see `packet`."""
+        order = self._order
+        padding = -captured % 4
+        pack = struct.Struct(f"{order}12sII8s{captured}s{padding}x12sQ4xI").pack
+        length = 32 + captured + padding + OPTIONS_OCTETS
+        if length > BLOCK_OCTETS_MAX:
+            raise LocalProtocolError(f"a packet of {captured} octets is no packet")
+        head = struct.pack(order + "III", BlockType.ENHANCED_PACKET, length, interface)
+        flags = Option.EPB_FLAGS, 4, FLAGS_OF[direction]
+        options = struct.pack(order + "HHIHH", *flags, Option.EPB_PACKETID, 8)
+        return pack, head, struct.pack(order + "II", captured, captured), options, length
 
     def _packet_options(
         self, direction: Direction | None, packetid: int | None, comments: Sequence[str]

@@ -12,15 +12,19 @@ import asyncio
 import itertools
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Final, Literal
 
+from mpwire.capture.blocks import Seen
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.bridge_cables import BridgePort, Cables
-from mpwire.lab.bridge_ring import BridgeRing, Heard
+from mpwire.lab.bridge_ring import BridgeRing
 from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request, echo_request_nonce
 from mpwire.lab.decide import Strike
@@ -31,7 +35,7 @@ from mpwire.lab.means import allow_descriptors
 from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.outages import Outages
 from mpwire.lab.process import HostProcess
-from mpwire.lab.switch import Decide, Recorder, port_error
+from mpwire.lab.switch import Decide, RunRecorder, port_error
 from mpwire.lab.topology import Topology
 
 TURN_BLOCK_COUNT: Final = 8
@@ -88,7 +92,7 @@ class BridgeFabric:
     def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Take note of nothing: a bridge delivers every frame."""
 
-    async def start(self, topology: Topology, recorder: Recorder) -> None:
+    async def start(self, topology: Topology, recorder: RunRecorder) -> None:
         """Make the hosts and connect them; from here on frames are recorded.
 
         Raises: LocalProtocolError for specifications that contradict each other; MachineError
@@ -98,11 +102,15 @@ class BridgeFabric:
         self._recorder = recorder
         allow_descriptors(64 + 16 * len(topology.ports))
         try:
-            self._ring = BridgeRing()
-            self._cables = Cables(
-                topology, self._ring, snooping=self._snooping, deadline_s=self._deadline_s
-            )
-            self._cables.make()
+            self._cables = Cables(topology, snooping=self._snooping, deadline_s=self._deadline_s)
+            # The kernel takes as long for the ring as for some hosts: let it do both.
+            with ThreadPoolExecutor(1) as aside:
+                ring = aside.submit(BridgeRing)
+                try:
+                    self._cables.make()
+                finally:
+                    self._ring = ring.result()
+            self._cables.connect(self._ring)
             self._outages = Outages(self.drain, self._cables.sent_counts, recorder)
             if topology.routers or self._snooping:
                 self._groups = GroupControl(topology, self._cables.hosts, self._forwarding)
@@ -171,14 +179,29 @@ class BridgeFabric:
             block = self.ring.read()
             if block is None:
                 break
-            for heard in block:
-                self._record(heard)
-            count += len(block)
+            if SWITCH_MAC in block.octets or self._groups is not None:
+                for seen in block.frames:
+                    self._record_one(seen)
+            elif block.frames:
+                self._record(block.frames)
+            count += len(block.frames)
         return count
 
-    def _record(self, heard: Heard) -> None:
-        host, direction, frame, time_ns = heard
-        number = self._recorder.frame(host, direction, frame, time_ns)
+    def _record(self, frames: list[Seen]) -> None:
+        """Record frames between hosts."""
+        self._recorder.frames(frames)
+        self._handled_count += len(frames)
+        for (host, direction), count in Counter(map(itemgetter(0), frames)).items():
+            port = self.cables[host]
+            if direction == "in":
+                port.delivered_count += count
+            else:
+                port.sent_count += count
+
+    def _record_one(self, seen: Seen) -> None:
+        """Record a frame that may be an echo of ours, or matter to routers."""
+        (host, direction), frame, _ = seen
+        number = self._recorder.frames([seen])
         port = self.cables[host]
         if direction == "in":
             port.delivered_count += 1

@@ -31,7 +31,14 @@ from mpwire.lab.bridge_links import (
 from mpwire.lab.bridge_ring import BridgeRing
 from mpwire.lab.counters import InterfaceFile
 from mpwire.lab.craft import SWITCH_MAC
-from mpwire.lab.hosts import LOOPBACK_INDEX, Cable, Host, enable_ipv6, silence_switch_side
+from mpwire.lab.hosts import (
+    LOOPBACK_INDEX,
+    Cable,
+    Host,
+    enable_ipv6,
+    plug_in,
+    silence_switch_side,
+)
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket, address_add, link_set
 from mpwire.lab.ports import VethPort
@@ -89,12 +96,9 @@ class _SentCounts(Mapping[str, int]):
 class Cables:
     """Hold hosts, routers and the bridges between them."""
 
-    def __init__(
-        self, topology: Topology, ring: BridgeRing, *, snooping: bool, deadline_s: float
-    ) -> None:
+    def __init__(self, topology: Topology, *, snooping: bool, deadline_s: float) -> None:
         """Prepare; nothing is made yet."""
         self._topology = topology
-        self._ring = ring
         self._snooping = snooping
         self._deadline_s = deadline_s
         self._bridges: dict[str, int] = {}
@@ -125,20 +129,29 @@ class Cables:
         return self._hosts[host].namespace
 
     def make(self) -> None:
-        """Make everything and bring it up.
+        """Make the bridges, the hosts and the routers, all of them apart.
 
-        Raises: OSError, MachineError for what the kernel refuses, or never finishes.
+        Raises: OSError, MachineError for what the kernel refuses.
         """
         silence_switch_side()
         _keep_filters_out()
         self._counted = InterfaceFile("")
         with RouteSocket() as route:
             self._make_bridges(route)
-            for node in self._topology.nodes:
-                forwards = node in self._topology.routers
-                host = self._hosts[node.name] = Host(node, self._ring, forwards=forwards)
-                for cable in host.cables.values():
-                    self._connect(cable)
+        for node in self._topology.nodes:
+            forwards = node in self._topology.routers
+            self._hosts[node.name] = Host(node, forwards=forwards)
+
+    def connect(self, ring: BridgeRing) -> None:
+        """Connect everything and bring it up; from here on the ring hears it.
+
+        Raises: OSError, MachineError for what the kernel refuses, or never finishes.
+        """
+        cables = [cable for host in self._hosts.values() for cable in host.cables.values()]
+        plug_in(cables, ring)
+        for cable in cables:
+            self._add_port(cable)
+        with RouteSocket() as route:
             requests = []
             for port in self:
                 spec = port.cable.spec
@@ -167,7 +180,7 @@ class Cables:
                 enable_ipv6(names[network.name])
                 route.apply([address_add(self._bridges[network.name], QUERIER)])
 
-    def _connect(self, cable: Cable) -> None:
+    def _add_port(self, cable: Cable) -> None:
         assert isinstance(cable.port, VethPort)
         name = cable.port.name
         is_router = cable.spec.name in self._topology.router_ports

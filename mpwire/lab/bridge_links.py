@@ -10,40 +10,43 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from mpwire.lab.netlink import (
+    HEADER,
     IFF_UP,
-    NLM_F_ACK,
+    IFLA_ADDRESS,
+    IFLA_IFNAME,
+    IFLA_INFO_DATA,
+    IFLA_INFO_KIND,
+    IFLA_LINKINFO,
+    LINK,
+    NDA_LLADDR,
+    NESTED,
     NLM_F_CREATE,
     NLM_F_EXCL,
-    NLM_F_REQUEST,
     RTM_NEWLINK,
     RTM_NEWNEIGH,
     Request,
+    attribute,
+    attributes,
+    text,
+    word,
 )
 
 RTM_GETLINK, RTM_SETLINK, RTM_NEWQDISC = 18, 19, 36
 NLM_F_DUMP: Final = 0x300
 NLMSG_DONE: Final = 3
 _AF_BRIDGE: Final = 7
-_NESTED: Final = 0x8000
-_ADDRESS, _IFNAME, _MASTER, _PROTINFO, _OPERSTATE, _LINKINFO = 1, 3, 10, 12, 16, 18
-_INFO_KIND, _INFO_DATA = 1, 2
+_MASTER, _PROTINFO, _OPERSTATE = 10, 12, 16
 _BR_FORWARD_DELAY, _BR_STP, _BR_SNOOPING, _BR_QUERIER, _BR_RESPONSE = 1, 5, 23, 25, 34
 _BR_IGMP_VERSION, _BR_MLD_VERSION = 43, 44
 _PORT_STATE, _PORT_LEARNING, _PORT_UNICAST_FLOOD, _PORT_MULTICAST_ROUTER = 1, 8, 9, 25
 _ALWAYS: Final = 2
 _QDISC_KIND, _QDISC_OPTIONS = 1, 2
-_NUD_NOARP, _NTF_MASTER, _NDA_LLADDR = 0x40, 0x04, 2
+_NUD_NOARP, _NTF_MASTER = 0x40, 0x04
 _OPER_UP: Final = 6
 DISABLED, FORWARDING = 0, 3
 """States of a port."""
 RESPONSE_S: Final = 0.01
 """How long hosts may take to answer a querier, and so how long it hears before it relies on it."""
-
-_HEADER = struct.Struct("=IHHII")
-"""Layout: nlmsghdr: length 32, type 16, flags 16, sequence 32, port 32."""
-_LINK = struct.Struct("=BxHiII")
-"""Layout: ifinfomsg: family 8, type 16, interface 32, flags 32, mask of flags 32."""
-_ATTRIBUTE = struct.Struct("=HH")
 
 
 class PortState(NamedTuple):
@@ -54,26 +57,8 @@ class PortState(NamedTuple):
     state: int
 
 
-def _attribute(kind: int, *parts: bytes) -> bytes:
-    payload = b"".join(parts)
-    return _ATTRIBUTE.pack(4 + len(payload), kind) + payload + bytes(-len(payload) % 4)
-
-
-def _text(kind: int, text: str) -> bytes:
-    return _attribute(kind, text.encode() + b"\0")
-
-
 def _octet(kind: int, number: int) -> bytes:
-    return _attribute(kind, bytes([number]))
-
-
-def _word(kind: int, number: int) -> bytes:
-    return _attribute(kind, struct.pack("=I", number))
-
-
-def _request(what: str, kind: int, flags: int, body: bytes) -> Request:
-    flags |= NLM_F_REQUEST | NLM_F_ACK
-    return Request(what, _HEADER.pack(_HEADER.size + len(body), kind, flags, 0, 0) + body)
+    return attribute(kind, bytes([number]))
 
 
 def bridge_add(name: str, mac: bytes, *, snooping: bool = False) -> Request:
@@ -83,14 +68,14 @@ def bridge_add(name: str, mac: bytes, *, snooping: bool = False) -> Request:
         who is in which group, and once there is a querier, sends data of a group to those only.
     """
     hundredths = struct.pack("=Q", round(RESPONSE_S * 100))
-    options = [_word(_BR_FORWARD_DELAY, 0), _word(_BR_STP, 0), _octet(_BR_SNOOPING, snooping)]
-    body = _LINK.pack(socket.AF_UNSPEC, 0, 0, IFF_UP, IFF_UP)
-    body += _text(_IFNAME, name) + _attribute(_ADDRESS, mac)
-    options.append(_attribute(_BR_RESPONSE, hundredths))
+    options = [word(_BR_FORWARD_DELAY, 0), word(_BR_STP, 0), _octet(_BR_SNOOPING, snooping)]
+    body = LINK.pack(socket.AF_UNSPEC, 0, 0, IFF_UP, IFF_UP)
+    body += text(IFLA_IFNAME, name) + attribute(IFLA_ADDRESS, mac)
+    options.append(attribute(_BR_RESPONSE, hundredths))
     if snooping:  # a querier of an older version would make all hosts speak that
         options += [_octet(_BR_IGMP_VERSION, 3), _octet(_BR_MLD_VERSION, 2)]
     body += _bridge_options(*options)
-    return _request(f"bridge {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
+    return Request(f"bridge {name}", RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, body)
 
 
 def querier_begin(bridge: int) -> Request:
@@ -98,24 +83,24 @@ def querier_begin(bridge: int) -> Request:
 
     What it waits for is fixed at this moment, so that the time must have been set before.
     """
-    body = _LINK.pack(socket.AF_UNSPEC, 0, bridge, 0, 0) + _bridge_options(_octet(_BR_QUERIER, 1))
-    return _request(f"querier of bridge {bridge}", RTM_NEWLINK, 0, body)
+    body = LINK.pack(socket.AF_UNSPEC, 0, bridge, 0, 0) + _bridge_options(_octet(_BR_QUERIER, 1))
+    return Request(f"querier of bridge {bridge}", RTM_NEWLINK, 0, body)
 
 
 def _bridge_options(*options: bytes) -> bytes:
-    data = _attribute(_INFO_DATA | _NESTED, *options)
-    return _attribute(_LINKINFO | _NESTED, _text(_INFO_KIND, "bridge"), data)
+    data = attribute(IFLA_INFO_DATA | NESTED, *options)
+    return attribute(IFLA_LINKINFO | NESTED, text(IFLA_INFO_KIND, "bridge"), data)
 
 
 def port_requests(port: int, bridge: int, mac: bytes) -> list[Request]:
     """Put an interface on a bridge, behind which one host has that link address."""
-    body = _LINK.pack(socket.AF_UNSPEC, 0, port, 0, 0) + _word(_MASTER, bridge)
+    body = LINK.pack(socket.AF_UNSPEC, 0, port, 0, 0) + word(_MASTER, bridge)
     neighbour = struct.pack("=B3xiHBx", _AF_BRIDGE, port, _NUD_NOARP, _NTF_MASTER)
-    neighbour += _attribute(_NDA_LLADDR, mac)
+    neighbour += attribute(NDA_LLADDR, mac)
     return [
-        _request(f"port {port} of bridge {bridge}", RTM_SETLINK, 0, body),
+        Request(f"port {port} of bridge {bridge}", RTM_SETLINK, 0, body),
         _port_set(port, _octet(_PORT_LEARNING, 0), _octet(_PORT_UNICAST_FLOOD, 0)),
-        _request(f"address of port {port}", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, neighbour),
+        Request(f"address of port {port}", RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_EXCL, neighbour),
     ]
 
 
@@ -130,19 +115,19 @@ def port_state_set(port: int, state: int) -> Request:
 
 
 def _port_set(port: int, *options: bytes) -> Request:
-    body = _LINK.pack(_AF_BRIDGE, 0, port, 0, 0) + _attribute(_PROTINFO | _NESTED, *options)
-    return _request(f"state of port {port}", RTM_SETLINK, 0, body)
+    body = LINK.pack(_AF_BRIDGE, 0, port, 0, 0) + attribute(_PROTINFO | NESTED, *options)
+    return Request(f"state of port {port}", RTM_SETLINK, 0, body)
 
 
 def netem_add(interface: int) -> Request:
     """Have the kernel's own network emulator carry what an interface sends, without any effect."""
     root = 0xFFFF_FFFF
     body = struct.pack("=B3xiIII", socket.AF_UNSPEC, interface, 1 << 16, root, 0)
-    body += _text(_QDISC_KIND, "netem")
+    body += text(_QDISC_KIND, "netem")
     limit_count = 1000
-    body += _attribute(_QDISC_OPTIONS, struct.pack("=6I", 0, limit_count, 0, 0, 0, 0))
+    body += attribute(_QDISC_OPTIONS, struct.pack("=6I", 0, limit_count, 0, 0, 0, 0))
     flags = NLM_F_CREATE | NLM_F_EXCL
-    return _request(f"netem on interface {interface}", RTM_NEWQDISC, flags, body)
+    return Request(f"netem on interface {interface}", RTM_NEWQDISC, flags, body)
 
 
 def port_states() -> dict[int, PortState]:
@@ -150,10 +135,8 @@ def port_states() -> dict[int, PortState]:
     found: dict[int, PortState] = {}
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as route:
         route.bind((0, 0))
-        body = _LINK.pack(_AF_BRIDGE, 0, 0, 0, 0)
-        flags = NLM_F_REQUEST | NLM_F_DUMP
-        length = _HEADER.size + len(body)
-        route.send(_HEADER.pack(length, RTM_GETLINK, flags, 0, 0) + body)
+        body = LINK.pack(_AF_BRIDGE, 0, 0, 0, 0)
+        route.send(Request("states of ports", RTM_GETLINK, NLM_F_DUMP, body).octets(0))
         while not _take_states(route.recv(1 << 18), found):
             pass
     return found
@@ -163,31 +146,20 @@ def _take_states(octets: bytes, found: dict[int, PortState]) -> bool:
     """Note the states in one part of a dump; tell whether it was the last."""
     at = 0
     while at < len(octets):
-        length, kind, *_ = _HEADER.unpack_from(octets, at)
+        length, kind, *_ = HEADER.unpack_from(octets, at)
         if kind == NLMSG_DONE:
             return True
         if kind == RTM_NEWLINK:
-            begin = at + _HEADER.size
-            index = _LINK.unpack_from(octets, begin)[2]
-            attributes = _attributes(octets[begin + _LINK.size : at + length])
-            inner = _attributes(attributes.get(_PROTINFO, b""))
+            begin = at + HEADER.size
+            index = LINK.unpack_from(octets, begin)[2]
+            outer = attributes(octets[begin + LINK.size : at + length])
+            inner = attributes(outer.get(_PROTINFO, b""))
             state = inner.get(_PORT_STATE)
             if state is not None:
-                is_up = attributes.get(_OPERSTATE, b"")[:1] == bytes([_OPER_UP])
+                is_up = outer.get(_OPERSTATE, b"")[:1] == bytes([_OPER_UP])
                 found[index] = PortState(is_up, state[0])
         at += (length + 3) & ~3
     return False
-
-
-def _attributes(octets: bytes) -> dict[int, bytes]:
-    """Layout: length 16, type 16, payload, padding to 32 bits; again and again."""
-    found = {}
-    at = 0
-    while at + 4 <= len(octets):
-        length, kind = _ATTRIBUTE.unpack_from(octets, at)
-        found[kind & ~_NESTED] = octets[at + 4 : at + length]
-        at += (max(length, 4) + 3) & ~3
-    return found
 
 
 def waiting(states: dict[int, PortState], ports: Sequence[int]) -> list[int]:

@@ -15,8 +15,9 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from mpwire.capture.blocks import At, Seen
 from mpwire.errors import MachineError
 from mpwire.lab.ring import bind_to_all
 
@@ -41,10 +42,12 @@ _BLOCK = struct.Struct("=8xIIIIQ")
 """Layout: tpacket_block_desc: version 32, private 32, status 32, frames 32, first frame 32,
 length 32, sequence 64, stamps."""
 _STATUS_AT = 8
-_FRAME = struct.Struct("=IIIIIIH6xIH14xi2xB")
+_FRAME = struct.Struct("=IIII4xIH26xi2xB")
 """Layout: tpacket3_hdr (next 32, seconds 32, nanoseconds 32, captured 32, length 32, status 32,
 start 16, network 16, hash 32, VLAN tag 32, VLAN type 16, padding 80), then sockaddr_ll (family 16,
 protocol 16, interface 32, hardware 16, packet type 8)."""
+_TAG = struct.Struct("=32xIH")
+"""Of the same: VLAN tag and type."""
 _MAC_PADDING = bytes(12)
 _NOBODYS = _MAC_PADDING + b"\x88\xb5"
 """Ethernet header of a frame to nobody, with the type for experiments (Source: IEEE 802)."""
@@ -59,17 +62,14 @@ _FILTER = (
 )
 """Instructions (code 16, if true 8, if false 8, operand 32): what loops back is not heard twice."""
 
-Direction = Literal["in", "out"]
 
+class Block(NamedTuple):
+    """What the kernel has handed over at once."""
 
-class Heard(NamedTuple):
-    """One frame at one port."""
-
-    host: str
-    direction: Direction
-    """Seen from the host."""
-    data: bytes
-    time_ns: int
+    octets: bytes
+    """The frames, with what the kernel has written between them."""
+    frames: list[Seen]
+    """Those of the hosts, in the order in which they passed the ports."""
 
 
 class BridgeRing:
@@ -81,7 +81,7 @@ class BridgeRing:
         Args: block_octets: a power of two from a page up to 32 KiB, longer than any frame.
         Raises: MachineError where the kernel refuses a packet socket or the ring.
         """
-        self._hosts: dict[tuple[int, bool], tuple[str, Direction]] = {}
+        self._hosts: dict[tuple[int, bool], At] = {}
         self._block_octets, self._block_count = block_octets, block_count
         self._next = 0
         self._collected: deque[bytes] = deque()
@@ -119,29 +119,27 @@ class BridgeRing:
         """See to it that `read` finds every frame that passed a port before this call."""
         self._voice.sendto(self._filler, ("lo", 0))
 
-    def read(self) -> list[Heard] | None:
+    def read(self) -> Block | None:
         """Return the frames of the next block, None when there is no more."""
         self._collect()
         if not self._collected:
             return None
-        block = self._collected.popleft()
-        _, count, at, _, _ = _BLOCK.unpack_from(block)
+        octets = self._collected.popleft()
+        _, count, at, _, _ = _BLOCK.unpack_from(octets)
         self._heard_count += count
-        heard = []
+        frames: list[Seen] = []
         hosts, unpack = self._hosts, _FRAME.unpack_from
         for _ in range(count):
-            after, sec, nsec, captured, _, status, start, tag, tag_type, interface, kind = unpack(
-                block, at
-            )
+            after, sec, nsec, captured, status, start, interface, kind = unpack(octets, at)
             port = hosts.get((interface, kind == _OUTGOING))
             if port is not None:
                 begin = at + start
-                data = block[begin : begin + captured]
+                data = octets[begin : begin + captured]
                 if status & _STATUS_VLAN_VALID:  # the kernel keeps a tag apart from the frame
-                    data = data[:12] + struct.pack("!HH", tag_type, tag & 0xFFFF) + data[12:]
-                heard.append(Heard(*port, data, sec * 1_000_000_000 + nsec))
+                    data = data[:12] + _tag(octets, at) + data[12:]
+                frames.append((port, data, sec * 1_000_000_000 + nsec))
             at += after
-        return heard
+        return Block(octets, frames)
 
     def _collect(self) -> None:
         """Take all blocks that are ready, so that the kernel has room while we are at work."""
@@ -182,6 +180,12 @@ class BridgeRing:
             memory.close()
         self.socket.close()
         self._voice.close()
+
+
+def _tag(octets: bytes, at: int) -> bytes:
+    """Give the VLAN tag of the frame whose header begins there, as it was on the wire."""
+    tag, kind = _TAG.unpack_from(octets, at)
+    return struct.pack("!HH", kind, tag & 0xFFFF)
 
 
 def _packet_socket() -> socket.socket:

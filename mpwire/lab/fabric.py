@@ -12,6 +12,7 @@ import itertools
 import os
 import select
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,7 +22,7 @@ from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
 from mpwire.lab.groups import GroupControl
-from mpwire.lab.hosts import Cable, Host, check_ports, silence_switch_side
+from mpwire.lab.hosts import Cable, Host, check_ports, plug_in, silence_switch_side
 from mpwire.lab.means import allow_descriptors, present_cpu, tap_opens
 from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.outages import Outages
@@ -162,13 +163,26 @@ class SwitchFabric:
     def _make(self, topology: Topology) -> None:
         if not self._forced:
             self.carrier = "tap" if tap_opens() else "veth"
-        if self.carrier == "veth":
-            silence_switch_side()
-            # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
-            os.sched_setaffinity(0, {present_cpu()})
-            self._ring = PacketRing(max(one.mtu for one in topology.networks) + ETHERNET_OCTETS)
+        if self.carrier == "tap":
+            self._make_hosts(topology)
+            return
+        silence_switch_side()
+        octets = max(one.mtu for one in topology.networks) + ETHERNET_OCTETS
+        # The kernel takes as long for the ring as for some hosts, waiting: let it do both.
+        with ThreadPoolExecutor(1) as aside:
+            ring = aside.submit(PacketRing, octets)
+            try:
+                self._make_hosts(topology)
+            finally:
+                self._ring = ring.result()
+        # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
+        os.sched_setaffinity(0, {present_cpu()})
+        plug_in(self._cables.values(), self._ring)
+
+    def _make_hosts(self, topology: Topology) -> None:
         for node in topology.nodes:
-            host = Host(node, self._ring, forwards=node in topology.routers)
+            by_tap = self.carrier == "tap"
+            host = Host(node, by_tap=by_tap, forwards=node in topology.routers)
             self._hosts[node.name] = host
             self._cables |= host.cables
 

@@ -9,9 +9,8 @@ what is not for itself.
 
 import contextlib
 import os
-import socket
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mpwire.capture.records import Counters
@@ -74,10 +73,10 @@ def own_addresses(text: str) -> set[str]:
 def _quieten(*, wants_ipv6: bool, forwards: bool = False) -> None:
     """Set the switches of the present namespace before it has an interface."""
     settings = {f"ipv4/conf/{scope}/rp_filter": 0 for scope in ("all", "default")}
-    for scope in ("all", "default"):
-        ipv6 = f"ipv6/conf/{scope}"
-        settings[f"{ipv6}/disable_ipv6"] = int(not wants_ipv6)
-        if wants_ipv6:
+    settings["ipv6/conf/all/disable_ipv6"] = int(not wants_ipv6)  # for the default, too
+    if wants_ipv6:
+        for scope in ("all", "default"):
+            ipv6 = f"ipv6/conf/{scope}"
             settings |= {
                 f"{ipv6}/accept_dad": 0,
                 f"{ipv6}/accept_ra": 0,
@@ -120,31 +119,35 @@ def silence_switch_side() -> None:
 class Host:
     """Hold the namespace of a host or a router, and our ends of its cables."""
 
-    def __init__(self, node: Node, ring: Ears | None, *, forwards: bool = False) -> None:
-        """Make the namespace and its interfaces, which are still down and have no addresses.
+    def __init__(self, node: Node, *, by_tap: bool = False, forwards: bool = False) -> None:
+        """Make the namespace, and TAP devices, which are still down and have no addresses.
 
-        Args: ring: None attaches the host by TAP devices; forwards: it is a router.
-        Raises: OSError, MachineError where the carrier cannot be had.
+        All that has to be done from inside is done now, in one visit: a socket and a file that
+        were opened in a namespace stay there.
+
+        Args: by_tap: else by veth pairs, which `plug_in` makes; forwards: it is a router.
+        Raises: OSError where the namespace or the devices cannot be had.
         """
         self.name = node.name
-        self.namespace = NetworkNamespace.create()
         self.cables: dict[str, Cable] = {}
         """By the name of the port."""
-        try:
-            versions = {one.version for port in node.ports for one in port.interfaces()}
-            with self.namespace.entered():
+        with NetworkNamespace.created() as self.namespace:
+            self.route = RouteSocket()
+            try:
+                versions = {one.version for port in node.ports for one in port.interfaces()}
                 _quieten(wants_ipv6=6 in versions, forwards=forwards)
-            for place, port in enumerate(node.ports):
-                routes = [route for route in node.routes if route.port == port.name]
-                self.cables[port.name] = Cable(self.namespace, port, routes, place, ring)
-        except BaseException:
-            self.close()
-            raise
+                for place, port in enumerate(node.ports):
+                    routes = [route for route in node.routes if route.port == port.name]
+                    self.cables[port.name] = Cable(self, port, routes, place, by_tap=by_tap)
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Let go of the cables and of the namespace; harmless when done already."""
         for cable in self.cables.values():
             cable.close()
+        self.route.close()
         self.namespace.close()
 
 
@@ -152,34 +155,40 @@ class Cable:
     """Attach a host, or a router, to one network."""
 
     def __init__(
-        self,
-        namespace: NetworkNamespace,
-        spec: Port,
-        routes: Sequence[Route],
-        place: int,
-        ring: Ears | None,
+        self, host: Host, spec: Port, routes: Sequence[Route], place: int, *, by_tap: bool
     ) -> None:
-        """Make the interface.
+        """Begin, in the namespace of the host.
 
         Args: routes: those that begin here; place: among the interfaces of the host, from 0.
-        Raises: OSError, MachineError where the carrier cannot be had.
+        Raises: OSError where the carrier cannot be had.
         """
         self.spec = spec
         self.place = place
         self.interface = f"eth{place}"
         self._routes = routes
-        self._namespace = namespace
-        self._queue_count = TAP_QUEUE_COUNT if ring is None else None
-        self._counters: InterfaceFile | None = None
+        self._host = host
         self._peers: tuple[Port, ...] = ()
-        self.port = self._attach(ring)
+        self._addresses = spec.interfaces()
+        self._counters = InterfaceFile(self.interface)
+        try:
+            self.port = TapPort(spec.name, self.interface) if by_tap else VethPort()
+        except OSError:
+            self._counters.close()
+            raise
 
-    def _attach(self, ring: Ears | None) -> TapPort | VethPort:
-        if ring is None:
-            return TapPort(self._namespace, self.spec.name, self.interface)
-        port = VethPort(self._namespace, self.spec.mtu, ring, self.interface)
-        ring.hear(port.name, self.spec.name)
-        return port
+    def pair(self) -> list[Request]:
+        """Ask for what connects the host: nothing, where that is a TAP device."""
+        if isinstance(self.port, TapPort):
+            return []
+        spec = self.spec
+        namespace, name = self._host.namespace, self.interface
+        return [self.port.pair(namespace, mac=spec.mac, mtu=spec.mtu, interface=name)]
+
+    def plug(self, ring: Ears) -> None:
+        """Use the pair that has been made."""
+        if isinstance(self.port, VethPort):
+            self.port.plug(self._host.route, ring, self.interface)
+            ring.hear(self.port.name, self.spec.name)
 
     def bring_up(self, peers: Iterable[Port]) -> None:
         """Bring the link up, with addresses, routes and the peers as neighbours.
@@ -187,24 +196,21 @@ class Cable:
         Raises: MachineError naming what the kernel refused.
         """
         self._peers = tuple(peers)
-        with self._namespace.entered():
-            index = socket.if_nametoindex(self.interface)
-            self._counters = InterfaceFile(self.interface)
-            with RouteSocket() as route:
-                route.apply(self._requests(index))
+        self._host.route.apply(self._requests(self._index()))
+
+    def _index(self) -> int:
+        return self._host.route.index_of(self.interface)
 
     def set_interface(self, deadline_s: float, *, is_up: bool) -> None:
         """Set the interface down, which forgets routes and neighbours, or up with all it had.
 
         Raises: MachineError naming what the kernel refused.
         """
-        with self._namespace.entered():
-            index = socket.if_nametoindex(self.interface)
-            requests = [link_set(index, is_up=False)]
-            if is_up:
-                requests = [replacing(one) for one in self._requests(index)]
-            with RouteSocket() as route:
-                route.apply(requests)
+        index = self._index()
+        requests = [link_set(index, is_up=False)]
+        if is_up:
+            requests = [replacing(one) for one in self._requests(index)]
+        self._host.route.apply(requests)
         if is_up:
             self.wait_until_usable(deadline_s)
 
@@ -213,27 +219,23 @@ class Cable:
 
         Raises: MachineError naming what the kernel refused.
         """
-        with self._namespace.entered():
-            index = socket.if_nametoindex(self.interface)
-            with RouteSocket() as route:
-                route.apply([address_delete(index, one) for one in self.spec.interfaces()])
+        index = self._index()
+        self._host.route.apply([address_delete(index, one) for one in self._addresses])
 
     def _requests(self, index: int) -> list[Request]:
-        requests = [
-            link_set(LOOPBACK_INDEX),
+        requests = [link_set(LOOPBACK_INDEX), link_set(index)]
+        if isinstance(self.port, TapPort):  # a pair was made with all of it
             # Before it is up: a queue that is made anew loses what a router says as it comes up.
-            link_set(
+            wanted = link_set(
                 index,
                 mac=self.spec.mac,
                 mtu=self.spec.mtu,
-                queue_count=self._queue_count,
+                queue_count=TAP_QUEUE_COUNT,
                 is_up=False,
-            ),
-            link_set(index),
-        ]
-        addresses = self.spec.interfaces()
-        requests += [address_add(index, address) for address in addresses]
-        versions = {address.version for address in addresses}
+            )
+            requests.insert(1, wanted)
+        requests += [address_add(index, address) for address in self._addresses]
+        versions = {address.version for address in self._addresses}
         mac = SWITCH_MAC.hex(":")
         for version, bits, multicast in _PER_VERSION:
             if version in versions:
@@ -259,13 +261,11 @@ class Cable:
 
         Raises: MachineError when that takes too long.
         """
-        wanted = {
-            address.ip.packed.hex() for address in self.spec.interfaces() if address.version == 6
-        }
+        wanted = {address.ip.packed.hex() for address in self._addresses if address.version == 6}
         if not wanted:
             return
         give_up_s = time.monotonic() + deadline_s
-        with self._namespace.entered():
+        with self._host.namespace.entered():
             while not wanted <= own_addresses(ROUTES.read_text("ascii")):
                 if time.monotonic() > give_up_s:
                     raise MachineError(f"{self.spec.name} does not take its IPv6 addresses")
@@ -281,7 +281,7 @@ class Cable:
 
     def _interface(self) -> dict[str, int]:
         """Read the counters of the interface, which started from 0 with it."""
-        return self._counters.read() if self._counters is not None else {}
+        return self._counters.read()
 
     def counters(self, received_count: int, lost_count: int) -> Counters:
         """Tell what the kernel has counted since the host came up.
@@ -289,13 +289,23 @@ class Cable:
         Args: received_count: frames of this host that the switch has read; lost_count: frames
             that were lost before it could, of this host or of any that shares its ring.
         """
-        with self._namespace.entered():
+        with self._host.namespace.entered():
             udp = read_udp()  # a namespace counts from 0, too
         capture = {"received": received_count, "dropped": lost_count}
         return Counters(host=self.spec.name, interface=self._interface(), udp=udp, capture=capture)
 
     def close(self) -> None:
         """Let go of our end; harmless when done already."""
-        if self._counters is not None:
-            self._counters.close()
+        self._counters.close()
         self.port.close()
+
+
+def plug_in(cables: Collection[Cable], ring: Ears) -> None:
+    """Connect cables that are no TAP devices to the thread's present namespace, all at once.
+
+    Raises: OSError, MachineError where pairs cannot be had.
+    """
+    with RouteSocket() as route:
+        route.apply([request for cable in cables for request in cable.pair()])
+    for cable in cables:
+        cable.plug(ring)

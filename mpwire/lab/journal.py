@@ -1,16 +1,17 @@
 """Where everything that happens in a run is noted once: for the run file and for the live view."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import msgspec
 
+from mpwire.capture.blocks import Seen
 from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Step
 from mpwire.lab import progress
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC
 from mpwire.lab.links import Report
-from mpwire.lab.switch import Recorder
+from mpwire.lab.switch import RunRecorder
 
 Tell = Callable[[progress.AnyProgress], None]
 
@@ -23,7 +24,7 @@ class Journal:
 
     def __init__(
         self,
-        recorder: Recorder,
+        recorder: RunRecorder,
         tell: Tell | None = None,
         *,
         watched: bool = True,
@@ -49,8 +50,21 @@ class Journal:
     ) -> int:
         """Record a frame."""
         number = self._recorder.frame(host, direction, data, time_ns)
-        self.frame_count = number
-        if SWITCH_MAC not in (data[:6], data[6:12]):
+        self._noticed(number, [((host, direction), data, time_ns)])
+        return number
+
+    def frames(self, seen: Sequence[Seen], /) -> int:
+        """Record frames one after the other."""
+        first = self._recorder.frames(seen)
+        self._noticed(first, seen)
+        return first
+
+    def _noticed(self, first: int, seen: Sequence[Seen]) -> None:
+        """Count frames and show them, which have their numbers."""
+        self.frame_count = first + len(seen) - 1
+        for number, ((host, direction), data, time_ns) in enumerate(seen, first):
+            if SWITCH_MAC in (data[:6], data[6:12]):
+                continue
             self.traffic_count += 1
             if self._watched:
                 self.tell(
@@ -62,7 +76,6 @@ class Journal:
                         data=data.hex(),
                     )
                 )
-        return number
 
     def record(self, record: AnyRecord, /) -> None:
         """Record anything else."""

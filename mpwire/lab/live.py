@@ -15,7 +15,7 @@ from mpwire.lab.plan import Plan
 from mpwire.lab.progress import Failure
 from mpwire.lab.runner import BEGINNING, Fabric, Runner
 from mpwire.lab.stage import name
-from mpwire.lab.switch import Recorder
+from mpwire.lab.switch import RunRecorder
 
 Ask = Callable[[], Awaitable[AnyQuestion | None]]
 """Wait for the next question; None when nobody will ask any more."""
@@ -28,7 +28,7 @@ class LiveRunner(Runner):
         self,
         plan: Plan,
         fabric: Fabric,
-        recorder: Recorder,
+        recorder: RunRecorder,
         tell: Callable[[AnyTold], None],
         ask: Ask,
         *,

@@ -40,11 +40,18 @@ class NetworkNamespace:
     @classmethod
     def create(cls) -> "NetworkNamespace":
         """Make a new namespace and come back from it."""
+        with cls.created() as namespace:
+            return namespace
+
+    @classmethod
+    @contextmanager
+    def created(cls) -> Iterator["NetworkNamespace"]:
+        """Make a new namespace and be in it for the length of a block."""
         home = cls.current()
         try:
             _check(_libc.unshare(CLONE_NEWNET), "new network namespace")
             try:
-                return cls.current()
+                yield cls.current()
             finally:
                 home.enter()
         finally:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from mpwire.lab.namespaces import NetworkNamespace
-from mpwire.lab.netlink import RouteSocket, veth_add
+from mpwire.lab.netlink import Request, RouteSocket, veth_add
 
 TAP_QUEUE_COUNT = 4096
 """Frames that a TAP device holds for us: room for any burst of a testbed."""
@@ -26,7 +26,7 @@ FRAME_MAX_OCTETS = 65_600
 _TUNSETIFF, _TUNSETPERSIST = 0x4004_54CA, 0x4004_54CB
 _IFF_TAP, _IFF_NO_PI = 0x2, 0x1000
 _SIOCETHTOOL, _GET_LINK = 0x8946, 0x0A
-_OFFLOADS = {"transmit checksum": 0x17, "scatter-gather": 0x19, "TSO": 0x1F, "GSO": 0x24}
+_SET_TRANSMIT_CHECKSUM = 0x17
 _NOTHING = {errno.EAGAIN, errno.EIO, errno.EBADFD}
 """No frame now; or none any more, because the link is down or the interface gone."""
 
@@ -44,23 +44,22 @@ class Ears(Protocol):
 class TapPort:
     """Hold a host's TAP device."""
 
-    def __init__(self, namespace: NetworkNamespace, host: str, interface: str = "eth0") -> None:
-        """Make the device in the host's namespace.
+    def __init__(self, host: str, interface: str = "eth0") -> None:
+        """Make the device in the thread's present namespace.
 
         Raises: OSError where this user may not.
         """
         self._host = host
-        with namespace.entered():
-            self._tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                request = struct.pack("16sH22x", interface.encode(), _IFF_TAP | _IFF_NO_PI)
-                fcntl.ioctl(self._tap, _TUNSETIFF, request)
-                # Left to its namespace, the device goes with all the others in one sweep; closed
-                # one by one, each costs some 35 ms.
-                fcntl.ioctl(self._tap, _TUNSETPERSIST, 1)
-            except OSError:
-                os.close(self._tap)
-                raise
+        self._tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            request = struct.pack("16sH22x", interface.encode(), _IFF_TAP | _IFF_NO_PI)
+            fcntl.ioctl(self._tap, _TUNSETIFF, request)
+            # Left to its namespace, the device goes with all the others in one sweep; closed one
+            # by one, each costs some 35 ms.
+            fcntl.ioctl(self._tap, _TUNSETPERSIST, 1)
+        except OSError:
+            os.close(self._tap)
+            raise
 
     def fileno(self) -> int:
         """Tell the descriptor to poll."""
@@ -92,20 +91,25 @@ class VethPort:
     _numbers = itertools.count()
     # Never the same name twice: the kernel takes its time to remove the pairs of a past fabric.
 
-    def __init__(
-        self, namespace: NetworkNamespace, mtu: int, ring: Ears, interface: str = "eth0"
-    ) -> None:
-        """Make the pair, its other end in the host's namespace.
+    def __init__(self) -> None:
+        """Find a name; there is no pair yet."""
+        self.name = f"p{next(self._numbers)}"
 
-        Args: mtu: of our end.
-        Raises: OSError, MachineError where this user may not.
+    def pair(
+        self, namespace: NetworkNamespace, *, mac: str, mtu: int, interface: str = "eth0"
+    ) -> Request:
+        """Ask for the pair, our end in the namespace that is asked, the other in the host's."""
+        return veth_add(self.name, interface, namespace.descriptor, mac=mac, mtu=mtu)
+
+    def plug(self, host: RouteSocket, ring: Ears, interface: str = "eth0") -> None:
+        """Use the pair that has been made, in the namespace of our end.
+
+        Args: host: a socket of the host's.
         """
-        self.name = name = f"p{next(self._numbers)}"
-        with RouteSocket() as route:
-            route.apply([veth_add(name, mtu, interface, namespace.descriptor)])
-        with namespace.entered():
-            _transmit_offloads_off(interface)
-        self._send = ring.writer(name)
+        # The host's kernel finishes every frame, checksum included, before it crosses the pair:
+        # without checksums to be filled in later it gathers no pieces, and cuts no large frames.
+        _ethtool(host.fileno(), interface, _SET_TRANSMIT_CHECKSUM, 0)
+        self._send = ring.writer(self.name)
 
     def write(self, frame: bytes, /) -> None:
         """Hand a frame to the host; raise OSError when it was not taken."""
@@ -113,24 +117,21 @@ class VethPort:
             self._send(frame)
         except OSError as error:
             # A host whose end is down looks like a full queue to the sender.
-            if error.errno == errno.ENOBUFS and not _ethtool(self.name, _GET_LINK):
+            if error.errno == errno.ENOBUFS and not self._has_carrier():
                 raise OSError(errno.ENETDOWN, os.strerror(errno.ENETDOWN)) from error
             raise
+
+    def _has_carrier(self) -> bool:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            return bool(_ethtool(control.fileno(), self.name, _GET_LINK))
 
     def close(self) -> None:
         """Leave the pair to its namespaces."""
 
 
-def _ethtool(interface: str, command: int, value: int = 0) -> int:
-    """Ask or set one number of an interface of the present namespace."""
+def _ethtool(descriptor: int, interface: str, command: int, value: int = 0) -> int:
+    """Ask or set one number of an interface, in the namespace of a socket's descriptor."""
     numbers = array.array("I", [command, value])
     request = struct.pack("16sP16x", interface.encode(), numbers.buffer_info()[0])
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        fcntl.ioctl(control, _SIOCETHTOOL, request)
+    fcntl.ioctl(descriptor, _SIOCETHTOOL, request)
     return numbers[1]
-
-
-def _transmit_offloads_off(interface: str) -> None:
-    """Have the host's kernel finish every frame, checksum included, before it crosses the pair."""
-    for command in _OFFLOADS.values():
-        _ethtool(interface, command, 0)

@@ -11,41 +11,43 @@ from mpwire.errors import MachineError
 from mpwire.lab.bridge_cables import BridgePort, Cables
 from mpwire.lab.bridge_links import netem_add
 from mpwire.lab.bridge_ring import BridgeRing
+from mpwire.lab.hosts import Host, plug_in
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket
-from mpwire.lab.ports import TapPort, VethPort
+from mpwire.lab.ports import TapPort
 from mpwire.lab.ring import PacketRing
-from mpwire.lab.topology import Port, lan
+from mpwire.lab.topology import Node, Port, lan
 
 MTU = 1500
 DEADLINE_S = 2.0
+SPEC = Port(name="probe", mac="02:00:00:00:00:01", addresses=("192.0.2.1/24",))
 
 
 def _try_tap() -> None:
-    namespace = NetworkNamespace.create()
-    try:
-        TapPort(namespace, "probe").close()
-    finally:
+    with NetworkNamespace.created() as namespace:
         namespace.close()
+        TapPort("probe").close()
 
 
 def _try_veth() -> None:
-    namespace = NetworkNamespace.create()
     ring = PacketRing(MTU)
     try:
-        VethPort(namespace, MTU, ring).close()
+        host = Host(Node(name="probe", ports=(SPEC,)))
+        try:
+            plug_in(host.cables.values(), ring)
+        finally:
+            host.close()
     finally:
         ring.close()
-        namespace.close()
 
 
 def _on_bridge() -> Iterator[BridgePort]:
-    spec = Port(name="probe", mac="02:00:00:00:00:01", addresses=("192.0.2.1/24",))
     ring = BridgeRing()
     try:
-        cables = Cables(lan([spec]), ring, snooping=False, deadline_s=DEADLINE_S)
+        cables = Cables(lan([SPEC]), snooping=False, deadline_s=DEADLINE_S)
         try:
             cables.make()
+            cables.connect(ring)
             yield cables["probe"]
         finally:
             cables.close()

@@ -27,7 +27,7 @@ from mpwire.lab.pipes import AgentProcess
 from mpwire.lab.plan import HostPlan, Plan
 from mpwire.lab.progress import Ended, Failure, Started
 from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed, gathered
-from mpwire.lab.switch import Decide, Recorder
+from mpwire.lab.switch import Decide, RunRecorder
 from mpwire.lab.topology import Topology
 from mpwire.lab.vantages import recorded, routers
 
@@ -59,7 +59,7 @@ class Fabric(Protocol):
     def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Let faults act on frames, and through them on agents."""
 
-    async def start(self, topology: Topology, recorder: Recorder) -> None:
+    async def start(self, topology: Topology, recorder: RunRecorder) -> None:
         """Make the hosts, the networks and the routers between them."""
 
     def spawn(
@@ -99,7 +99,7 @@ class Runner:
         self,
         plan: Plan,
         fabric: Fabric,
-        recorder: Recorder,
+        recorder: RunRecorder,
         tell: Tell | None = None,
         *,
         watched: bool = True,
@@ -361,7 +361,7 @@ def _farewell(link: AgentLink, fault: AgentFault | None, status: int) -> str:
 
 
 async def run(
-    plan: Plan, fabric: Fabric, recorder: Recorder, tell: Tell | None = None
+    plan: Plan, fabric: Fabric, recorder: RunRecorder, tell: Tell | None = None
 ) -> Failure | None:
     """Run a plan from beginning to end; return why its script stopped early, if it did."""
     return await Runner(plan, fabric, recorder, tell).run()

@@ -14,11 +14,12 @@ reading anything in between: what the receiver does because of it always comes l
 
 import errno
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
 
+from mpwire.capture.blocks import Seen
 from mpwire.capture.records import PORT_DOWN, AnyRecord, Decision
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC, answer_resolution
@@ -39,7 +40,7 @@ NOBODY = ""
 
 
 class Recorder(Protocol):
-    """Take frames and records in the order in which they happened; `RunWriter` is one."""
+    """Take frames and records in the order in which they happened."""
 
     def frame(
         self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
@@ -49,6 +50,14 @@ class Recorder(Protocol):
 
     def record(self, record: AnyRecord, /) -> None:
         """Record anything else."""
+        ...
+
+
+class RunRecorder(Recorder, Protocol):
+    """Take frames by the hundred as well; `RunWriter` does."""
+
+    def frames(self, seen: Sequence[Seen], /) -> int:
+        """Record frames in their order and return the number of the first."""
         ...
 
 

@@ -8,9 +8,10 @@ from collections.abc import Callable
 import inner_network as network
 import inner_scenarios as inner
 
+from mpwire.capture.blocks import Seen
 from mpwire.lab.bridge import BridgeFabric
 from mpwire.lab.bridge_links import port_states
-from mpwire.lab.bridge_ring import BridgeRing, Heard
+from mpwire.lab.bridge_ring import BridgeRing
 from mpwire.lab.fabric import FabricError
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket, link_set, veth_add
@@ -25,7 +26,9 @@ def _pair(ring: BridgeRing) -> Callable[[bytes], object]:
     """Make a pair of interfaces in this namespace, of which the ring hears one; return a writer."""
     home = NetworkNamespace.current()
     with RouteSocket() as route:
-        route.apply([link_set(1), veth_add("near", 1500, "far", home.descriptor)])
+        mac = "02:00:00:00:00:01"
+        pair = veth_add("near", "far", home.descriptor, mac=mac, mtu=1500)
+        route.apply([link_set(1), pair])
         route.apply([link_set(socket.if_nametoindex("far"))])
     home.close()
     ring.hear("near", "host")
@@ -36,10 +39,10 @@ def _pair(ring: BridgeRing) -> Callable[[bytes], object]:
     return write
 
 
-def _all(ring: BridgeRing) -> list[Heard]:
-    heard = []
+def _all(ring: BridgeRing) -> list[Seen]:
+    heard: list[Seen] = []
     while (block := ring.read()) is not None:
-        heard += block
+        heard += block.frames
     return heard
 
 
@@ -52,15 +55,14 @@ async def ring_hears(_spec: inner.Spec) -> object:
     write(frame)
     early = len(_all(ring))
     ring.flush()
-    told = [(one.host, one.direction, one.data == frame) for one in _all(ring)]
+    told = [(*at, data == frame) for at, data, _ in _all(ring)]
     ring.flush()
     again = len(_all(ring))
     ring.hear("near", "other")
     tagged = frame[:12] + struct.pack("!HH", 0x8100, 7) + frame[12:]
     write(tagged)
     ring.flush()
-    (last,) = _all(ring)
-    before_ns = last.time_ns
+    (((host, _), data, before_ns),) = _all(ring)
     counts = (ring.lost_count(), ring.unread_count())
     ring.close()
     ring.close()
@@ -68,7 +70,7 @@ async def ring_hears(_spec: inner.Spec) -> object:
         "early": early,
         "told": told,
         "again": again,
-        "tagged": last.data == tagged and last.host == "other",
+        "tagged": data == tagged and host == "other",
         "stamped": before_ns > 1_700_000_000_000_000_000,
         "lost": counts[0],
         "unread": counts[1] >= 0,
@@ -87,7 +89,7 @@ async def ring_overflows(spec: inner.Spec) -> object:
     heard = _all(ring)
     ring.flush()
     heard += _all(ring)
-    numbers = [int.from_bytes(one.data[14:18], "big") for one in heard]
+    numbers = [int.from_bytes(data[14:18], "big") for _, data, _ in heard]
     result = {"heard": len(heard), "in_order": numbers == sorted(numbers)}
     result["lost"] = ring.lost_count()
     result["lost_again"] = ring.lost_count()

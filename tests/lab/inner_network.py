@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 import inner_scenarios as inner
 import msgspec
-from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 
 from mpwire.capture import records
 from mpwire.capture.recorder import RunWriter
@@ -28,6 +27,7 @@ from mpwire.lab.topology import lan
 from tests.capture.runs import run_record
 
 PORT = 7000
+RTM_DELLINK = 17
 GROUP = "239.1.2.3"
 
 
@@ -142,13 +142,9 @@ async def many(spec: inner.Spec) -> object:
 
 
 def _down(fabric: inner.AnyFabric, host: str, remove: bool) -> None:
-    with inner.namespace_of(fabric, host).entered():
-        message = ifinfmsg()
-        message["index"] = socket.if_nametoindex("eth0")
-        message["change"] = netlink.IFF_UP
-        kind = 17 if remove else netlink.RTM_NEWLINK  # RTM_DELLINK
-        with netlink.RouteSocket() as route:
-            route.apply([netlink._encode("unplug", message, kind)])
+    with inner.namespace_of(fabric, host).entered(), netlink.RouteSocket() as route:
+        down = netlink.link_set(route.index_of("eth0"), is_up=False)
+        route.apply([down._replace(kind=RTM_DELLINK) if remove else down])
 
 
 @inner.scenario

@@ -6,12 +6,13 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from mpwire.capture.blocks import Seen
 from mpwire.capture.records import AnyRecord
 from mpwire.lab.bridge import BridgeFabric
 from mpwire.lab.fabric import SwitchFabric
@@ -72,6 +73,11 @@ class Tape:
         self.entries.append({**entry, "data": data.hex(), "time_ns": time_ns})
         self.heard.set()
         return self.frame_count
+
+    def frames(self, seen: Sequence[Seen], /) -> int:
+        """Record frames one after the other."""
+        first, *_ = [self.frame(*at, data, time_ns) for at, data, time_ns in seen]
+        return first
 
     def record(self, record: AnyRecord, /) -> None:
         """Record anything else."""

@@ -1,7 +1,6 @@
 """Scenarios in which the addresses of a host change under its sockets."""
 
 import asyncio
-import struct
 from ipaddress import IPv4Interface
 
 import inner_scenarios as inner
@@ -10,12 +9,12 @@ from mpwire.core import TimerPlan
 from mpwire.io.aio import Leaf, Root
 from mpwire.io.host import Host
 from mpwire.lab.namespaces import NetworkNamespace
-from mpwire.lab.netlink import Request, RouteSocket, address_add, link_set
+from mpwire.lab.netlink import Request, RouteSocket, address_add, address_delete, link_set
 from mpwire.vocabulary import WsaError
 from mpwire.winsock import SocketError
 from mpwire.winsock.control import Ioctl
 
-LOOPBACK, DELETE_ADDRESS = 1, 21
+LOOPBACK = 1
 ROOT, LEAF, NEW = "10.99.0.1", "10.99.0.2", "10.99.0.3"
 WAIT_S = 20.0
 
@@ -27,9 +26,7 @@ def adding(host: str) -> Request:
 
 def removing(host: str) -> Request:
     """Ask to take it away."""
-    octets = bytearray(adding(host).octets)
-    struct.pack_into("=HH", octets, 4, DELETE_ADDRESS, 0x5)
-    return Request(f"no address {host}", bytes(octets))
+    return address_delete(LOOPBACK, IPv4Interface(f"{host}/24"))
 
 
 @inner.scenario

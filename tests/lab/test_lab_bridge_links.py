@@ -29,10 +29,11 @@ def test_every_request_says_how_long_it_is() -> None:
     ]
     made += [*port_requests(7, 5, MAC), port_state_set(7, FORWARDING)]
     for request in made:
-        length, _, flags, *_ = struct.unpack_from("=IHHII", request.octets)
-        assert length == len(request.octets)
+        octets = request.octets(9, 0x5)
+        length, kind, flags, sequence, _ = struct.unpack_from("=IHHII", octets)
+        assert length == len(octets)
         assert length % 4 == 0
-        assert flags & 0x5 == 0x5, "a request that wants to be acknowledged"
+        assert (kind, flags, sequence) == (request.kind, request.flags | 0x5, 9)
 
 
 def test_what_asks_for_netem_says_what_another_library_reads_in_it() -> None:
@@ -50,10 +51,10 @@ def test_what_asks_for_netem_says_what_another_library_reads_in_it() -> None:
 def test_a_bridge_without_snooping_asks_nobody() -> None:
     plain, listening = bridge_add("b0", MAC), bridge_add("b0", MAC, snooping=True)
     snooping, querier = struct.pack("=HHB3x", 5, 23, 1), struct.pack("=HHB3x", 5, 25, 1)
-    assert snooping not in plain.octets
-    assert snooping in listening.octets
-    assert querier not in listening.octets
-    assert querier in querier_begin(4).octets
+    assert snooping not in plain.body
+    assert snooping in listening.body
+    assert querier not in listening.body
+    assert querier in querier_begin(4).body
 
 
 def test_the_state_of_ports_is_read_from_a_dump() -> None:

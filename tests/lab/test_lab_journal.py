@@ -1,9 +1,11 @@
 """One order of frames, lines and steps; one live view for whoever watches."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import pytest
 
+from mpwire.capture.blocks import Seen
 from mpwire.capture.records import AgentLine, AnyRecord, Step
 from mpwire.lab.craft import SWITCH_MAC
 from mpwire.lab.journal import Journal
@@ -29,6 +31,10 @@ class Tape:
         assert time_ns
         self.entries.append(data)
         return len(self.entries)
+
+    def frames(self, seen: Sequence[Seen], /) -> int:
+        first, *_ = [self.frame(*at, data, time_ns) for at, data, time_ns in seen]
+        return first
 
     def record(self, record: AnyRecord, /) -> None:
         self.entries.append(record)
