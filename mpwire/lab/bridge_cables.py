@@ -16,6 +16,7 @@ from socket import if_nametoindex
 from typing import Final
 
 from mpwire.errors import MachineError
+from mpwire.lab.attaching import make_hosts
 from mpwire.lab.bridge_links import (
     DISABLED,
     FORWARDING,
@@ -138,9 +139,7 @@ class Cables:
         self._counted = InterfaceFile("")
         with RouteSocket() as route:
             self._make_bridges(route)
-        for node in self._topology.nodes:
-            forwards = node in self._topology.routers
-            self._hosts[node.name] = Host(node, forwards=forwards)
+        make_hosts(self._topology, self._hosts)
 
     def connect(self, ring: BridgeRing) -> None:
         """Connect everything and bring it up; from here on the ring hears it.

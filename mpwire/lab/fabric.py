@@ -11,19 +11,19 @@ import asyncio
 import itertools
 import os
 import select
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from mpwire.capture.records import Counters, Sentinel
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
+from mpwire.lab.attaching import attach_by_pairs, make_hosts
 from mpwire.lab.clock import KERNEL_CLOCK
 from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
 from mpwire.lab.groups import GroupControl
-from mpwire.lab.hosts import Cable, Host, check_ports, plug_in, silence_switch_side
-from mpwire.lab.means import allow_descriptors, present_cpu, tap_opens
+from mpwire.lab.hosts import Cable, Host, check_ports, packed_neighbours
+from mpwire.lab.means import allow_descriptors, tap_opens
 from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.outages import Outages
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
@@ -39,7 +39,7 @@ from mpwire.lab.switch import (
     spare,
     ways,
 )
-from mpwire.lab.topology import Port, Topology
+from mpwire.lab.topology import Topology
 
 Carrier = Literal["tap", "veth"]
 
@@ -47,7 +47,6 @@ MESH_HOST_COUNT = 64
 """Up to so many hosts know each other as permanent neighbours; beyond, the switch answers ARP."""
 TURN_FRAME_COUNT = 64
 """Frames of one host that are forwarded before another host's turn comes."""
-ETHERNET_OCTETS = 14
 DEADLINE_S = 10.0
 """How long a host's stack may take for an echo on a machine that is busy elsewhere."""
 
@@ -144,7 +143,7 @@ class SwitchFabric:
             {name: cable.port for name, cable in self._cables.items()},
             {name: spec.mac_octets() for name, spec in ports.items()},
             self._decide,
-            _packed_neighbours(ports.values()) if answering else None,
+            packed_neighbours(ports.values()) if answering else None,
             ways=ways(topology),
         )
         self._switch.received = self._received
@@ -164,26 +163,10 @@ class SwitchFabric:
         if not self._forced:
             self.carrier = "tap" if tap_opens() else "veth"
         if self.carrier == "tap":
-            self._make_hosts(topology)
-            return
-        silence_switch_side()
-        octets = max(one.mtu for one in topology.networks) + ETHERNET_OCTETS
-        # The kernel takes as long for the ring as for some hosts, waiting: let it do both.
-        with ThreadPoolExecutor(1) as aside:
-            ring = aside.submit(PacketRing, octets)
-            try:
-                self._make_hosts(topology)
-            finally:
-                self._ring = ring.result()
-        # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
-        os.sched_setaffinity(0, {present_cpu()})
-        plug_in(self._cables.values(), self._ring)
-
-    def _make_hosts(self, topology: Topology) -> None:
-        for node in topology.nodes:
-            by_tap = self.carrier == "tap"
-            host = Host(node, by_tap=by_tap, forwards=node in topology.routers)
-            self._hosts[node.name] = host
+            make_hosts(topology, self._hosts, by_tap=True)
+        else:
+            self._ring = attach_by_pairs(topology, self._hosts)
+        for host in self._hosts.values():
             self._cables |= host.cables
 
     @property
@@ -408,7 +391,3 @@ class _Echo:
     nonce: int
     request: int
     answer: asyncio.Future[int]
-
-
-def _packed_neighbours(hosts: Iterable[Port]) -> dict[bytes, bytes]:
-    return {address.ip.packed: spec.mac_octets() for spec in hosts for address in spec.interfaces()}

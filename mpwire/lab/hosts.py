@@ -56,6 +56,11 @@ def check_ports(ports: Sequence[Port]) -> None:
             raise LocalProtocolError(f"two hosts have the same {what}")
 
 
+def packed_neighbours(ports: Iterable[Port]) -> dict[bytes, bytes]:
+    """Give the link address of every address, all in octets."""
+    return {address.ip.packed: port.mac_octets() for port in ports for address in port.interfaces()}
+
+
 def own_addresses(text: str) -> set[str]:
     """Return the IPv6 addresses, as 32 hexadecimal digits, that a host takes for its own.
 

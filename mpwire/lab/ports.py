@@ -26,7 +26,8 @@ FRAME_MAX_OCTETS = 65_600
 _TUNSETIFF, _TUNSETPERSIST = 0x4004_54CA, 0x4004_54CB
 _IFF_TAP, _IFF_NO_PI = 0x2, 0x1000
 _SIOCETHTOOL, _GET_LINK = 0x8946, 0x0A
-_SET_TRANSMIT_CHECKSUM = 0x17
+_OFFLOADS = {"transmit checksum": 0x17, "scatter-gather": 0x19}
+"""With these, the kernel takes TSO and GSO back as well."""
 _NOTHING = {errno.EAGAIN, errno.EIO, errno.EBADFD}
 """No frame now; or none any more, because the link is down or the interface gone."""
 
@@ -106,9 +107,9 @@ class VethPort:
 
         Args: host: a socket of the host's.
         """
-        # The host's kernel finishes every frame, checksum included, before it crosses the pair:
-        # without checksums to be filled in later it gathers no pieces, and cuts no large frames.
-        _ethtool(host.fileno(), interface, _SET_TRANSMIT_CHECKSUM, 0)
+        # The host's kernel finishes every frame, checksum included, before it crosses the pair.
+        for command in _OFFLOADS.values():
+            _ethtool(host.fileno(), interface, command, 0)
         self._send = ring.writer(self.name)
 
     def write(self, frame: bytes, /) -> None:
