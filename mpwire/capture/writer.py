@@ -29,6 +29,9 @@ STAMP_NS_MAX: Final = 2**64 - 1
 OPTIONS_OCTETS: Final = 24
 """Direction and number of a packet, and the mark that ends them."""
 
+TEMPLATE_COUNT_MAX: Final = 4096
+"""What packets of a length and a place have in common is kept for so many of these, about 3 MB."""
+
 _Template = tuple[Callable[..., bytes], bytes, bytes, bytes, int]
 """How to pack a packet, then its head, its lengths, its options, and how long the block is."""
 
@@ -159,6 +162,8 @@ class Writer:
                 key = at, len(data)
                 template = templates.get(key)
                 if template is None:
+                    if len(templates) >= TEMPLATE_COUNT_MAX:
+                        templates.clear()
                     template = templates[key] = self._template(interfaces[at[0]], at[1], len(data))
                 pack, head, lengths, options, length = template
                 high, low = time_ns >> 32, time_ns & 0xFFFFFFFF

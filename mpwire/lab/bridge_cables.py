@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import ip_interface
 from pathlib import Path
-from socket import if_nametoindex
 from typing import Final
 
 from mpwire.errors import MachineError
@@ -148,9 +147,9 @@ class Cables:
         """
         cables = [cable for host in self._hosts.values() for cable in host.cables.values()]
         plug_in(cables, ring)
-        for cable in cables:
-            self._add_port(cable)
         with RouteSocket() as route:
+            for cable in cables:
+                self._add_port(cable, route)
             requests = []
             for port in self:
                 spec = port.cable.spec
@@ -172,18 +171,18 @@ class Cables:
         names = {network.name: f"b{next(_numbers)}" for network in self._topology.networks}
         made = [bridge_add(one, SWITCH_MAC, snooping=self._snooping) for one in names.values()]
         route.apply([link_set(LOOPBACK_INDEX), *made])
-        self._bridges = {network: if_nametoindex(name) for network, name in names.items()}
+        self._bridges = {network: route.index_of(name) for network, name in names.items()}
         for network in self._topology.networks:
             if self._snooping and "inet6" in network.families:
                 # A question about groups needs an address that it comes from (RFC 3810 5.1.14).
                 enable_ipv6(names[network.name])
                 route.apply([address_add(self._bridges[network.name], QUERIER)])
 
-    def _add_port(self, cable: Cable) -> None:
+    def _add_port(self, cable: Cable, route: RouteSocket) -> None:
         assert isinstance(cable.port, VethPort)
         name = cable.port.name
         is_router = cable.spec.name in self._topology.router_ports
-        port = BridgePort(cable, name, if_nametoindex(name), is_router=is_router)
+        port = BridgePort(cable, name, route.index_of(name), is_router=is_router)
         self._ports[cable.spec.name] = port
 
     def _known_to(self, port: Port) -> Sequence[Port]:

@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from mpwire.capture.blocks import At, Seen
 from mpwire.errors import MachineError
+from mpwire.lab.netlink import interface_index
 from mpwire.lab.ring import bind_to_all
 
 BLOCK_OCTETS = 1 << 15
@@ -91,7 +92,11 @@ class BridgeRing:
         self._filler = _NOBODYS + bytes(block_octets)
         try:
             self.socket = _packet_socket()
-            self._voice = _packet_socket()
+            try:
+                self._voice = _packet_socket()
+            except OSError:
+                self.socket.close()
+                raise
         except OSError as error:
             raise MachineError(f"the kernel refused a packet socket: {error.strerror}") from error
         try:
@@ -107,7 +112,7 @@ class BridgeRing:
 
     def hear(self, interface: str, host: str) -> None:
         """Attribute a port's frames to a host; frames of other interfaces are passed over."""
-        index = socket.if_nametoindex(interface)
+        index = interface_index(self.fileno(), interface)
         self._hosts[index, False] = host, "out"
         self._hosts[index, True] = host, "in"
 

@@ -4,6 +4,7 @@ import ctypes
 import fcntl
 import os
 import resource
+from contextlib import suppress
 
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ports import TapPort
@@ -18,8 +19,9 @@ def allow_descriptors(wanted_count: int) -> None:
         soft = ceiling
     highest = wanted_count if soft == resource.RLIM_INFINITY else min(wanted_count, soft)
     # The table grows now and at once: later, beside another thread, the kernel waits for all CPUs
-    # whenever it grows it.
-    os.close(fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, highest - 1))
+    # whenever it grows it. Where that fails (no standard input, no room), starts only take longer.
+    with suppress(OSError):
+        os.close(fcntl.fcntl(0, fcntl.F_DUPFD_CLOEXEC, highest - 1))
 
 
 def tap_opens() -> bool:

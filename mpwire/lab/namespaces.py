@@ -46,12 +46,20 @@ class NetworkNamespace:
     @classmethod
     @contextmanager
     def created(cls) -> Iterator["NetworkNamespace"]:
-        """Make a new namespace and be in it for the length of a block."""
+        """Make a new namespace and be in it for the length of a block, which it outlives.
+
+        When the block fails, nobody may hold it yet: then it is closed.
+        """
         home = cls.current()
         try:
             _check(_libc.unshare(CLONE_NEWNET), "new network namespace")
             try:
-                yield cls.current()
+                namespace = cls.current()
+                try:
+                    yield namespace
+                except BaseException:
+                    namespace.close()
+                    raise
             finally:
                 home.enter()
         finally:

@@ -11,7 +11,6 @@ import fcntl
 import os
 import socket
 import struct
-import sys
 from collections.abc import Sequence
 from functools import cache
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_network
@@ -203,6 +202,17 @@ def replacing(request: Request) -> Request:
     return request._replace(flags=request.flags & ~NLM_F_EXCL | replaces)
 
 
+def interface_index(descriptor: int, interface: str) -> int:
+    """Give the number of an interface in the namespace of a socket.
+
+    Layout: ifreq: name 16, number 32.
+    Raises: OSError where there is no such interface.
+    """
+    asked = struct.pack("=16si20x", interface.encode(), 0)
+    number: int = struct.unpack_from("=16xi", fcntl.ioctl(descriptor, SIOCGIFINDEX, asked))[0]
+    return number
+
+
 class RouteSocket:
     """Send requests to the namespace in which the socket was opened."""
 
@@ -235,9 +245,8 @@ class RouteSocket:
         self._socket.close()
 
     def index_of(self, interface: str) -> int:
-        """Give the number of an interface of the namespace.  Layout: ifreq: name 16, number 32."""
-        asked = struct.pack("16si20x", interface.encode(), 0)
-        return int.from_bytes(fcntl.ioctl(self._socket, SIOCGIFINDEX, asked)[16:20], sys.byteorder)
+        """Give the number of an interface of the namespace; raise OSError if there is none."""
+        return interface_index(self.fileno(), interface)
 
     def apply(self, requests: Sequence[Request]) -> None:
         """Have the kernel do the requests in order.

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Callable
 
 from mpwire.errors import MachineError
+from mpwire.lab.netlink import interface_index
 
 SLOT_COUNT = 4096
 """Frames that may wait."""
@@ -66,12 +67,12 @@ class PacketRing:
             self._memory = mmap.mmap(self.socket.fileno(), ring_octets)
             bind_to_all(self.socket)
         except OSError as error:
-            self.socket.close()
+            self.close()
             raise MachineError(f"the kernel refused a packet ring: {error.strerror}") from error
 
     def hear(self, interface: str, host: str) -> None:
         """Attribute the frames of an interface to a host; frames of others are passed over."""
-        self._names[socket.if_nametoindex(interface)] = host
+        self._names[interface_index(self.fileno(), interface)] = host
 
     def fileno(self) -> int:
         """Tell the descriptor to poll."""
@@ -112,7 +113,9 @@ class PacketRing:
 
     def close(self) -> None:
         """Close the socket and unmap the ring; harmless when done already."""
-        self._memory.close()
+        memory = getattr(self, "_memory", None)  # which holds a descriptor of its own
+        if memory is not None:
+            memory.close()
         self.socket.close()
 
 

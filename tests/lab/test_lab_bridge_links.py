@@ -37,7 +37,7 @@ def test_every_request_says_how_long_it_is() -> None:
 
 
 def test_what_asks_for_netem_says_what_another_library_reads_in_it() -> None:
-    message = tcmsg(netem_add(3).octets)
+    message = tcmsg(netem_add(3).octets(0))
     message.decode()
     root = 0xFFFF_FFFF
     assert (message["index"], message["parent"], message["handle"]) == (3, root, 1 << 16)
