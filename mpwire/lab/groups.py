@@ -8,6 +8,7 @@ an entry for every host that might send, as soon as anybody has reported the gro
 from collections.abc import Mapping
 
 from mpwire.capture.frames import Datagram, LinkType, decode_frame
+from mpwire.errors import MachineError
 from mpwire.lab.hosts import Host
 from mpwire.lab.joined import JoinedGroups
 from mpwire.lab.mroute import Forwarding, MakeForwarding, MulticastRouter
@@ -27,7 +28,7 @@ class GroupControl:
         """Take over the forwarding of groups in all routers.
 
         Args: hosts: by name; the routers, too, and all of them up; make: who forwards.
-        Raises: OSError where this kernel does not forward groups.
+        Raises: OSError where this kernel does not forward groups; MachineError as `make` does.
         """
         self.routing = MulticastRouting(topology)
         self._topology = topology
@@ -48,7 +49,7 @@ class GroupControl:
                     for name, cable in router.cables.items()
                 }
                 self._routers[node.name] = make(node.name, router.namespace, ports)
-        except OSError:
+        except (OSError, MachineError):
             self.close()
             raise
 

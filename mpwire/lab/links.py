@@ -31,12 +31,12 @@ Decide = Callable[[Mapping[str, Any]], Decision]
 
 
 class Refused(Exception):  # noqa: N818 - an outcome that scripts may expect
-    """A call failed with a Winsock error."""
+    """A call failed with a Winsock error; the text is for who did not expect that."""
 
-    def __init__(self, code: int, name: str) -> None:
+    def __init__(self, call: str, code: int, name: str) -> None:
         self.code = code
         self.name = name
-        super().__init__(name)
+        super().__init__(f"expected success of {call}, seen {name}")
 
 
 class Unsupported(Exception):  # noqa: N818 - a verdict
@@ -377,7 +377,7 @@ class AgentLink:
             return self._broken(raw, "no call with this id is open")
         error: Exception | None = None
         if line.error is not None:
-            error = Refused(line.error.code, line.error.name)
+            error = Refused(call.name, line.error.code, line.error.name)
         elif line.unsupported is not None:
             error = Unsupported(f"unsupported: {line.unsupported} by {self.host}")
         elif line.invalid is not None:

@@ -232,7 +232,7 @@ class Runner:
             kind, reason = "interrupted", INTERRUPTED
         except Unsupported as lacking:
             kind, reason = "unsupported", str(lacking)
-        except (StepFailed, AgentFault, MpwireError) as error:
+        except (StepFailed, Refused, AgentFault, MpwireError) as error:
             reason = str(error)
             if self._interrupted:  # what was cut short shows nothing
                 kind, reason = "interrupted", INTERRUPTED
@@ -292,7 +292,7 @@ class Runner:
             await self._hurried(self._stage.settle)
         except Unsupported:
             pass  # an agent without barrier was unsupported from its first call
-        except (StepFailed, AgentFault, MpwireError) as error:
+        except (StepFailed, Refused, AgentFault, MpwireError) as error:
             wrong.append(str(error))
         wrong += await self._dismiss()
         try:

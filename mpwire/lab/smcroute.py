@@ -58,13 +58,21 @@ def configuration(ports: Ports) -> str:
 class SmcrouteRouter:
     """Run the daemon of one router and tell it what to forward."""
 
-    def __init__(self, folder: Path, name: str, namespace: NetworkNamespace, ports: Ports) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        namespace: NetworkNamespace,
+        ports: Ports,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         """Start the daemon and wait until it takes commands.
 
-        Args: folder: where its files go; name: of the router.
+        Args: folder: where its files go; name: of the router; deadline_s: for each answer of it.
         Raises: OSError where it cannot be started; MachineError where it ends, or is not ready.
         """
         self._name = name
+        self._deadline_s = deadline_s
         self._folder = folder
         self._interfaces = {port: interface for port, (interface, _) in ports.items()}
         self._entries = Entries()
@@ -89,7 +97,7 @@ class SmcrouteRouter:
             raise
 
     def _wait(self) -> None:
-        give_up_s = time.monotonic() + DEADLINE_S
+        give_up_s = time.monotonic() + self._deadline_s
         while not self._ready.exists():
             if self._daemon.poll() is not None or time.monotonic() > give_up_s:
                 *_, said = ["", *self._log.read_text("utf-8", "replace").splitlines()]
@@ -110,18 +118,22 @@ class SmcrouteRouter:
             self._tell("add", *flow, *(self._interfaces[port] for port in out))
 
     def _tell(self, *words: str) -> None:
-        done = subprocess.run(
-            [_found(COMMAND), "-u", self._socket, *words],
-            cwd=self._folder,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=DEADLINE_S,
-            check=False,
-        )
+        asked = f"{COMMAND} of {self._name}: {' '.join(words)}"
+        try:
+            done = subprocess.run(
+                [_found(COMMAND), "-u", self._socket, *words],
+                cwd=self._folder,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=self._deadline_s,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise MachineError(f"{asked}: no answer within {self._deadline_s:g} s") from None
         if done.returncode != 0:
             said = (done.stderr or done.stdout).strip()
-            raise MachineError(f"{COMMAND} of {self._name}: {' '.join(words)}: {said}")
+            raise MachineError(f"{asked}: {said}")
 
     def close(self) -> None:
         """End the daemon, and with it what it forwards; harmless when done already."""

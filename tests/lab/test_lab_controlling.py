@@ -7,6 +7,7 @@ import pytest
 from tests.lab.plays import FIRST, Play, bed
 
 STEP = FIRST + 2
+REFUSED = {"error": {"code": 10050, "name": "WSAENETDOWN"}}
 EXPECTATIONS = [
     (
         "leaf1 enumerates FD_CLOSE WSAECONNRESET on L1 touching nothing else",
@@ -34,6 +35,21 @@ EXPECTATIONS = [
         "leaf1 finds its event object reset",
         {"event_object": [[{"result": {"signalled": True}}]]},
         "expected the event object of leaf1 reset, seen it signalled",
+    ),
+    (
+        "leaf1 finds its event object reset",
+        {"event_object": [[REFUSED]]},
+        "expected success of event_object, seen WSAENETDOWN",
+    ),
+    (
+        "the network of leaf1 carries everything",
+        {"capacity_changed": [[REFUSED]]},
+        "expected success of capacity_changed, seen WSAENETDOWN",
+    ),
+    (
+        "everything settles",
+        {"barrier": [[REFUSED]]},
+        "expected success of barrier, seen WSAENETDOWN",
     ),
     (
         "leaf1 finds protocol MPW_ATM with rooted control and rooted data",

@@ -2,7 +2,9 @@
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal, cast
 
 import pytest
@@ -11,7 +13,10 @@ from mpwire.capture import open_run
 from mpwire.errors import MachineError
 from mpwire.lab import smcroute, testbed
 from mpwire.lab.able import lacking
+from mpwire.lab.groups import GroupControl
+from mpwire.lab.hosts import Host
 from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.topology import Network, derive
 from mpwire.report import assess
 from mpwire.sim import RunRequest, run_on_fabric
 from mpwire.vocabulary import Verdict
@@ -109,6 +114,33 @@ def test_a_daemon_that_cannot_start_is_told_and_leaves_nothing(
     with pytest.raises(MachineError, match="smcrouted of edge does not start: no room for it"):
         smcroute.SmcrouteRouter(folder, "edge", cast("NetworkNamespace", Here()), PORTS)
     assert list(folder.iterdir()) == []
+
+
+def test_a_router_whose_daemon_cannot_start_ends_those_of_the_others(
+    programs: Callable[..., Path],
+) -> None:
+    ready = 'case "$*" in *" -i edge "*) touch edge.smcroute.pid; exec sleep 60;; esac; exit 3'
+    folder = programs(smcrouted=ready)
+    networks = [Network(name=name, families=("inet",)) for name in ("home", "away")]
+    topology = derive(networks, {}, {"edge": ["home", "away"], "rim": ["home", "away"]})
+    here = SimpleNamespace(namespace=Here(), cables={})
+    hosts = cast("dict[str, Host]", {"edge": here, "rim": here})
+    with pytest.raises(MachineError, match="smcrouted of rim does not start"):
+        GroupControl(topology, hosts, partial(smcroute.SmcrouteRouter, folder))
+    left = {one.name for one in folder.iterdir()}
+    assert left == {"edge.smcroute.conf", "edge.smcroute.log"}
+
+
+def test_a_daemon_that_does_not_answer_is_told(programs: Callable[..., Path]) -> None:
+    ready = 'eval touch "\\"\\${$#}\\""; exec sleep 60'
+    folder = programs(smcrouted=ready, smcroutectl='test "$3" = remove || exec sleep 60')
+    here = cast("NetworkNamespace", Here())
+    router = smcroute.SmcrouteRouter(folder, "edge", here, PORTS, deadline_s=1)
+    try:
+        with pytest.raises(MachineError, match=r"edge: add eth0 .*: no answer within 1 s"):
+            router.forward("10.77.0.2", "239.1.2.3", "edge.home", ["edge.away"])
+    finally:
+        router.close()
 
 
 def test_what_the_daemon_refuses_is_told(programs: Callable[..., Path]) -> None:
