@@ -175,6 +175,8 @@ class AgentLog:
     """Calls that told the agent its timers."""
     exits: list[Call] = field(default_factory=list)
     """Calls that told the agent to end."""
+    unanswered: list[Call] = field(default_factory=list)
+    """Calls without an answer, of those that were killed, too."""
     _soonest: list[Position] = field(default_factory=list)
     """The first answer to this call or a later one, call by call."""
 
@@ -246,6 +248,7 @@ def read_agents(records: list[AgentRecord], carried: Carried | None = None) -> d
         log.calls = [call for call in log.calls if call.unsupported is None]
         log.configured = [call for call in log.calls if call.name == "configure" and call.ok]
         log.exits = [call for call in log.calls if call.name == "exit"]
+        log.unanswered = [call for call in log.calls if call.answered == NEVER]
         log.barriers = [call for call in log.calls if call.name == "barrier" and call.ok]
         _number(log)
     return logs

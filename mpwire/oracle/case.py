@@ -121,9 +121,8 @@ class Case:
         A call that may block stays open, and so does what an agent was doing when it was killed.
         """
         for log in self.logs.values():
-            for call in log.calls:
-                killed = log.life_at(call.asked).killed
-                if call.answered == NEVER and not killed and not self._blocks(call):
+            for call in log.unanswered:
+                if not log.life_at(call.asked).killed and not self._blocks(call):
                     yield call
 
     def _blocks(self, call: Call) -> bool:

@@ -8,11 +8,12 @@ from mpwire.wire.messages import Cancel, CancelAck, JoinReq, Qos
 from tests.oracle.oracle_asides import ROOT_ADDRESS, meeting
 from tests.oracle.oracle_edits import Fault, answering, fields, lacking, over
 from tests.oracle.oracle_plots import SESSION
-from tests.oracle.oracle_story import Line, Move, Send
+from tests.oracle.oracle_story import Line, Move, Send, the, without
 from tests.oracle.oracle_tales import Tale
 
 FILL = 99
 INVALID = 10022
+TIMED_OUT = 10060
 ENTRIES = {
     "protocols": [
         {"name": "MPW_ROOTED", "service_flags": ["XP1_MULTIPOINT_CONTROL_PLANE"]},
@@ -108,6 +109,12 @@ def _half(label: str) -> Fault:
     return Fault("CR31", flowing, fields(label, qos=flow))
 
 
+def given_up(moves: list[Move]) -> list[Move]:
+    """Let the join go on as if nobody had called it back, until nobody answers."""
+    late = answering("join!", error=over(TIMED_OUT))(moves)
+    return [*without(late, "join!"), the(late, "join!")]
+
+
 ASKED = (looked, listed, flowing, called_back)
 MISTAKEN = (
     Fault("CR28", looked, answering("read!", result={"events": [], "codes": [0] * 10})),
@@ -120,4 +127,5 @@ MISTAKEN = (
     _half("leaf1 JOIN_REQ 1"),
     Fault("CR32", called_back, answering("join!", error=over(10053))),
     Fault("CR32", called_back, lacking("join!")),
+    Fault("CR32", called_back, given_up),
 )

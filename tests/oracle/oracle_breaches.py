@@ -49,6 +49,14 @@ def nine_nacks(moves: list[Move]) -> list[Move]:
     return after(moves, "NACK 7", Send("NACK 8", "leaf1", "root", more))
 
 
+def pressing(moves: list[Move]) -> list[Move]:
+    """Let a leaf ask eight times more at once, right behind what told it of the gap."""
+    nack = message_of(moves, "NACK two")
+    assert isinstance(nack, Nack)
+    more = [msgspec.structs.replace(nack, seq=nack.seq + place) for place in range(1, 9)]
+    return after(moves, "NACK two", *(Send("pressing", "leaf1", "root", one) for one in more))
+
+
 def resigned(moves: list[Move]) -> list[Move]:
     """Let a closer fall silent although its peer still misses data."""
     labels = [f"CLOSE {attempt}" for attempt in (2, 3, 4, 5)]
@@ -166,6 +174,7 @@ BREACHES = (
     Fault("R91", repaired, fields("NACK two", ranges=((2000, 2000),))),
     Fault("R91", repaired, greedy),
     Fault("R91", drained, nine_nacks),
+    Fault("R91", repaired, pressing),
     Fault("R92", repaired, fields("SYNC", seq=BEFORE_DATA + 9)),
     Fault("R92", repaired, fields("SYNC", trail_seq=BEFORE_DATA + 9)),
     Fault("R92", relayed, after_fin),

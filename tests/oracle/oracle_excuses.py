@@ -8,10 +8,11 @@ import msgspec
 from mpwire.wire.messages import Accept, Data, Sync
 from mpwire.wire.numbers import CloseReason
 from tests.oracle.oracle_asides import reset
-from tests.oracle.oracle_edits import Edit, Plotted, fields
+from tests.oracle.oracle_edits import Edit, Plotted, fields, moved
 from tests.oracle.oracle_groups import GROUP, Group, opened
 from tests.oracle.oracle_halves import Halved, whisper
 from tests.oracle.oracle_limits import talkative, talkative_twice
+from tests.oracle.oracle_lives import Reborn
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, LEAF_DATA
 from tests.oracle.oracle_story import (
     Exit,
@@ -268,9 +269,36 @@ def second_whisper() -> list[Move]:
     return remade(tale.moves, "ACK root", delivered=False)
 
 
+def looked_twice(number: int = 1, *, born_again: bool = False) -> list[Move]:
+    """Tell of an event object that is set, and is not any more when it is looked at again."""
+    tale = Reborn()
+    tale.meet("leaf1")
+    for label, signalled in (("set", True), ("not set", False)):
+        tale.call(label, "leaf2", "event_object", {"signalled": signalled}, event_object=number)
+        if signalled and born_again:
+            tale.restart("leaf2")
+    tale.barrier()
+    return tale.moves
+
+
+def of_another_process() -> list[Move]:
+    """Tell of the event object of a process that took the place of another one."""
+    return looked_twice(2, born_again=True)
+
+
+def passed_over(moves: list[Move]) -> list[Move]:
+    """Let the message that never leaves be the older one: it waits for nothing."""
+    for label in ("waiting?", "waiting!"):
+        moves = moved(label, ahead_of="send b'between us'?")(moves)
+    return moves
+
+
 EXCUSES = (
     Excuse("R61", killed_as_it_closes, lambda moves: without(moves, "close R?")),
     Excuse("DR4", second_whisper, lambda moves: remade(moves, "ACK root", delivered=True)),
+    Excuse("DR4", second_whisper, passed_over),
+    Excuse("CR29", looked_twice, lambda _: looked_twice(2)),
+    Excuse("CR29", of_another_process, lambda _: looked_twice(2)),
     Excuse("R97", unplugged_before_the_report, staying),
     Excuse("R97", brief_member, staying_member),
     Excuse("R59", half_crossing, fields("root CLOSE 2", cflags=0)),

@@ -1,8 +1,8 @@
 """Stories about calls that have nothing of a session: ordinary sockets, connections, WSPSelect."""
 
-from tests.oracle.oracle_asides import ROOT_ADDRESS
+from tests.oracle.oracle_asides import ROOT_ADDRESS, meeting
 from tests.oracle.oracle_edits import Fault, answering, over
-from tests.oracle.oracle_story import ADDRESSES, PORT, Line, Move, find
+from tests.oracle.oracle_story import ADDRESSES, PORT, Line, Move, Told, find
 from tests.oracle.oracle_tales import Tale
 
 
@@ -64,7 +64,24 @@ def late() -> list[Move]:
     return [*moves[:place], asked, answer, *moves[place:]]
 
 
-ORDINARY = (ordinary, looked, late)
+def parted() -> list[Move]:
+    """Tell of a root that looks at one handle when another one's member has ended."""
+    tale, (one, two) = meeting("leaf1", "leaf2")
+    tale.expel(one)
+    asked = {"read": [two.handle]}
+    tale.call("still there", "root", "select", found(), timeout_s=0, **asked)
+    return tale.moves
+
+
+def elsewhere() -> list[Move]:
+    """Tell of a look at a socket after another host has lost its interface."""
+    tale, _ = meeting("leaf2")
+    tale.moves.append(Told("lost", "leaf1 loses its interface", "started"))
+    tale.call("nothing", "leaf2", "select", found(), timeout_s=0, read=[1])
+    return tale.moves
+
+
+ORDINARY = (ordinary, looked, late, parted, elsewhere)
 UNCALLED = (
     Fault("CR26", looked, answering("joining!", result=found(write=(1,)))),
     Fault("CR26", looked, answering("joined!", result={**found(), "exceptional": [1]})),
@@ -75,6 +92,8 @@ UNCALLED = (
     Fault("CR27", looked, answering("joined!", result=found())),
     Fault("CR27", looked, answering("expelled!", result=found())),
     Fault("CR27", late, answering("waiting!", result=found())),
+    Fault("CR27", parted, answering("still there!", result=found(read=(3,)))),
+    Fault("CR27", elsewhere, answering("nothing!", result=found(read=(1,)))),
     Fault("CR22", ordinary, answering("plain join!", result={"socket": 1})),
     Fault("CR22", ordinary, answering("plain join!", error=over(10061))),
     Fault("CR23", ordinary, answering("connect!", result={})),

@@ -352,7 +352,7 @@ def _begins_to_end(socket: Socket) -> Position:
 
 def _unanswered_end(case: Case, socket: Socket) -> Position:
     """Return where a close or shutdown was asked whose agent was killed before it answered."""
-    calls = [call for call in case.logs[socket.host].calls if call.answered == NEVER]
+    calls = case.logs[socket.host].unanswered
     ends = [call for call in calls if call.name in ("close", "shutdown")]
     return min((call.asked for call in ends if socket.has(call.socket)), default=NEVER)
 

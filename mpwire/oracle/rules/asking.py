@@ -17,6 +17,8 @@ from mpwire.wire.messages import Accept, Qos, Reject
 
 MAXIMUM_EVENTS: Final = 10
 """FD_MAX_EVENTS."""
+AWAITED: Final = 1
+"""The event object of selections with reports, which the agent resets by itself."""
 USUAL_PROTOCOL: Final = "MPW_ROOTED"
 SETTLED_BY_FIRST_LEAF: Final = "MPW_ATM"
 """The protocol on which the flow of the first leaf is that of all."""
@@ -86,8 +88,11 @@ def _kept(log: AgentLog) -> Iterator[Outcome]:
     """Compare what is seen of an event object with what was seen before, if nothing reset it."""
     signalled: set[object] = set()
     for call in log.calls:
-        given = call.args.get("event_object")
-        if call.name == "enum_network_events" and given is not None and call.error is None:
+        number = call.args.get("event_object")
+        if number in (None, AWAITED):
+            continue
+        given = number, log.life_at(call.asked).begun  # a process has objects of its own
+        if call.name == "enum_network_events" and call.error is None:
             signalled.discard(given)
         elif call.name == "event_object" and call.ok:
             now = (call.result or {}).get("signalled") is True
@@ -199,8 +204,10 @@ def _called_back(case: Case, join: Join, cancel: Call) -> Iterator[Outcome]:
     """Judge the end of a join that was cancelled, unless something else may have ended it."""
     call, due = join.call, case.settled(join.call.host, cancel.answered)
     answers = join.attempt.shelf.arrived(Accept, Reject) if join.attempt is not None else []
-    if call.answered < cancel.asked or call.error in UNANSWERED:
+    if call.answered < cancel.asked:
         return
+    if call.error in UNANSWERED and (due is None or call.answered < due):
+        return  # it had given up by itself, and that was being told
     if any(one.position < cancel.answered for one in answers):
         return
     if call.answered < NEVER or due is not None:

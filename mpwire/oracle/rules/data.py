@@ -14,7 +14,7 @@ from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.streams import originated
-from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.trace import NEVER, START, Packet, Position
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Ack, Data, Side
 
@@ -120,6 +120,7 @@ def dr4(case: Case) -> Iterator[Outcome]:
     for socket, ends in _senders(case).items():
         streams = {end: Counter(_payload(packet) for packet in originated(end)) for end in ends}
         lives = {end: _life(case, end) for end in ends}
+        waits = {end: _waiting(case, end, socket) for end in ends}
         for call in socket.sends:
             if not call.ok or case.settled(call.host, call.answered) is None:
                 continue
@@ -128,7 +129,8 @@ def dr4(case: Case) -> Iterator[Outcome]:
                 begun, over = lives[end]
                 if not begun < call.asked or not over > call.answered:
                     continue
-                if _whispered(end, data) or (call.args.get("private") and _waits(case, end)):
+                private = call.args.get("private") is True
+                if _whispered(end, data) or (private and call.asked >= waits[end]):
                     continue
                 streams[end][data] -= 1
                 yield said(
@@ -156,11 +158,18 @@ def _whispered(end: End, data: str) -> bool:
     )
 
 
-def _waits(case: Case, end: End) -> bool:
-    """Tell whether a private message may wait for the ACK of the one before (11.9)."""
-    last = max((read(packet, Side).seq for packet in end.sent(Side)), default=None)
-    answers = [packet for packet in end.arrived(Ack) if read(packet, Ack).seq == last]
-    return last is not None and not any(case.settled(end.host, p.position) for p in answers)
+def _waiting(case: Case, end: End, socket: Socket) -> Position:
+    """Return from where on private messages may wait for the ACK of one before them (11.9)."""
+    newest = max(end.sent(Side), key=lambda packet: read(packet, Side).seq, default=None)
+    if newest is None:
+        return NEVER
+    side = read(newest, Side)
+    answers = [packet for packet in end.arrived(Ack) if read(packet, Ack).seq == side.seq]
+    if any(case.settled(end.host, packet.position) for packet in answers):
+        return NEVER
+    data = (side.payload or b"").hex()
+    said = (call.asked for call in socket.sends if (call.text("data") or "").lower() == data)
+    return min(said, default=START)
 
 
 def _life(case: Case, end: End) -> tuple[Position, Position]:

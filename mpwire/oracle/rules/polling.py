@@ -140,7 +140,7 @@ def _readable(case: Case, look: Look, items: list[Deliverable]) -> bool | None:
         if entry.taken is None or not entry.taken.consumes or entry.taken.call.answered > call.asked
     ]
     shared = any(opening.socket is socket for opening in case.openings)
-    if came > len(taken) or waiting or shared or _ended_here(case, call):
+    if came > len(taken) or waiting or shared or _ended(case, look):
         return None
     return False
 
@@ -166,15 +166,15 @@ def _asked_for(case: Case, look: Look) -> bool:
     return False
 
 
-def _ended_here(case: Case, call: Call) -> bool:
-    """Tell whether anything had ended at a host, which may leave something to be received."""
-    ends = (end for end in case.ends() if end.host == call.host)
+def _ended(case: Case, look: Look) -> bool:
+    """Tell whether anything had ended at a socket, which may leave something to be received."""
+    socket, until = look.socket, look.call.answered
+    ends = [end for end in case.ends() if socket in (case.socket_of(end), case.session_socket(end))]
     packets = (
-        packet for end in ends for packet in [*end.closes, *end.arrived(Abort), *end.sent(Abort)]
+        packet for end in ends for packet in [*end.arrived(Close, Abort), *end.sent(Close, Abort)]
     )
-    own = (packet for packet in case.sent_of(Close, Abort) if packet.host == call.host)
-    earlier = any(packet.position < call.answered for one in (packets, own) for packet in one)
-    return earlier or bool(case.trace.losses)
+    lost = (one.begun < until for one in case.trace.losses if one.host == socket.host)
+    return any(packet.position < until for packet in packets) or (bool(ends) and any(lost))
 
 
 def _writable(case: Case, look: Look) -> bool | None:

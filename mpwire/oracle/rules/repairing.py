@@ -120,26 +120,29 @@ def _series(end: End) -> Iterator[Outcome]:
     """Judge number and distance of the NACKs between which nothing came that begins a series.
 
     All origins share one series: DATA and SYNC of any of them may begin it anew, as may CLOSE and
-    CLOSE_ACK, which say what is missing. What leaves too soon after one of them to be an answer
-    was on its way already, and belongs to the series before.
+    CLOSE_ACK, which say what is missing. A NACK is the first of a series only if one of them came
+    T_NACK before it; what leaves sooner was on its way already, and belongs to the series before.
     """
     series: dict[int, list[Packet]] = {}
-    soonest_ns = 0
+    begun_ns: list[int] = []
+    before: dict[int, int] = {}
+    """How many of these came before the series of an origin."""
+    wait_ms = 0.9 * end.timers.rto_initial_ms * NACK_SHARE
     everything = [*end.sent(Nack), *end.arrived(Data, Sync, Close, CloseAck), *end.caught(Data)]
     for packet in sorted(everything, key=lambda one: one.number):
         message = packet.message
         if not isinstance(message, Nack):
-            series.clear()
-            wait_ms = 0.9 * end.timers.rto_initial_ms * NACK_SHARE
-            soonest_ns = packet.time_ns + round(wait_ms * 1_000_000)
+            begun_ns.append(packet.time_ns)
             continue
         if packet.direction != "out":
             continue  # what its sender was given in between, only its own interface shows
+        known = before.get(message.origin, 0)
+        news = known < len(begun_ns)
+        if news and packet.time_ns >= begun_ns[known] + wait_ms * 1_000_000:
+            series.pop(message.origin, None)
+            before[message.origin] = len(begun_ns)
         asked = series.setdefault(message.origin, [])
-        if not asked and packet.time_ns < soonest_ns:
-            continue
         asked.append(packet)
-        law_ms = end.timers.rto_initial_ms * NACK_SHARE * 2 ** (len(asked) - 2)
         yield verify(
             len(asked) <= NACKS_PER_SERIES,
             [*asked[-2:]],
@@ -147,7 +150,7 @@ def _series(end: End) -> Iterator[Outcome]:
             seen=f"{len(asked)}",
         )
         if len(asked) > 1:
-            yield spaced(asked[-2], packet, 0.9 * law_ms)
+            yield spaced(asked[-2], packet, wait_ms * 2 ** (len(asked) - 2))
 
 
 @rule(
