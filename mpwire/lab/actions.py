@@ -149,7 +149,7 @@ async def _open(stage: Stage, step: steps.Open) -> None:
     arguments: dict[str, object] = {"flags": step.flags(), "family": family}
     if step.protocol != "MPW_ROOTED":
         arguments["protocol"] = step.protocol
-    link = stage.links[step.host]
+    link = stage.running(step.host)
     try:
         made = await link.call("socket", arguments, ANSWER_PATIENCE_S)
     except Refused as refused:

@@ -57,6 +57,7 @@ async def _on_socket(stage: Stage, step: _OnSocket) -> None:
         case controls.CancelJoin():
             if view.joining is None:
                 raise StepFailed(f"expected a blocking join on {view.name}, seen none")
+            stage.running(view.host)
             call = {"call": view.joining_id}
             await stage.link(view).call("cancel_blocking_call", call, ANSWER_PATIENCE_S)
         case _:
@@ -66,7 +67,7 @@ async def _on_socket(stage: Stage, step: _OnSocket) -> None:
 async def _tell_capacity(stage: Stage, step: controls.Capacity) -> None:
     for address in stage.hosts[step.host].addresses:
         told = {"address": address.partition("/")[0], "octets_per_s": step.capacity}
-        await stage.links[step.host].call("capacity_changed", told, ANSWER_PATIENCE_S)
+        await stage.running(step.host).call("capacity_changed", told, ANSWER_PATIENCE_S)
 
 
 def _peer(stage: Stage, view: SocketView, step: controls.AwaitRoute) -> list[object]:

@@ -17,7 +17,7 @@ async def find(stage: Stage, step: controls.FindProtocol) -> None:
     Raises:
         StepFailed: there is none, or several, or it says something else.
     """
-    link = stage.links[step.host]
+    link = stage.running(step.host)
     result = await link.call("enum_protocols", {}, ANSWER_PATIENCE_S)
     listed = result.get("protocols")
     entries = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
@@ -43,7 +43,7 @@ async def open_in_vain(stage: Stage, step: controls.OpenInVain) -> None:
     """
     arguments = {"flags": step.lacking.upper().split("/"), "protocol": step.protocol}
     try:
-        await stage.links[step.host].call("socket", arguments, ANSWER_PATIENCE_S)
+        await stage.running(step.host).call("socket", arguments, ANSWER_PATIENCE_S)
     except Refused as refused:
         if refused.name == step.error:
             return

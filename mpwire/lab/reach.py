@@ -96,7 +96,9 @@ class Reach:
             self._fabric.set_interface(host, is_up=False)
 
     def remove_addresses(self, host: str, cause: str) -> None:
-        """Take a host's addresses, and what is under way to them."""
+        """Take a host's addresses, and what is under way to them, if it has any left."""
+        if host in self._down:
+            return
         self._down.add(host)
         self._cut(host, None, cause, one_way=False)
         self._fabric.remove_addresses(host)

@@ -68,7 +68,7 @@ async def look_at_event_object(stage: Stage, step: controls.EventObject) -> None
         StepFailed: it is not as the step says.
     """
     arguments = {"event_object": EVENT_OBJECT}
-    result = await stage.links[step.host].call("event_object", arguments, ANSWER_PATIENCE_S)
+    result = await stage.running(step.host).call("event_object", arguments, ANSWER_PATIENCE_S)
     if result.get("signalled") is not step.signalled:
         wanted, seen = ("signalled", "reset") if step.signalled else ("reset", "signalled")
         raise StepFailed(f"expected the event object of {step.host} {wanted}, seen it {seen}")

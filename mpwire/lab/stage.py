@@ -122,6 +122,16 @@ class Stage:
         """Give the agent that holds a socket, though it may be of no more use."""
         return self._held.get(view.name) or self.links[view.host]
 
+    def running(self, host: str) -> AgentLink:
+        """Give the agent of a host, which is to answer now.
+
+        Raises:
+            StepFailed: it is frozen.
+        """
+        if host in self.frozen:
+            raise StepFailed(f"expected {host} to run, seen it frozen")
+        return self.links[host]
+
     def settle_descriptor(self, view: SocketView, descriptor: int) -> None:
         """Learn the descriptor of a socket that had only a name."""
         view.descriptor = descriptor
@@ -168,8 +178,7 @@ class Stage:
         Raises:
             StepFailed: the agent is frozen.
         """
-        if view.host in self.frozen:
-            raise StepFailed(f"expected {view.host} to run, seen it frozen")
+        self.running(view.host)
         patience_s = ANSWER_PATIENCE_S + (self.patience_s() if blocks else 0)
         return await self.link(view).call(name, arguments, patience_s, decide, blocks=blocks)
 

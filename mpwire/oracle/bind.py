@@ -23,12 +23,14 @@ OUTCOMES_OF_A_JOIN = frozenset(
     {
         WsaError.WSAECONNREFUSED,
         WsaError.WSAENETUNREACH,
+        WsaError.WSAEHOSTUNREACH,
         WsaError.WSAETIMEDOUT,
         WsaError.WSAEISCONN,
         WsaError.WSAENOBUFS,
         WsaError.WSAEOPNOTSUPP,
         WsaError.WSAEAFNOSUPPORT,
         WsaError.WSAEINTR,
+        WsaError.WSA_OPERATION_ABORTED,
     }
 )
 """Codes with which a blocking join may end although a request left."""

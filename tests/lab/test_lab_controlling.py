@@ -98,3 +98,20 @@ def test_what_is_not_so_stops_the_script_and_says_expected_and_seen(
     assert played.failure is not None
     assert (played.failure.line, played.failure.reason) == (STEP, reason)
     assert (STEP, "failed", reason) in played.steps()
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "leaf1 opens S1 as an ordinary socket",
+        "leaf1 finds its event object reset",
+        "leaf1 finds protocol MPW_ATM with rooted control and rooted data",
+        "leaf1 tries c_root/d_root of protocol MPW_OPEN and gets WSAEINVAL",
+        "the network of leaf1 carries everything",
+    ],
+)
+def test_who_is_frozen_is_not_asked(play: Play, step: str) -> None:
+    played = play(bed("leaf1 freezes", step))
+    assert played.failure is not None
+    reason = "expected leaf1 to run, seen it frozen"
+    assert (played.failure.line, played.failure.reason) == (STEP + 1, reason)

@@ -7,7 +7,7 @@ import msgspec
 from mpwire.wire.messages import Cancel, CancelAck, JoinReq, Qos
 from tests.oracle.oracle_asides import ROOT_ADDRESS, meeting
 from tests.oracle.oracle_edits import Fault, answering, fields, lacking, over
-from tests.oracle.oracle_plots import SESSION
+from tests.oracle.oracle_plots import SESSION, Join
 from tests.oracle.oracle_story import Line, Move, Send, the, without
 from tests.oracle.oracle_tales import Tale
 
@@ -65,8 +65,24 @@ def _cancelling(label: str, number: int, asked: int) -> list[Move]:
     return [Line(f"{label}?", "leaf1", "to", line), Line(f"{label}!", "leaf1", "from", done)]
 
 
-def called_back() -> list[Move]:
-    """Tell of a leaf that blocks in a join until it is called back."""
+def closed_meanwhile(error: int = 995) -> list[Move]:
+    """Tell of a leaf whose socket is closed while it blocks in a join (W83)."""
+    tale, join, asked = blocking()
+    tale.answer("join", "leaf1", asked, error=over(error))
+    tale.call("close", "leaf1", "close", {}, socket=1)
+    withdrawn(tale, join)
+    tale.call("accept", "root", "accept", 10054, socket=1)
+    tale.barrier()
+    return tale.moves
+
+
+def out_of_reach() -> list[Move]:
+    """Tell of a blocking join that ends as its request cannot be sent again."""
+    return closed_meanwhile(10065)
+
+
+def blocking() -> tuple[Tale, Join, int]:
+    """Begin a blocking join, and say by which call."""
     tale = Tale()
     tale.open("root", listening=True)
     tale.open("leaf1", listening=False, selected=False)
@@ -75,12 +91,23 @@ def called_back() -> list[Move]:
     tale.cookies(join)
     tale.event("FD_ACCEPT", "root", 1, "FD_ACCEPT")
     tale.barrier("root")
-    tale.moves += _cancelling("cancel", 900, asked)
-    tale.answer("join", "leaf1", asked, error=over(10004))
+    return tale, join, asked
+
+
+def withdrawn(tale: Tale, join: Join) -> None:
+    """Take the request of a join back."""
     cancel = Cancel(init_tag=join.init_tag, reason=1, seq=8, destination_tag=join.resp_tag)
     tale.send("CANCEL", "leaf1", "root", msgspec.structs.replace(cancel, session_id=SESSION))
     ack = CancelAck(result=0, seq=8, session_id=SESSION, destination_tag=join.init_tag)
     tale.send("CANCEL_ACK", "root", "leaf1", ack)
+
+
+def called_back() -> list[Move]:
+    """Tell of a leaf that blocks in a join until it is called back."""
+    tale, join, asked = blocking()
+    tale.moves += _cancelling("cancel", 900, asked)
+    tale.answer("join", "leaf1", asked, error=over(10004))
+    withdrawn(tale, join)
     tale.moves += _cancelling("too late", 901, asked)
     tale.call("close", "leaf1", "close", {}, socket=1)
     tale.call("accept", "root", "accept", 10054, socket=1)
@@ -115,7 +142,7 @@ def given_up(moves: list[Move]) -> list[Move]:
     return [*without(late, "join!"), the(late, "join!")]
 
 
-ASKED = (looked, listed, flowing, called_back)
+ASKED = (looked, listed, flowing, called_back, closed_meanwhile, out_of_reach)
 MISTAKEN = (
     Fault("CR28", looked, answering("read!", result={"events": [], "codes": [0] * 10})),
     Fault("CR28", looked, answering("more!", result={"events": [], "codes": [FILL, 5]})),
