@@ -155,4 +155,5 @@ MISTAKEN = (
     Fault("CR32", called_back, answering("join!", error=over(10053))),
     Fault("CR32", called_back, lacking("join!")),
     Fault("CR32", called_back, given_up),
+    Fault("CR32", called_back, answering("join!", error=over(TIMED_OUT))),
 )

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import msgspec
 
 from mpwire.wire.messages import Accept, Data, Sync
-from mpwire.wire.numbers import CloseReason
+from mpwire.wire.numbers import CancelReason, CloseReason
 from tests.oracle.oracle_asides import reset
-from tests.oracle.oracle_edits import Edit, Plotted, fields, moved
+from tests.oracle.oracle_asked import called_back
+from tests.oracle.oracle_edits import Edit, Plotted, answering, fields, moved, over
 from tests.oracle.oracle_groups import GROUP, Group, opened
 from tests.oracle.oracle_halves import Halved, whisper
 from tests.oracle.oracle_limits import talkative, talkative_twice
@@ -21,6 +22,7 @@ from tests.oracle.oracle_story import (
     Told,
     Wait,
     after,
+    altered,
     barriers,
     before,
     message_of,
@@ -286,6 +288,12 @@ def of_another_process() -> list[Move]:
     return looked_twice(2, born_again=True)
 
 
+def given_up_before() -> list[Move]:
+    """Tell of a blocking join whose time was over when it was called back."""
+    moves = altered(called_back(), "CANCEL", reason=int(CancelReason.TIMEOUT))
+    return answering("join!", error=over(10060))(moves)
+
+
 def passed_over(moves: list[Move]) -> list[Move]:
     """Let the message that never leaves be the older one: it waits for nothing."""
     for label in ("waiting?", "waiting!"):
@@ -297,6 +305,7 @@ EXCUSES = (
     Excuse("R61", killed_as_it_closes, lambda moves: without(moves, "close R?")),
     Excuse("DR4", second_whisper, lambda moves: remade(moves, "ACK root", delivered=True)),
     Excuse("DR4", second_whisper, passed_over),
+    Excuse("CR32", given_up_before, fields("CANCEL", reason=int(CancelReason.WITHDRAWN))),
     Excuse("CR29", looked_twice, lambda _: looked_twice(2)),
     Excuse("CR29", of_another_process, lambda _: looked_twice(2)),
     Excuse("R97", unplugged_before_the_report, staying),

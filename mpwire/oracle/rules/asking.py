@@ -10,10 +10,12 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.expect_join import UNANSWERED
 from mpwire.oracle.registry import Outcome, rule
 from mpwire.oracle.rules.calls import LEGAL_PAIRS, said
+from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import event_mask
 from mpwire.oracle.trace import NEVER
 from mpwire.vocabulary import WsaError
-from mpwire.wire.messages import Accept, Qos, Reject
+from mpwire.wire.messages import Accept, Cancel, Qos, Reject
+from mpwire.wire.numbers import CancelReason
 
 MAXIMUM_EVENTS: Final = 10
 """FD_MAX_EVENTS."""
@@ -203,10 +205,13 @@ def cr32(case: Case) -> Iterator[Outcome]:
 def _called_back(case: Case, join: Join, cancel: Call) -> Iterator[Outcome]:
     """Judge the end of a join that was cancelled, unless something else may have ended it."""
     call, due = join.call, case.settled(join.call.host, cancel.answered)
-    answers = join.attempt.shelf.arrived(Accept, Reject) if join.attempt is not None else []
+    shelf = join.attempt.shelf if join.attempt is not None else None
+    answers = shelf.arrived(Accept, Reject) if shelf is not None else []
+    cancels = shelf.sent(Cancel) if shelf is not None else []
     if call.answered < cancel.asked:
         return
-    if call.error in UNANSWERED and (due is None or call.answered < due):
+    withdrawn = any(read(one, Cancel).reason == CancelReason.WITHDRAWN for one in cancels)
+    if call.error in UNANSWERED and not withdrawn and (due is None or call.answered < due):
         return  # it had given up by itself, and that was being told
     if any(one.position < cancel.answered for one in answers):
         return
