@@ -85,9 +85,11 @@ class Reach:
                 self._network.cut(other, host, cause)
 
     def set_interface(self, host: str, cause: str, *, is_up: bool) -> None:
-        """Take a host's interface, and what is under way to it, or give it back."""
+        """Take a host's interface, and what is under way to it, or give it back if it is gone."""
+        if is_up and host not in self._down:
+            return
         if is_up:
-            self._down.discard(host)
+            self._down.remove(host)
             self._fabric.set_interface(host, is_up=True)
             self._network.restore(host)
         else:
@@ -104,7 +106,9 @@ class Reach:
         self._fabric.remove_addresses(host)
 
     def set_port(self, port: str, *, is_up: bool) -> None:
-        """Take a router's port, or give it back."""
+        """Take a router's port, or give it back if it is gone."""
+        if is_up and port not in self._unplugged:
+            return
         self._unplugged = self._unplugged - {port} if is_up else self._unplugged | {port}
         self._fabric.set_interface(port, is_up=is_up)
 

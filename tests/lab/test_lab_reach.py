@@ -46,3 +46,14 @@ def test_an_interface_may_go_when_its_addresses_are_gone() -> None:
     script.set_interface("leaf1", "leaf1 loses its interface", is_up=False)
     script.restore()
     assert fabric.told == ["leaf1 without addresses", "leaf1 down", "leaf1 up"]
+
+
+def test_what_was_not_lost_stays_as_it_is() -> None:
+    fabric = Taken()
+    script = reach(fabric)
+    script.set_interface("leaf1", "leaf1 regains its interface", is_up=True)
+    script.set_port("edge.lan", is_up=True)
+    script.set_port("edge.lan", is_up=False)
+    script.set_port("edge.lan", is_up=True)
+    script.restore()
+    assert fabric.told == ["edge.lan down", "edge.lan up"]
