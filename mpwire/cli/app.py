@@ -139,7 +139,8 @@ def run(
         if listed:
             from mpwire.cli.listing import list_testbeds  # noqa: PLC0415 - only what is needed
 
-            return list_testbeds(output, testbeds or [])
+            asked = {"--agent": agent, "--fault": fault, "--every": every, "--junit": junit}
+            return list_testbeds(output, testbeds or [], asked)
         from mpwire.cli.running import RunOptions  # noqa: PLC0415 - only what a command needs
         from mpwire.cli.running import run as run_testbeds  # noqa: PLC0415
 

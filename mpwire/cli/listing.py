@@ -1,6 +1,6 @@
 """`mpwire run --list`: testbeds, what each shows, and what it exercises."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +20,20 @@ SUFFIXES: Final = (".yaml", ".yml")
 INDENT: Final = "    "
 
 
-def list_testbeds(output: Output, named: Sequence[Path]) -> Status:
+def list_testbeds(output: Output, named: Sequence[Path], asked: Mapping[str, object]) -> Status:
     """List testbeds, each simulated and judged for that; what is wrong with a file stops it.
 
+    Args:
+        output: where to.
+        named: files and folders.
+        asked: options that make another run of a testbed than the one that is told of.
+
     Raises:
-        InputError: a file has mistakes, or there is none.
+        InputError: a file has mistakes, or there is none, or such an option was given.
     """
+    for option, value in asked.items():
+        if value:
+            raise InputError(f"--list: expected testbeds alone, found {option}")
     found: list[Exercised] = []
     for path in files_in(named):
         found.append(exercised_by(path))

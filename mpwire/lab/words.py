@@ -166,7 +166,8 @@ def _new(tokens: Sequence[Token], _: Mapping[str, object], names: Names) -> str:
 
 def _number(tokens: Sequence[Token], *_: object) -> int:
     if not re.fullmatch("[0-9]{1,9}", tokens[0].text):
-        raise WrongWord(tokens[0], "a whole number")
+        most = ", at most 999999999" if re.fullmatch("[0-9]+", tokens[0].text) else ""
+        raise WrongWord(tokens[0], f"a whole number{most}")
     return int(tokens[0].text)
 
 

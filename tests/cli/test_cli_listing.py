@@ -43,6 +43,13 @@ def test_folders_are_looked_into(mpwire: Mpwire, tmp_path: Path) -> None:
     assert "found no testbeds there" in done.stderr
 
 
+@pytest.mark.parametrize("option", [("--every", "drop"), ("--fault", "drop the first ACCEPT")])
+def test_nothing_is_told_of_another_run(mpwire: Mpwire, option: tuple[str, str]) -> None:
+    done = mpwire("run", "--list", BED, *option)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"--list: expected testbeds alone, found {option[0]}" in done.stderr
+
+
 def test_what_lies_here_is_listed_where_nothing_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

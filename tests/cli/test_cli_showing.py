@@ -146,5 +146,5 @@ def test_of_a_long_capture_the_beginning_is_shown(mpwire: Mpwire, tmp_path: Path
             writer.packet(vantage, bytes(12) + b"\x08\x06" + bytes(28), number)
     done = mpwire("show", path, "--all-frames")
     assert "frames 1 to 1,000 of 10,001; --from N and --count N show others" in done.stdout
-    assert "frame 10,001" not in done.stdout
+    assert len(done.stdout.splitlines()) < 1_100
     assert mpwire("show", path, "--frame", SHOWN_FRAMES_MAX + 1).returncode == 0

@@ -135,6 +135,10 @@ WRONG = [
         "root listens on R with backlog many",
         "32: found 'many', expected a whole number|",
     ),
+    (
+        "the network of leaf1 carries 99999999999 octets/s",
+        "30: found '99999999999', expected a whole number, at most 999999999|",
+    ),
     ("root listens", "13: found the end of the line, expected 'on'|"),
     (
         "leaf1 joins leaf1 with L1",
