@@ -94,11 +94,15 @@ def merge(sources: Sequence[Source], held_frames: int = HELD_FRAMES) -> Merged:
         held_frames: more frames are kept in a temporary file, and read anew.
 
     Raises:
-        InputError: one of them is a run file, or its place cannot be found out.
+        InputError: one of them is a run file, its place cannot be found out, or it cannot have been
+            taken where it is said to be.
     """
     for source in sources:
         if source.run.run is not None:
             raise InputError(f"{source.run.path}: a run file holds all vantages already")
+    for source in sources:
+        if source.places - {MIDDLE}:
+            _require_there(source)
     _find_places(sources)
     for source in sources:
         _set_directions(source)
@@ -143,23 +147,38 @@ def _find_places(sources: Sequence[Source]) -> None:
         if len(places) > 1 or (common and not places) or twins:
             among = " and ".join(sorted(common))
             raise InputError(
-                f"{source.run.path}: cannot tell where it was taken, at {among} or between; "
+                f"{source.run.path}: cannot tell where it was taken, at {among}, or between; "
                 "write FILE@ADDRESS, or FILE@- for a place between hosts"
             )
         source.places, source.inferred = frozenset(places or {MIDDLE}), True
         claimed |= places
 
 
+def _require_there(source: Source) -> None:
+    """See that what is between two hosts concerns the one where a capture is said to be taken."""
+    apart = [not source.places & pair for pair in set(map(frozenset, _pairs(source.run)))]
+    if apart and all(apart):
+        said = " and ".join(sorted(source.places))
+        raise InputError(
+            f"{source.run.path}: cannot have been taken at {said}: no datagram in it is from or to "
+            "there; write FILE@ADDRESS, or FILE@- for a place between hosts"
+        )
+
+
 def _common(run: RunFile) -> set[str]:
     """Return the addresses that are one end of every unicast datagram."""
     common: set[str] | None = None
+    for pair in _pairs(run):
+        common = pair if common is None else common & pair
+    return common or set()
+
+
+def _pairs(run: RunFile) -> Iterator[set[str]]:
+    """Yield the two addresses of every unicast datagram."""
     for frame in run.frames:
         decoded = decode_frame(frame.linktype, frame.data)
-        if not isinstance(decoded, Datagram) or ip_address(decoded.destination[0]).is_multicast:
-            continue
-        ends = {decoded.source[0], decoded.destination[0]}
-        common = ends if common is None else common & ends
-    return common or set()
+        if isinstance(decoded, Datagram) and not ip_address(decoded.destination[0]).is_multicast:
+            yield {decoded.source[0], decoded.destination[0]}
 
 
 def _set_directions(source: Source) -> None:

@@ -1,6 +1,7 @@
 """`mpwire check --merge`: several captures of one session, judged as one."""
 
 from collections.abc import Sequence
+from ipaddress import ip_address
 from math import inf
 from pathlib import Path
 
@@ -42,7 +43,20 @@ def _source(argument: str) -> Source:
     name, at, places = argument.rpartition("@")
     if not at or Path(argument).exists():
         return Source(open_run(find_file(argument)))
-    return Source(open_run(find_file(name)), frozenset(places.split(",")))
+    return Source(open_run(find_file(name)), frozenset(map(_place, places.split(","))))
+
+
+def _place(text: str) -> str:
+    """Write the address of a place as captures do."""
+    if text == MIDDLE:
+        return text
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise InputError(
+            f"--merge: found {text!r} behind @, expected an IP address, or - for a place between "
+            "hosts"
+        ) from None
 
 
 def _print_vantages(output: Output, merged: Merged) -> None:
@@ -66,13 +80,18 @@ def _clock(source: Source, merged: Merged) -> str:
         return "its clock counts"
     if merged.drifting:
         return "the clocks drift: rules about time are left open"
-    low, high = (_milliseconds(one) for one in (source.earliest_ns, source.latest_ns))
-    return f"clock {_milliseconds(source.offset_ns)}, between {low} and {high}"
+    low, high = source.earliest_ns, source.latest_ns
+    offset = f"clock {_milliseconds(source.offset_ns)}"
+    if low == -inf and high == inf:
+        return "its clock is taken for the same: nothing in both captures bounds it"
+    if low == -inf:
+        return f"{offset}, at most {_milliseconds(high)}"
+    if high == inf:
+        return f"{offset}, at least {_milliseconds(low)}"
+    return f"{offset}, between {_milliseconds(low)} and {_milliseconds(high)}"
 
 
 def _milliseconds(value_ns: float) -> str:
-    if value_ns in (inf, -inf):
-        return "anything"
     return f"{value_ns / 1e6:+.3f} ms"
 
 

@@ -82,7 +82,8 @@ def _shown(told: Example, width: int) -> Iterator[Text]:
         text = line(("    ", ""), (row, MARKS.get(row[:1], "")))
         text.truncate(width)
         yield text
-    yield line()
+    if told.ladder:
+        yield line()
     yield from wrapped(("  expected  ", "dim"), (told.expected, ""), width)
     yield from wrapped(("  seen      ", "dim"), (told.seen, ""), width)
 

@@ -13,6 +13,7 @@ from typing import Final
 from mpwire.capture import RunFile
 from mpwire.capture.deliveries import decides, deliveries
 from mpwire.capture.frames import Datagram, decode_frame
+from mpwire.capture.names import LINKTYPES, LinkType
 from mpwire.capture.records import (
     PORT_DOWN,
     AgentExit,
@@ -32,11 +33,14 @@ from mpwire.oracle.trace import LOSS, REGAIN
 UDP_LOSSES = ("InErrors", "RcvbufErrors", "SndbufErrors", "InCsumErrors", "MemErrors")
 OF_CHECKSUMS = ("InErrors", "InCsumErrors")
 """Those of them that count wrong checksums."""
+OF_IPV6: Final = "Udp6"
+"""What the names of the same counters begin with for IPv6."""
 
 NO_RECORD = (
     "no run record: a capture of another program does not say what was lost, and nothing about "
     "socket events"
 )
+UNREAD = "frames of link type {} ({}) are not read, so nothing in them is judged"
 SEEN_AGAIN = "{} frames show packets again that were seen before on their way; each counts once"
 
 UNDECIDED: Final = "no decision of the fabric"
@@ -80,7 +84,9 @@ def of_others(run: RunFile, again: int) -> list[str]:
     Args: again: how many of its frames show again what was seen before.
     """
     passing = [SEEN_AGAIN.format(again)] if again else []
-    return [NO_RECORD, *passing, *run.incomplete]
+    foreign = sorted({one.linktype for one in run.interfaces} - set(LinkType))
+    unread = [UNREAD.format(code, LINKTYPES.get(code, "unknown")) for code in foreign]
+    return [NO_RECORD, *unread, *passing, *run.incomplete]
 
 
 def missing_lines(run: RunFile) -> int:
@@ -138,14 +144,17 @@ def _sentinels(run: RunFile) -> Iterator[str]:
                 yield f"{host.name}: no sentinel at the {stage}, so its capture is not proved"
 
 
-def _thrown_away(run: RunFile) -> Counter[str]:
-    """Count, by host, what arrived with a checksum that the fabric's change made wrong."""
+def _thrown_away(run: RunFile) -> Counter[tuple[str, str]]:
+    """Count what arrived with a checksum that the fabric's change made wrong.
+
+    By host, and by what the names of the counters begin with.
+    """
     changed = {one.delivered for one in run.of(Decision) if one.changed is not None}
-    found: Counter[str] = Counter()
+    found: Counter[tuple[str, str]] = Counter()
     for frame in run.frames if changed else ():
-        if frame.number in changed:
-            datagram = decode_frame(frame.linktype, frame.data)
-            found[frame.vantage] += isinstance(datagram, Datagram) and datagram.checksum == "bad"
+        datagram = decode_frame(frame.linktype, frame.data) if frame.number in changed else None
+        if isinstance(datagram, Datagram) and datagram.checksum == "bad":
+            found[frame.vantage, OF_IPV6 if ":" in datagram.source[0] else ""] += 1
     return found
 
 
@@ -194,8 +203,10 @@ def _counters(run: RunFile) -> Iterator[str]:
                 but = f", of which its script explains {excused}" if excused else ""
                 yield f"{host.name}: interface counter {name} is {value}{but}"
         for name, value in counters.udp.items():
-            excused = thrown_away[host.name] if name in OF_CHECKSUMS else 0
-            if value > excused and name in UDP_LOSSES:
+            kind = name.removeprefix(OF_IPV6)
+            family = OF_IPV6 if name != kind else ""
+            excused = thrown_away[host.name, family] if kind in OF_CHECKSUMS else 0
+            if value > excused and kind in UDP_LOSSES:
                 yield f"{host.name}: UDP counter {name} is {value}"
         if counters.capture.get("dropped"):
             yield f"{host.name}: the capture dropped {counters.capture['dropped']} frames"

@@ -19,7 +19,10 @@ class Example(msgspec.Struct, frozen=True):
     change: list[str]
     """What the broken endpoint does otherwise."""
     ladder: list[str]
-    """Lifelines, then rows: "\u2713 " only where it passes, "\u2717 " only where it fails."""
+    """Lifelines, then rows: "\u2713 " only where it passes, "\u2717 " only where it fails.
+
+    Empty where both differ only in what agents answer.
+    """
     expected: str
     seen: str
 

@@ -1,12 +1,19 @@
 """The assessment for programs: the JSON document, and comments for the packets of a run file."""
 
+from typing import Final
+
 import msgspec
 
 from mpwire.oracle import Level, RuleResult
+from mpwire.oracle.registry import RULES
 from mpwire.report.assessment import Assessment
 from mpwire.report.nearest import nearest
+from mpwire.report.recorded import excerpt, marks_of
 from mpwire.report.verdict import FINDINGS_PER_RULE
 from mpwire.vocabulary import Verdict
+
+WIDTH: Final = 100
+"""Columns of a ladder."""
 
 
 def document_of(assessment: Assessment) -> dict[str, object]:
@@ -26,16 +33,20 @@ def document_of(assessment: Assessment) -> dict[str, object]:
 
 
 def _rule(assessment: Assessment, result: RuleResult) -> dict[str, object]:
-    """Give what one rule says; the first violations tell what came nearest to being right."""
+    """Give what one rule says; the first violations are spelled out as in the text."""
     findings = [msgspec.to_builtins(finding) for finding in result.findings]
     broken = [
         (finding, entry)
         for finding, entry in zip(result.findings, findings, strict=True)
         if finding.verdict is Verdict.FAIL
     ]
+    marks = marks_of(assessment.judgement)
     for finding, entry in broken[:FINDINGS_PER_RULE]:
+        rows = excerpt(assessment.run, WIDTH, finding.frames, cast=assessment.cast, marks=marks)
         entry["nearest"] = nearest(assessment.run, finding)
-    return {**result.to_json(), "findings": findings}
+        entry["ladder"] = [row.text.plain for row in rows]
+    sentence = RULES[result.id].sentence
+    return {**result.to_json(), "sentence": sentence, "findings": findings}
 
 
 def comments_of(assessment: Assessment) -> dict[int, str]:

@@ -87,7 +87,9 @@ def _add_rule(suite: ET.Element, name: str, result: RuleResult, assessment: Asse
         failure = ET.SubElement(
             case, "failure", message=printable(result.reason), type=RULES[result.id].id
         )
-        failure.text = "\n" + texts(violation_lines(assessment, result, WIDTH)) + "\n"
+        told = texts(violation_lines(assessment, result, WIDTH)).rstrip("\n")
+        again = f"\n  again        {printable(assessment.command)}" if assessment.command else ""
+        failure.text = f"\n{told}{again}\n"
     elif result.verdict is not Verdict.PASS:
         ET.SubElement(case, "skipped", message=printable(f"undecided: {result.reason}"))
 

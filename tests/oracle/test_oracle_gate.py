@@ -129,6 +129,8 @@ def altered_records(run: RunFile, kind: type[AnyRecord], **changes: object) -> l
     [
         (Counters, {"interface": {"tx_dropped": 3}}, "tx_dropped is 3"),
         (Counters, {"udp": {"RcvbufErrors": 1}}, "RcvbufErrors is 1"),
+        (Counters, {"udp": {"Udp6RcvbufErrors": 1}}, "UDP counter Udp6RcvbufErrors is 1"),
+        (Counters, {"udp": {"Udp6InCsumErrors": 1}}, "UDP counter Udp6InCsumErrors is 1"),
         (Counters, {"capture": {"dropped": 2}}, "dropped 2 frames"),
         (Counters, {"host": "nobody"}, "no drop counters"),
         (Sentinel, {"stage": "end"}, "no sentinel at the start"),
@@ -443,3 +445,20 @@ def test_what_a_kernel_threw_away_was_not_delivered_to_anybody(tmp_path: Path) -
     trace = Trace(rewritten(run, tmp_path / "corrupted.pcapng", records=records))
     assert len(trace.packets) == whole - 1
     assert [one.arrivals for one in trace.packets if one.direction == "out"].count([]) == 1
+
+
+@pytest.mark.parametrize(
+    ("linktype", "told"),
+    [(1, []), (9, ["link type 9 (ppp)"]), (4711, ["link type 4711 (unknown)"])],
+)
+def test_frames_that_nobody_reads_are_told(linktype: int, told: list[str], tmp_path: Path) -> None:
+    """Say of a capture why nothing in it was judged, which looks like a capture of nothing."""
+    run = play(tour(), tmp_path)
+    run.records = []
+    run.interfaces = [msgspec.structs.replace(one, linktype=linktype) for one in run.interfaces]
+    for frame in run.frames:
+        frame.linktype = linktype
+    reasons = judge(run).incomplete
+    assert [one for one in reasons if "link type" in one] == [
+        f"frames of {one} are not read, so nothing in them is judged" for one in told
+    ]

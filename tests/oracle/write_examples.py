@@ -74,7 +74,13 @@ def example(fault: Fault, folder: Path) -> Example:
 def _rows(run: RunFile) -> list[Drawn]:
     """Draw a run without numbers and times, which differ between any two runs."""
     rows = ladder_rows(ladder_of(run, WIDTH, header_every=0), run.timeline())
-    return [(row.text.plain[GUTTER - 1 :].rstrip(), row.frames) for row in rows]
+    return [(_beside(row.text.plain), row.frames) for row in rows]
+
+
+def _beside(row: str) -> str:
+    """Leave number and time out of a row; the steps of a script begin where those stand."""
+    step = row.strip(" │")
+    return f" {step}" if step.startswith("──") else row[GUTTER - 1 :].rstrip()
 
 
 def _compared(right: list[Drawn], wrong: list[Drawn], found: Finding) -> list[str]:
@@ -94,6 +100,8 @@ def _compared(right: list[Drawn], wrong: list[Drawn], found: Finding) -> list[st
         if not row.startswith(" "):
             kept.update(range(place - AROUND, place + AROUND + 1))
     lines: list[str] = []
+    if kept == {0}:
+        return lines  # agents' answers, which no ladder shows
     last = -1
     for place in sorted(kept & set(range(len(merged)))):
         lines += [] if place == last + 1 else ["  ⋮"]
@@ -124,7 +132,8 @@ def _altered(old: Move, new: Move) -> Iterator[str]:
         for name, was, now in _differing(old, new):
             yield f"{_named(old)}: {name} is {_shown(now)} instead of {_shown(was)}"
     elif isinstance(old, Line) and isinstance(new, Line) and old.label == new.label:
-        yield f"{old.host} says {_said(new)} instead of {_said(old)}"
+        numbered = _content(old) == _content(new)
+        yield f"{old.host} says {_said(new, numbered)} instead of {_said(old, numbered)}"
     else:
         yield f"missing: {_named(old)}"
         yield f"instead: {_named(new)}"
@@ -134,9 +143,7 @@ def _differing(old: Send, new: Send) -> Iterator[tuple[str, object, object]]:
     """Yield the fields of two datagrams that differ, the message's own fields first."""
     was, now = old.message, new.message
     if was is not None and now is not None and type(was) is type(now):
-        for name in was.__struct_fields__:
-            if getattr(was, name) != getattr(now, name):
-                yield name, getattr(was, name), getattr(now, name)
+        yield from _unequal("", was, now)
     if new.octets is not None:
         data = encode_any(was)
         if len(data) != len(new.octets):
@@ -149,6 +156,23 @@ def _differing(old: Send, new: Send) -> Iterator[tuple[str, object, object]]:
             before, after = getattr(old, one.name), getattr(new, one.name)
             if before != after:
                 yield one.name, before, after
+
+
+def _unequal(name: str, was: object, now: object) -> Iterator[tuple[str, object, object]]:
+    """Yield what differs, by name; of structures and of lists of them only their parts."""
+    if isinstance(was, msgspec.Struct) and type(was) is type(now):
+        for part in was.__struct_fields__:
+            whole = f"{name}.{part}" if name else part
+            yield from _unequal(whole, getattr(was, part), getattr(now, part))
+    elif isinstance(was, tuple) and isinstance(now, tuple) and _structures([*was, *now]):
+        for one, other in zip(was, now, strict=True):
+            yield from _unequal(name, one, other)
+    elif was != now:
+        yield name, was, now
+
+
+def _structures(values: Sequence[object]) -> bool:
+    return bool(values) and all(isinstance(value, msgspec.Struct) for value in values)
 
 
 def _named(move: Move) -> str:
@@ -169,9 +193,13 @@ def _named(move: Move) -> str:
             return f"a frame from {move.source}"
 
 
-def _said(line: Line) -> str:
-    content = {name: value for name, value in line.content.items() if name != "seq"}
+def _said(line: Line, numbered: bool = False) -> str:
+    content = line.content if numbered else _content(line)
     return printable(msgspec.json.encode(content, order="sorted").decode())
+
+
+def _content(line: Line) -> dict[str, object]:
+    return {name: value for name, value in line.content.items() if name != "seq"}
 
 
 def _shown(value: object) -> str:

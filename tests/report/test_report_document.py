@@ -26,6 +26,17 @@ def test_the_document_is_as_published(tmp_path: Path) -> None:
         ]
 
 
+def test_a_violation_is_spelled_out_as_in_the_text(tmp_path: Path) -> None:
+    """Give the rule's text, the ladder around the violation and what came nearest to be right."""
+    told = document_of(assess(play(without(tour(), "leaf1 CONFIRM"), tmp_path)))
+    document = json.loads(msgspec.json.encode(told))
+    (broken,) = (one for one in document["rules"] if one["id"] == "R42")
+    assert broken["sentence"].startswith("Every copy of ACCEPT that arrives")
+    ladder = broken["findings"][0]["ladder"]
+    assert ladder[0].split() == ["frame", "ms", "root", "leaf1", "leaf2", "leaf3"]
+    assert any("✗ R42" in row and "ACCEPT" in row for row in ladder)
+
+
 def test_the_verdict_is_that_of_judge_and_script_together(tmp_path: Path) -> None:
     step = FailedStep(line=7, text="a step", reason="expected it", kind="failed")
     run = play(tour(), tmp_path)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+from mpwire.capture import open_run
 from mpwire.report.assessment import FailedStep, assess
 from mpwire.report.junit import erroneous, junit_document, suite_of
 from tests.oracle.oracle_story import play, without
@@ -41,6 +42,16 @@ def test_a_violation_is_a_failure_spelled_out(tmp_path: Path) -> None:
     )
     assert "expected CONFIRM" in text
     assert "├───── ACCEPT" in text or "├──── ACCEPT" in text
+
+
+def test_a_violation_says_how_to_see_it_again() -> None:
+    """End with the command that made the run, as the text does."""
+    pcaps = Path(__file__).parents[2] / "pcaps"
+    assessment = assess(open_run(pcaps / "close-not-acknowledged.pcapng"))
+    text = suite_of(assessment).findtext("testcase/failure", "")
+    assert text.endswith(f"\n  again        {assessment.command}\n")
+    assert assessment.command
+    assert "close-not-acknowledged" in assessment.command
 
 
 def test_what_stayed_open_is_skipped_with_the_reason(tmp_path: Path) -> None:
