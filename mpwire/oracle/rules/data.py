@@ -121,6 +121,7 @@ def dr4(case: Case) -> Iterator[Outcome]:
         streams = {end: Counter(_payload(packet) for packet in originated(end)) for end in ends}
         lives = {end: _life(case, end) for end in ends}
         waits = {end: _waiting(case, end, socket) for end in ends}
+        whispered = {end: _whispered(end) for end in ends}
         for call in socket.sends:
             if not call.ok or case.settled(call.host, call.answered) is None:
                 continue
@@ -130,7 +131,7 @@ def dr4(case: Case) -> Iterator[Outcome]:
                 if not begun < call.asked or not over > call.answered:
                     continue
                 private = call.args.get("private") is True
-                if _whispered(end, data) or (private and call.asked >= waits[end]):
+                if data in whispered[end] or (private and call.asked >= waits[end]):
                     continue
                 streams[end][data] -= 1
                 yield said(
@@ -151,11 +152,10 @@ def _senders(case: Case) -> dict[Socket, list[End]]:
     return found
 
 
-def _whispered(end: End, data: str) -> bool:
-    """Tell whether a leaf sent this as side chat, which goes through the same socket."""
-    return not end.is_root and any(
-        (read(packet, Side).payload or b"").hex() == data for packet in end.sent(Side)
-    )
+def _whispered(end: End) -> set[str]:
+    """Return what a leaf sent as side chat, which goes through the same socket."""
+    sides = [] if end.is_root else end.sent(Side)
+    return {(read(packet, Side).payload or b"").hex() for packet in sides}
 
 
 def _waiting(case: Case, end: End, socket: Socket) -> Position:
