@@ -131,6 +131,11 @@ class _Sweeper:
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
+    @property
+    def _kills(self) -> bool:
+        """Tell whether somebody is killed: who is reports nothing more, others another end."""
+        return self._options.every == "kill-after"
+
     def _row(self, faults: tuple[str, ...]) -> tuple[Row, Result]:
         assessment, outcome = _run(self._options, self._job, faults)
         judgement, failure = assessment.judgement, outcome.failure
@@ -141,7 +146,7 @@ class _Sweeper:
             stopped=None if failure is None else f"line {failure.line}: {failure.reason}",
             met=met(assessment.run, faults),
         )
-        if failure is None:
+        if failure is None and not self._kills:
             row.lost = lost_events(self._expected, events_of(judgement))
         if row.lost:
             row.verdict = Verdict.FAIL
@@ -157,7 +162,7 @@ class _Sweeper:
     def _verdict(self, judgement: Judgement) -> Verdict:
         """Take the judge's verdict; a script stops where somebody it needs is killed."""
         proved = not judgement.incomplete and not any(rule.undecided for rule in judgement.rules)
-        killed = self._options.every == "kill-after" and bool(judgement.stopped)
+        killed = self._kills and bool(judgement.stopped)
         if killed and proved and judgement.verdict is Verdict.INCONCLUSIVE:
             return Verdict.PASS
         return judgement.verdict

@@ -48,6 +48,16 @@ def test_no_message_is_missed_for_good(
     ]
 
 
+def test_nobody_misses_what_a_killed_host_can_no_longer_report(
+    mpwire: Mpwire, meeting: Path, tmp_path: Path
+) -> None:
+    meeting.write_text(MEETING.replace("  - P1 sees FD_CLOSE\n", ""), "utf-8")
+    options = ("--every", "kill-after", "--fabric", "sim", "--quiet", "--out", tmp_path / "o")
+    done = mpwire("run", meeting, *options)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.endswith(" PASS\n")
+
+
 @pytest.mark.lab
 def test_the_table_has_a_line_for_each_lab(mpwire: Mpwire, meeting: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
