@@ -119,10 +119,11 @@ def test_a_closer_may_have_heard_what_was_not_captured(tmp_path: Path) -> None:
     assert judgement.rule("R77").verdict is Verdict.INCONCLUSIVE
 
 
-def closing_six_times(*, read_late: bool) -> list[Move]:
+def closing(times: int = 6, *, read_late: bool) -> list[Move]:
     """Let an acknowledgement reach the root just before its first CLOSE, and be read at some time.
 
-    Args: read_late: nothing shows that it was read before that CLOSE left.
+    Args: times: how many copies of the CLOSE leave; read_late: nothing shows that it was read
+        before that CLOSE left.
     """
     tale = Stream()
     (join,) = tale.meet("leaf1")
@@ -135,7 +136,7 @@ def closing_six_times(*, read_late: bool) -> list[Move]:
         tale.barrier("root")
     close, _ = tale.closing(join, CloseReason.DISMANTLE)
     tale.call("dismantle", "root", "close", {}, socket=1)
-    for attempt in range(1, 7):
+    for attempt in range(1, times + 1):
         copy = msgspec.structs.replace(close, attempt=attempt)
         tale.send(f"CLOSE {attempt}", "root", "leaf1", copy, delivered=False)
         tale.pause(f"RTO {attempt}", min(2**attempt, 16))
@@ -143,7 +144,9 @@ def closing_six_times(*, read_late: bool) -> list[Move]:
 
 
 def test_a_closer_may_have_read_after_its_close_what_came_before_it(tmp_path: Path) -> None:
-    late = play(closing_six_times(read_late=True), tmp_path)
+    late = play(closing(read_late=True), tmp_path)
     assert "R77" not in failed(judge(late))
-    before = play(closing_six_times(read_late=False), tmp_path)
+    later_still = play(closing(7, read_late=True), tmp_path)
+    assert failed(judge(later_still)) == {"R77"}
+    before = play(closing(read_late=False), tmp_path)
     assert failed(judge(before)) == {"R77"}

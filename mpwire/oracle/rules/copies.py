@@ -238,10 +238,12 @@ def r77(case: Case) -> Iterator[Outcome]:
 def _answered(case: Case, end: End, copy: Packet) -> int:
     """Return which copy of a CLOSE was out when the peer last said that more had arrived.
 
-    What lay in the queue when a copy left was read after it: only a barrier shows when it was.
+    What lay in the queue when a copy left was read after it: a barrier shows when it was, and so
+    does the next copy, as its sender has looked at its queue in between.
     """
     said: int | None = None
     latest: Position = (0, 0)
+    copies = [one for one in end.sent(Close) if same_request(one, copy)]
     own = [
         packet
         for packet in end.arrived(DataAck, CloseAck)
@@ -254,12 +256,9 @@ def _answered(case: Case, end: End, copy: Packet) -> int:
             break
         if said is None or serial_before(said, message.rcv_next):
             said = message.rcv_next
-            latest = case.silent_from(end.host, packet.position)
-    before = [
-        one
-        for one in end.sent(Close)
-        if one.position < latest and one.number < copy.number and same_request(one, copy)
-    ]
+            later = [one.position for one in copies if one.number > packet.number]
+            latest = min([case.silent_from(end.host, packet.position), *later[1:2]])
+    before = [one for one in copies if one.position < latest and one.number < copy.number]
     return read(before[-1], Close).attempt if before else 0
 
 
