@@ -25,6 +25,7 @@ from mpwire.wire.messages import (
     VersionNeg,
 )
 from mpwire.wire.numbers import (
+    VERSION,
     AbortReason,
     CancelReason,
     LeafDirection,
@@ -225,8 +226,10 @@ def _connect(case: Case, join: Join, attempt: Attempt) -> Expectation | None:
     for packet in answers:
         if withdrawn and packet.number > withdrawn[0].number:
             break
-        if isinstance(packet.message, VersionNeg) and packet is not answers[-1]:
-            continue
+        if isinstance(packet.message, VersionNeg) and (
+            VERSION in packet.message.versions or packet is not answers[-1]
+        ):
+            continue  # ignored (protocol.md 14)
         crossed = given_up is not None and packet.position > given_up
         crossed = crossed or bool(withdrawn and not confirmed)
         return _answered(case, join, attempt, packet, Level.MAY if crossed else Level.MUST)

@@ -135,13 +135,17 @@ def _first_write(
     level: Level = Level.MUST,
 ) -> Expectation | None:
     opens, packet = usable
+    known = case.settled(socket.host, packet.position) or NEVER
+    over = any(one.text("how") != "RECEIVE" and one.asked < known for one in socket.shutdowns)
+    if over or isinstance(packet.message, Close):  # it ended at once, or had ended before
+        level = Level.MAY
     return expect(
         case,
         socket,
         "FD_WRITE",
         rule="EV9",
         opens=opens,
-        level=Level.MAY if isinstance(packet.message, Close) else level,  # it ended at once
+        level=level,
         frames=(packet.number,),
         cause=f"{type(packet.message).__name__.upper()} in frame {packet.number} made it usable",
         settled=packet.position,

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from mpwire.wire.messages import Accept, Data, Sync
+from mpwire.wire.messages import Accept, Data, Sync, VersionNeg
 from mpwire.wire.numbers import CancelReason, CloseReason
 from tests.oracle.oracle_asides import reset
 from tests.oracle.oracle_asked import called_back
@@ -25,6 +25,7 @@ from tests.oracle.oracle_story import (
     altered,
     barriers,
     before,
+    find,
     message_of,
     remade,
     without,
@@ -301,7 +302,39 @@ def passed_over(moves: list[Move]) -> list[Move]:
     return moves
 
 
+def silenced() -> list[Move]:
+    """Tell of a root that has shut down sending when its first member is confirmed."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    tale.join("leaf1", 1)
+    joined = len(tale.moves)
+    tale.call("silence", "root", "shutdown", {}, socket=1, how="SEND")
+    call, tale.moves = tale.moves[joined:], tale.moves[:joined]
+    tale.barrier()
+    moves = without(tale.moves, "leaf1 FD_WRITE root")
+    place = find(moves, "leaf1 CONFIRM")
+    return [*moves[:place], *call, *moves[place:]]
+
+
+def contradicted() -> list[Move]:
+    """Tell of a request that is told to be of no version of the root's, which lists it, too."""
+    tale = Tale()
+    tale.open("root", listening=True)
+    tale.open("leaf1", listening=False)
+    join = tale.ask_to_join("leaf1", 1)
+    del tale.moves[find(tale.moves, "leaf1 CHALLENGE") :]
+    answer = VersionNeg(versions=(1, 0x3A), seq=0, destination_tag=join.init_tag)
+    tale.send("VERSION_NEG", "root", "leaf1", answer)
+    tale.moves.append(Wait("RTO", 1))
+    tale.send("JOIN_REQ 2", "leaf1", "root", tale.request(join, 2, None), delivered=False)
+    tale.barrier()
+    return tale.moves
+
+
 EXCUSES = (
+    Excuse("EV5", contradicted, fields("VERSION_NEG", versions=(2,))),
+    Excuse("EV9", silenced, lambda moves: without(moves, "silence?", "silence!")),
     Excuse("R61", killed_as_it_closes, lambda moves: without(moves, "close R?")),
     Excuse("DR4", second_whisper, lambda moves: remade(moves, "ACK root", delivered=True)),
     Excuse("DR4", second_whisper, passed_over),

@@ -212,3 +212,24 @@ def test_data_beyond_what_was_granted_is_dropped(root: Root) -> None:
     while "data" in (answer := root.leaf.call("recv", socket=root.number)):
         received.append(answer["data"])
     assert received == [bytes([number]).hex() for number in range(40)]
+
+
+def test_what_never_came_is_not_asked_for_after_the_end() -> None:
+    leaf = AgentProcess(MODULE)
+    leaf.call("configure", timers={"rto_initial_s": 0.05, "drain_s": 0.1})
+    root = Root(leaf)
+    root.admit()
+    header = root.header()
+    root.say(Close(**header, seq=9, reason=2, cflags=0, final_seq=FIRST, side_final_seq=0))
+    root.hear(Nack)
+    assert leaf.wait_for("FD_CLOSE", root.number)["code"] == 10053
+    root.udp.setblocking(False)
+    with pytest.raises(BlockingIOError):
+        root.hear(Sync)  # which a leaf that only listens never sends: all that is there is read
+    root.udp.settimeout(0.2)
+    root.say(Sync(**header, seq=FIRST + 1, origin=1, trail_seq=FIRST, sflags=0))
+    assert root.hear(DataAck).rcv_next == FIRST
+    with pytest.raises(TimeoutError):
+        root.hear(Nack)
+    root.close()
+    assert leaf.end() == 0

@@ -162,7 +162,7 @@ export class Receiver {
       this.#learn(m.seq);
     }
     this.#dataAck();
-    if (this.#misses) this.#seekAnew();
+    if (this.#misses && !member.lingers) this.#seekAnew(); // 16.1: it is too late then
   }
 
   stop() {
