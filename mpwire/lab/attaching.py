@@ -3,7 +3,7 @@
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from mpwire.lab.hosts import Host, plug_in, silence_switch_side
+from mpwire.lab.hosts import Host, make_pairs, silence_switch_side
 from mpwire.lab.means import present_cpu
 from mpwire.lab.ring import PacketRing
 from mpwire.lab.topology import Topology
@@ -33,6 +33,7 @@ def attach_by_pairs(topology: Topology, hosts: dict[str, Host]) -> PacketRing:
         preparing = aside.submit(PacketRing, octets)
         try:
             make_hosts(topology, hosts)
+            cables = make_pairs(hosts.values())
         except BaseException:
             preparing.result().close()
             raise
@@ -40,7 +41,8 @@ def attach_by_pairs(topology: Topology, hosts: dict[str, Host]) -> PacketRing:
     try:
         # Frames to a host wait in a queue per CPU: from one CPU they keep their order.
         os.sched_setaffinity(0, {present_cpu()})
-        plug_in([cable for host in hosts.values() for cable in host.cables.values()], ring)
+        for cable in cables:
+            cable.plug(ring)
     except BaseException:
         ring.close()
         raise

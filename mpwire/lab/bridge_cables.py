@@ -36,7 +36,7 @@ from mpwire.lab.hosts import (
     Cable,
     Host,
     enable_ipv6,
-    plug_in,
+    make_pairs,
     silence_switch_side,
 )
 from mpwire.lab.namespaces import NetworkNamespace
@@ -129,7 +129,7 @@ class Cables:
         return self._hosts[host].namespace
 
     def make(self) -> None:
-        """Make the bridges, the hosts and the routers, all of them apart.
+        """Make the bridges, the hosts and the routers; they are connected, but down.
 
         Raises: OSError, MachineError for what the kernel refuses.
         """
@@ -138,17 +138,8 @@ class Cables:
         self._counted = InterfaceFile("")
         with RouteSocket() as route:
             self._make_bridges(route)
-        make_hosts(self._topology, self._hosts)
-
-    def connect(self, ring: BridgeRing) -> None:
-        """Connect everything and bring it up; from here on the ring hears it.
-
-        Raises: OSError, MachineError for what the kernel refuses, or never finishes.
-        """
-        cables = [cable for host in self._hosts.values() for cable in host.cables.values()]
-        plug_in(cables, ring)
-        with RouteSocket() as route:
-            for cable in cables:
+            make_hosts(self._topology, self._hosts)
+            for cable in make_pairs(self._hosts.values()):
                 self._add_port(cable, route)
             requests = []
             for port in self:
@@ -159,6 +150,14 @@ class Cables:
                 if self._snooping and port.is_router:
                     requests.append(router_port_set(port.index))
             route.apply(requests)
+
+    def connect(self, ring: BridgeRing) -> None:
+        """Bring everything up; from here on the ring hears it.
+
+        Raises: OSError, MachineError for what the kernel refuses, or never finishes.
+        """
+        for port in self:
+            port.cable.plug(ring)
         for port in self:
             port.cable.bring_up(self._known_to(port.cable.spec))
         for port in self:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 from mpwire.capture.blocks import At, Seen
 from mpwire.errors import MachineError
 from mpwire.lab.netlink import interface_index
-from mpwire.lab.ring import bind_to_all
+from mpwire.lab.ring import bind_to_all, make_ring
 
 BLOCK_OCTETS = 1 << 15
 BLOCK_COUNT = 1 << 11
@@ -102,7 +102,7 @@ class BridgeRing:
         try:
             self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V3)
             asked = (block_octets, block_count, block_octets, block_count, RETIRE_MS, 0, 0)
-            self.socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, struct.pack("=7I", *asked))
+            make_ring(self.socket, struct.pack("=7I", *asked))
             _attach(self.socket)
             self._memory = mmap.mmap(self.socket.fileno(), block_octets * block_count)
             bind_to_all(self.socket)

@@ -10,7 +10,7 @@ what is not for itself.
 import contextlib
 import os
 import time
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mpwire.capture.records import Counters
@@ -130,7 +130,7 @@ class Host:
         All that has to be done from inside is done now, in one visit: a socket and a file that
         were opened in a namespace stay there.
 
-        Args: by_tap: else by veth pairs, which `plug_in` makes; forwards: it is a router.
+        Args: by_tap: else by veth pairs, which `make_pairs` makes; forwards: it is a router.
         Raises: OSError where the namespace or the devices cannot be had.
         """
         self.name = node.name
@@ -305,12 +305,14 @@ class Cable:
         self.port.close()
 
 
-def plug_in(cables: Collection[Cable], ring: Ears) -> None:
-    """Connect cables that are no TAP devices to the thread's present namespace, all at once.
+def make_pairs(hosts: Iterable[Host]) -> list[Cable]:
+    """Connect hosts, where not by TAP devices, to the thread's present namespace, all at once.
+
+    Their own ends are still down: nothing passes the cables, which are returned.
 
     Raises: OSError, MachineError where pairs cannot be had.
     """
+    cables = [cable for host in hosts for cable in host.cables.values()]
     with RouteSocket() as route:
         route.apply([request for cable in cables for request in cable.pair()])
-    for cable in cables:
-        cable.plug(ring)
+    return cables

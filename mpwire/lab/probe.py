@@ -11,7 +11,7 @@ from mpwire.errors import MachineError
 from mpwire.lab.bridge_cables import BridgePort, Cables
 from mpwire.lab.bridge_links import netem_add
 from mpwire.lab.bridge_ring import BridgeRing
-from mpwire.lab.hosts import Host, plug_in
+from mpwire.lab.hosts import Host, make_pairs
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket
 from mpwire.lab.ports import TapPort
@@ -34,7 +34,8 @@ def _try_veth() -> None:
     try:
         host = Host(Node(name="probe", ports=(SPEC,)))
         try:
-            plug_in(host.cables.values(), ring)
+            for cable in make_pairs([host]):
+                cable.plug(ring)
         finally:
             host.close()
     finally:

@@ -34,6 +34,9 @@ nanoseconds 64, VLAN tag 16, VLAN type 16, padding 32), then sockaddr_ll (family
 interface 32, hardware 16, packet type 8)."""
 
 
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
 class PacketRing:
     """Read the frames of every interface in the namespace where it was made."""
 
@@ -60,7 +63,7 @@ class PacketRing:
             raise MachineError(f"the kernel refused a packet socket: {error.strerror}") from error
         try:
             self.socket.setsockopt(_SOL_PACKET, _PACKET_VERSION, _TPACKET_V2)
-            self.socket.setsockopt(_SOL_PACKET, _PACKET_RX_RING, struct.pack("=4I", *request))
+            make_ring(self.socket, struct.pack("=4I", *request))
             # Straight into the pair: a queue that the kernel activates some time after the link
             # came up would swallow frames without a word. Nor do we hear what we send.
             self.socket.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
@@ -119,10 +122,25 @@ class PacketRing:
         self.socket.close()
 
 
+def make_ring(packet_socket: socket.socket, request: bytes) -> None:
+    """Make a ring, while other threads go on.
+
+    The kernel waits there until all CPUs have noticed, and Python's own setsockopt would let no
+    thread run meanwhile.
+
+    Args: request: a tpacket_req of the socket's version.
+    """
+    number = packet_socket.fileno()
+    _check(_libc.setsockopt(number, _SOL_PACKET, _PACKET_RX_RING, request, len(request)))
+
+
 def bind_to_all(packet_socket: socket.socket) -> None:
     """Bind to every interface, which Python's own bind cannot say."""
     address = struct.pack("=HHiHBB8x", socket.AF_PACKET, socket.htons(_ETH_P_ALL), 0, 0, 0, 0)
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.bind(packet_socket.fileno(), address, len(address)) != 0:
+    _check(_libc.bind(packet_socket.fileno(), address, len(address)))
+
+
+def _check(result: int) -> None:
+    if result != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
