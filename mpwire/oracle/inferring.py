@@ -5,12 +5,13 @@ depends on something the capture does not show. Everything else of that kind mus
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
 
 import msgspec
 
-from mpwire.capture import RunFile
+from mpwire.capture import Frame, RunFile
+from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.sightings import seen_once
 from mpwire.oracle.collecting import collecting_once
 from mpwire.oracle.expectations import Expectation
@@ -18,7 +19,7 @@ from mpwire.oracle.imagined import imagine, proved
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.staging import Stage
-from mpwire.oracle.trace import NEVER
+from mpwire.oracle.trace import NEVER, is_multicast
 from mpwire.wire.messages import Abort
 from mpwire.wire.numbers import AbortReason
 
@@ -65,7 +66,9 @@ class InferredSocket(msgspec.Struct, frozen=True, kw_only=True):
     peer: str
     """Address and port of the other side; empty for a socket that has many."""
     events: list[InferredEvent]
-    """In order; whatever is not here must not be reported."""
+    """In order; whatever is not here must not be reported, unless `in_part`."""
+    in_part: bool = False
+    """It may have peers that the capture does not show, who may cause more events."""
 
 
 @collecting_once
@@ -81,6 +84,7 @@ def infer(run: RunFile) -> list[InferredSocket]:
     }
     times = {frame.number: frame.time_ns for frame in run.frames}
     timeline: dict[Socket, list[InferredEvent]] = {socket: [] for socket in case.sockets.all}
+    whole = _seen_whole(frames)
     expected = [one for one in case.events.expectations if one.opens < NEVER]
     for one in sorted(expected, key=lambda one: one.opens):
         timeline[one.socket].append(_event(one, staged, certain, buried, times))
@@ -90,10 +94,32 @@ def infer(run: RunFile) -> list[InferredSocket]:
             role=_role(socket),
             peer=_named(_peer(socket)),
             events=events,
+            in_part=whole is not None and _peer(socket) is None and _address(socket) not in whole,
         )
         for socket, events in timeline.items()
     ]
     return sorted((one for one in found if one.events), key=lambda one: one.endpoint)
+
+
+def _seen_whole(frames: Iterable[Frame]) -> set[str] | None:
+    """Return the addresses of hosts all of whose packets were captured; None: of all of them.
+
+    That is where frames are seen to leave; without directions the one address that is an end of all
+    datagrams. Where there is none, the capture was taken between the hosts.
+    """
+    common: set[str] | None = None
+    leaving: set[str] = set()
+    for frame in frames:
+        datagram = decode_frame(frame.linktype, frame.data)
+        if not isinstance(datagram, Datagram) or is_multicast(datagram.destination[0]):
+            continue
+        ends = {datagram.source[0], datagram.destination[0]}
+        common = ends if common is None else common & ends
+        if frame.direction == "out":
+            leaving.add(datagram.source[0])
+    if leaving or not common:
+        return leaving or None
+    return common if len(common) == 1 else set()
 
 
 def _event(
@@ -156,6 +182,10 @@ def _peer(socket: Socket) -> tuple[str, int] | None:
     if socket.attempt is None or socket.kind is Kind.ROOT:
         return None
     return socket.attempt.leaf if socket.kind is Kind.HANDLE else socket.attempt.root
+
+
+def _address(socket: Socket) -> str:
+    return socket.local[0] if socket.local else ""
 
 
 def _named(endpoint: tuple[str, int] | None) -> str:

@@ -19,6 +19,7 @@ from mpwire.capture.runfile import Frame
 from mpwire.wire.codec import decode_untrusted, is_mpw
 from mpwire.wire.errors import DecodeError
 from mpwire.wire.messages import Message
+from mpwire.wire.numbers import DEFAULT_PORT
 
 Position = tuple[int, int]
 Endpoint = tuple[str, int]
@@ -164,7 +165,6 @@ class Trace:
             one.delivered for one in run.of(Decision) if one.changed is not None and one.delivered
         }
         """Frames that the fabric delivered with an octet changed."""
-        self._ports: set[int] = set()
         self.odd: list[tuple[Frame, Datagram]] = []
         """Datagrams without the magic."""
         self._read()
@@ -191,7 +191,23 @@ class Trace:
                 if self._of_script(item):
                     self.script_ended = here
         if not self.is_run:
+            self._leave_out_others()
             self._throw_away()
+
+    def _leave_out_others(self) -> None:
+        """Leave out what only begins like MPW, between two endpoints that say nothing else in MPW.
+
+        One of 65,536 datagrams of any other protocol does. What goes to or from the port of MPW
+        claims to be MPW, whatever it holds.
+        """
+        speaking = {frozenset((one.source, one.destination)) for one in self.packets if one.message}
+
+        def claims(packet: Packet) -> bool:
+            ends = frozenset((packet.source, packet.destination))
+            assigned = any(port == DEFAULT_PORT for _, port in ends)
+            return assigned or packet.datagram.cut or ends in speaking
+
+        self.packets = [one for one in self.packets if claims(one)]
 
     def _throw_away(self) -> None:
         """Leave out what has a wrong checksum on its way, where its host writes right ones.
@@ -243,7 +259,6 @@ class Trace:
             return  # the receiver's kernel threw it away
         if is_mpw(decoded.payload):
             self.packets.append(self._packet(frame, decoded))
-            self._ports.update((decoded.source[1], decoded.destination[1]))
         else:
             self.odd.append((frame, decoded))
 

@@ -48,6 +48,22 @@ def arrange(lifelines: Sequence[str], width: int) -> Layout:
     return Layout(width, tuple(lifelines), gap if fits else 0)
 
 
+def titles(layout: Layout) -> list[tuple[int, str]]:
+    """Place the names of lifelines above them, each as far as there is room; the end tells most."""
+    placed: list[tuple[int, str]] = []
+    following = layout.width + 1
+    for place in reversed(range(len(layout.lifelines) if layout.gap else 0)):
+        shown = _ending(layout.lifelines[place], layout.gap - 1)
+        column = max(GUTTER - 1, layout.column(place) - (len(shown) - 1) // 2)
+        placed.append((column, _ending(shown, following - column - 1)))
+        following = column
+    return placed[::-1]
+
+
+def _ending(name: str, room: int) -> str:
+    return name if len(name) <= room else f"…{name[len(name) - room + 1 :]}"
+
+
 class Line:
     """Cells of one line."""
 

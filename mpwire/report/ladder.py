@@ -17,7 +17,7 @@ from mpwire.capture import Frame
 from mpwire.capture.frames import Datagram, Other, decode_frame
 from mpwire.capture.onway import constant_octets
 from mpwire.capture.records import Decision
-from mpwire.report.canvas import GUTTER, End, Layout, Line, arrange, arrow
+from mpwire.report.canvas import GUTTER, End, Layout, Line, arrange, arrow, titles
 from mpwire.report.cast import Cast
 from mpwire.report.telling import printable, tell
 from mpwire.vocabulary import WsaError
@@ -190,11 +190,8 @@ class Ladder:
         line = Line(self.layout, lifelines=False)
         line.put(0, "frame".rjust(5), DIM)
         line.put(5, "ms".rjust(8), DIM)
-        for place, name in enumerate(self.layout.lifelines if self.layout.gap else ()):
-            shown = name if len(name) < self.layout.gap else f"…{name[2 - self.layout.gap :]}"
-            line.put(
-                max(GUTTER - 1, self.layout.column(place) - (len(shown) - 1) // 2), shown, NAME
-            )
+        for column, name in titles(self.layout):
+            line.put(column, name, NAME)
         return Row(text=line.text())
 
     def _delivers(self, frame: Frame, sent: _Sent) -> bool:

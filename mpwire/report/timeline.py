@@ -15,6 +15,7 @@ from mpwire.vocabulary import WsaError
 SOCKETS_SHOWN: Final = 40
 EVENT_COLUMNS: Final = 30
 STYLES: Final = {Level.MUST: "green", Level.MAY: "yellow", Level.MUST_NOT: "red"}
+IN_PART: Final = "may be caused by peers that this capture does not show"
 ALL: Final = ("FD_ACCEPT", "FD_CONNECT", "FD_WRITE", "FD_READ", "FD_CLOSE")
 
 
@@ -43,7 +44,9 @@ def timeline_lines(
         for _, alike in groupby(socket.events, key=_kind):
             yield from _told(list(alike), width)
         never = [name for name in ALL if all(one.event != name for one in socket.events)]
-        if never:
+        if socket.in_part:
+            yield line(("      more  ", "dim"), (IN_PART, "dim"))
+        elif never:
             yield line(("      never ", "dim"), (", ".join(never), "dim"))
     if len(sockets) > SOCKETS_SHOWN:
         more = counted(len(sockets) - SOCKETS_SHOWN, "more socket")

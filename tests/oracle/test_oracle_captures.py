@@ -1,5 +1,6 @@
 """Judge captures of other programs: one vantage, no records, perhaps losses."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from tests.oracle.oracle_edits import Fault, Plotted
 from tests.oracle.oracle_faults import FAULTS, WIRE
 from tests.oracle.oracle_groups import CASTS, cast
 from tests.oracle.oracle_limits import LIMITS
-from tests.oracle.oracle_story import NAMES, play
+from tests.oracle.oracle_story import NAMES, PORT, Send, play
 from tests.oracle.oracle_streams import STREAMS, whispered
 from tests.oracle.oracle_tales import three, tour
 
@@ -117,6 +118,35 @@ def test_losses_never_make_a_violation(plot: Plotted, data: st.DataObject, tmp_p
     )
     assert failed(judge(capture)) == set()
     assert failed(judge(rewritten(run, tmp_path / "lossy-run.pcapng", frames=frames))) == set()
+
+
+@pytest.mark.parametrize(
+    ("ports", "broken"),
+    [((4000, 443), set()), ((4000, PORT), {"R2"}), ((PORT, 443), {"R2"})],
+)
+def test_others_may_begin_like_mpw(
+    ports: tuple[int, int], broken: set[str], tmp_path: Path
+) -> None:
+    """Charge nobody whose datagrams begin with the magic by chance, as some of any protocol do."""
+    source_port, target_port = ports
+    octets = b"mp" + bytes(30)
+    stranger = Send("stranger", "leaf1", "leaf2", None, octets=octets, source_port=source_port)
+    stranger = replace(stranger, target_port=target_port)
+    run = play([*tour(), stranger], tmp_path)
+    judgement = judge(captured(run, tmp_path / "x.pcapng", None, directions=False))
+    assert failed(judgement) == broken
+
+
+def test_who_speaks_mpw_on_other_ports_is_judged(tmp_path: Path) -> None:
+    """Move a session to other ports; one datagram of it is broken."""
+    moved = [
+        replace(one, source_port=4000, target_port=4000) if isinstance(one, Send) else one
+        for one in tour()
+    ]
+    wrong = Send("wrong", "leaf1", "root", None, octets=b"mp" + bytes(30), source_port=4000)
+    run = play([*moved, replace(wrong, target_port=4000)], tmp_path)
+    judgement = judge(captured(run, tmp_path / "x.pcapng", None, directions=False))
+    assert failed(judgement) == {"R2"}
 
 
 def test_rules_of_time_are_left_open_where_clocks_disagree(tmp_path: Path) -> None:

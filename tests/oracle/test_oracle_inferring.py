@@ -39,6 +39,39 @@ def stripped(run: RunFile, vantage: str | None = None, *, sides: bool = True) ->
     return msgspec.structs.replace(run, frames=frames, records=[])
 
 
+ROOT, LISTENER = "10.77.0.2:61717", "10.77.0.4:61717"
+
+
+@pytest.mark.parametrize(
+    ("vantages", "sides", "in_part"),
+    [
+        (("root", "leaf1", "leaf2", "leaf3"), True, set()),
+        (("root", "leaf1", "leaf2", "leaf3"), False, {LISTENER}),
+        (("root",), True, {LISTENER}),
+        (("root",), False, {LISTENER}),
+        (("leaf1",), True, {ROOT}),
+        (("leaf1",), False, {ROOT}),
+        (("leaf1", "leaf3"), True, {ROOT}),
+        (("leaf2",), True, {ROOT}),
+    ],
+)
+def test_what_other_peers_may_cause_is_left_open(
+    vantages: tuple[str, ...], sides: bool, in_part: set[str]
+) -> None:
+    """In a leaf's capture, do not say what the root's session socket never reports.
+
+    A capture between the hosts of a star looks as if it had been taken at the root.
+    """
+    run = open_run(PCAPS / "rooted-lan.pcapng")
+    frames = [one for one in run.frames if one.vantage in vantages]
+    if not sides and len(vantages) == 1:
+        frames = [msgspec.structs.replace(one, direction=None) for one in frames]
+    found = infer(
+        stripped(msgspec.structs.replace(run, frames=frames), sides=sides or len(vantages) == 1)
+    )
+    assert {socket.endpoint for socket in found if socket.in_part} == in_part
+
+
 def reported(run: RunFile) -> Seen:
     """Count what agents reported, by address."""
     case = Case(run)

@@ -1,8 +1,10 @@
 """Lines of a ladder, cell by cell."""
 
+from itertools import pairwise
+
 import pytest
 
-from mpwire.report.canvas import GUTTER, Line, arrange, arrow
+from mpwire.report.canvas import GUTTER, Line, arrange, arrow, titles
 
 
 @pytest.mark.parametrize("count", [2, 3, 4, 8])
@@ -17,6 +19,19 @@ def test_lifelines_that_do_not_fit_are_given_up() -> None:
     assert arrange([f"host{n}" for n in range(20)], 80).gap == 0
     assert arrange([], 80).gap == 0
     assert arrange(["alone"], 80).gap > 0
+
+
+@pytest.mark.parametrize("count", range(1, 10))
+@pytest.mark.parametrize("width", [80, 94, 120])
+@pytest.mark.parametrize(
+    "name", ["a", "leaf1", "10.77.0.3", "fd77::3 61717", "a-very-long-name-of-a-host"]
+)
+def test_names_of_lifelines_keep_apart(count: int, width: int, name: str) -> None:
+    """Cut a name rather than write the next one over it."""
+    placed = titles(arrange([f"{n}{name}" for n in range(count)], width))
+    for (column, shown), (following, _) in pairwise(placed):
+        assert shown.endswith(name[-1])
+        assert column + len(shown) < following
 
 
 def test_a_line_is_as_wide_as_what_is_on_it() -> None:

@@ -42,6 +42,15 @@ def test_equal_events_in_a_row_are_one_line() -> None:
     assert "      must  FD_READ x3                     DATA in frame 7 ... frame 9\n" in text
 
 
+def test_a_socket_that_may_report_more_is_not_said_never_to() -> None:
+    socket = InferredSocket(
+        endpoint="10.0.0.1:1", role=SocketRole.SESSION, peer="", events=[], in_part=True
+    )
+    text = texts(timeline_lines([socket], 100))
+    assert "\n      more  may be caused by peers that this capture does not show" in text
+    assert "never" not in text
+
+
 def test_many_sockets_are_counted() -> None:
     socket = InferredSocket(endpoint="10.0.0.1:1", role=SocketRole.LEAF, peer="", events=[])
     text = texts(timeline_lines([socket] * (SOCKETS_SHOWN + 2), 100))
