@@ -217,8 +217,7 @@ def reason_of(assessment: Assessment) -> str:
     if assessment.verdict is Verdict.PASS:
         return ""
     steps = [
-        step.reason if step.kind == "unsupported" else f"line {step.line}: {step.reason}"
-        for step in assessment.failed_steps
+        step.reason if step.kind == "unsupported" else step.told for step in assessment.failed_steps
     ]
     broken = [
         f"{finding.rule} {finding.reason}"

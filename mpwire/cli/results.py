@@ -143,7 +143,7 @@ def _summary(assessment: Assessment) -> str:
     judgement = assessment.judgement
     if assessment.verdict in (Verdict.FAIL, Verdict.UNSUPPORTED):
         broken = [rule.id for rule in judgement.rules if rule.failed]
-        steps = [f"line {step.line}: {step.reason}" for step in assessment.failed_steps]
+        steps = [step.told for step in assessment.failed_steps]
         return "; ".join([*broken, *steps, *judgement.unsupported][:4])
     if assessment.verdict is Verdict.INCONCLUSIVE:
         undecided = [rule.id for rule in judgement.rules if rule.undecided]

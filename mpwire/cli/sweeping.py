@@ -139,12 +139,13 @@ class _Sweeper:
     def _row(self, faults: tuple[str, ...]) -> tuple[Row, Result]:
         assessment, outcome = _run(self._options, self._job, faults)
         judgement, failure = assessment.judgement, outcome.failure
+        lacks = assessment.verdict is Verdict.UNSUPPORTED
         row = Row(
             faults,
-            self._verdict(judgement),
+            Verdict.UNSUPPORTED if lacks else self._verdict(judgement),
             [rule.id for rule in judgement.rules if rule.failed],
-            stopped=None if failure is None else f"line {failure.line}: {failure.reason}",
-            met=met(assessment.run, faults),
+            stopped=next((step.told for step in assessment.failed_steps), None),
+            met=lacks or met(assessment.run, faults),
         )
         if failure is None and not self._kills:
             row.lost = lost_events(self._expected, events_of(judgement))

@@ -145,6 +145,14 @@ def read(text: str, name: str) -> Document:
     return document
 
 
+def foreign(error: UnicodeDecodeError) -> Problem:
+    """Say where a file stops being UTF-8."""
+    before = bytes(error.object[: error.start]).decode()
+    line, begun = before.count("\n") + 1, before.rfind("\n") + 1
+    found = f"the octet 0x{error.object[error.start]:02x}, which is no UTF-8"
+    return Problem(line, len(before) - begun + 1, found, "text in UTF-8")
+
+
 def _start(node: Node) -> tuple[int, int]:
     return int(node.start_mark.line) + 1, int(node.start_mark.column) + 1
 
@@ -201,8 +209,17 @@ def _scalar(node: Node, problems: list[Problem]) -> object:
         problems.append(Problem(*_start(node), f"the YAML type {node.tag}", "a plain value"))
     elif kind == "bool":
         return text.lower() == "true"
-    elif kind == "int":
-        return int(text.replace("_", ""), 0) if not text.lstrip("+-").isdigit() else int(text)
-    elif kind == "float":
-        return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))
+    elif kind in ("int", "float"):
+        try:
+            return _whole(text) if kind == "int" else _real(text)
+        except ValueError:
+            problems.append(Problem(*_start(node), "a number that cannot be read", "a plain value"))
     return text if kind == "str" else None
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.lstrip("+-").isdigit() else int(text.replace("_", ""), 0)
+
+
+def _real(text: str) -> float:
+    return float(text.replace("_", "").replace(".inf", "inf").replace(".nan", "nan"))

@@ -23,7 +23,7 @@ from mpwire.lab.forms import Form
 from mpwire.lab.grammar import EXPECTATIONS, FORMS
 from mpwire.lab.models import CALLS, HOSTS_TAGS, Network, Testbed, Timers
 from mpwire.lab.plan import HostPlan, Plan
-from mpwire.lab.source import Document, Problem, TestbedError, read
+from mpwire.lab.source import Document, Problem, TestbedError, foreign, read
 from mpwire.lab.step import Step
 from mpwire.lab.topology import Network as NetworkSpec
 from mpwire.lab.topology import derive
@@ -41,6 +41,7 @@ _EXPECTED: Final = {
     "model_type": "a mapping ('key: value' lines)",
     "greater_than": "a number greater than {gt:g}",
     "greater_than_equal": "a number not below {ge:g}",
+    "less_than": "a number below {lt:g}",
     "less_than_equal": "a number up to {le:g}",
     "literal_error": "{expected}",
     "finite_number": "a finite number",
@@ -48,6 +49,7 @@ _EXPECTED: Final = {
     "too_short": "at least {min_length}",
     "too_long": "at most {max_length}",
     "string_too_short": "a text that is not empty",
+    "string_unicode": "characters that can be written as UTF-8",
 }
 """How pydantic's error types complete "expected ..."."""
 
@@ -77,7 +79,7 @@ def load(
     except OSError as error:
         raise InputError(f"{path}: found no readable file ({error.strerror})") from None
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: found octets that are no UTF-8 at {error.start}") from None
+        raise TestbedError(str(path), [foreign(error)]) from None
     return parse(text, path, agents or {}, scale=scale, seed=seed, faults=faults)
 
 

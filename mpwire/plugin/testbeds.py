@@ -21,7 +21,7 @@ from mpwire.report.assessment import FailedStep
 from mpwire.report.document import comments_of, document_of
 from mpwire.vocabulary import Verdict
 
-_KEYS: Final = re.compile(r"^(hosts|script)\s*:", re.MULTILINE)
+_KEYS: Final = re.compile(r"^(about|hosts|script)\s*:", re.MULTILINE)
 
 
 def is_testbed(path: Path) -> bool:

@@ -45,6 +45,11 @@ class FailedStep(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     kind: Kind
 
+    @property
+    def told(self) -> str:
+        """Say why, and in which line if it is one of the file's."""
+        return f"line {self.line}: {self.reason}" if self.line else self.reason
+
 
 class Assessment(msgspec.Struct, kw_only=True):
     """What is to be said of one run."""

@@ -280,7 +280,9 @@ class Ladder:
         line = self._timed(sent.time_ns, sent.number)
         column = self._draw(line, sent, ends, telling.name, style=style, late=late)
         marks = [(f"✗ {' '.join(rules)} ", BAD)] if rules else []
-        line.end(column, *marks, *notes, (telling.detail, LOST if telling.broken else DIM))
+        notes += [(telling.detail, LOST if telling.broken else DIM)] if telling.detail else []
+        apart = [part for note in notes for part in (("; ", DIM), note)][1:]
+        line.end(column, *marks, *apart)
         return rows + self._rows(line, numbers, marked=bool(rules))
 
     def _outcome(self, sent: _Sent) -> tuple[dict[str, End], list[tuple[str, str]]]:
@@ -288,6 +290,7 @@ class Ladder:
         ends: dict[str, End] = {receiver: "arrived" for _, receiver in sent.arrived}
         lost: list[str] = []
         later: list[str] = []
+        why: list[str] = []
         here = {number for number, _ in sent.arrived}
         for fate in self._fates.get(sent.number, ()):
             if fate.delivered is None:
@@ -296,12 +299,13 @@ class Ladder:
             elif fate.delivered not in here:
                 ends.setdefault(fate.receiver, "later")
                 later.append(str(fate.delivered))
+                why += [printable(fate.reason)] if fate.reason else []
         if not ends:  # only who sees every delivery may call a frame lost
             seen: End = "lost" if sent.by_host else "arrived"
             ends[self._of(_ends(sent.decoded)[1]) or ""] = seen
-        notes = [(f"lost: {', '.join(dict.fromkeys(lost))}; ", LOST)] if lost else []
-        notes += [(f"arrives as {', '.join(later)}; ", DIM)] if later else []
-        return ends, notes
+        notes = [(f"lost: {', '.join(dict.fromkeys(lost))}", LOST)] if lost else []
+        told = ", ".join([f"arrives as {', '.join(later)}", *dict.fromkeys(why)])
+        return ends, notes + ([(told, DIM)] if later else [])
 
     def _draw(
         self, line: Line, sent: _Sent, ends: dict[str, End], name: str, *, style: str, late: bool

@@ -21,6 +21,7 @@ import msgspec
 from mpwire.capture import open_run
 from mpwire.errors import MachineError, MpwireError
 from mpwire.lab import testbed
+from mpwire.lab.able import lacking
 from mpwire.oracle import rules as registered
 from mpwire.oracle.registry import RULES
 from mpwire.report import assess
@@ -74,8 +75,9 @@ def exercised_by(path: Path) -> Exercised:
     plan = testbed.load(path)
     known = Exercised(testbed=str(path), name=plan.name, about=plan.about, verdict="")
     foreign = foreign_agent(plan)
-    if foreign is not None:
-        return msgspec.structs.replace(known, lacking=f"not simulated: {foreign}")
+    why = lacking(plan, "sim") if foreign is None else foreign
+    if why:
+        return msgspec.structs.replace(known, lacking=f"not simulated: {why}")
     with tempfile.TemporaryDirectory(prefix="mpwire-") as folder:
         try:
             outcome = run_simulated(plan, Path(folder))

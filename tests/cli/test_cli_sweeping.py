@@ -110,6 +110,23 @@ def test_a_lab_that_did_not_pass_is_kept(mpwire: Mpwire, meeting: Path, tmp_path
     assert done.returncode == 3
 
 
+@pytest.mark.lab
+def test_a_fabric_that_cannot_harm_messages_supports_no_case(
+    mpwire: Mpwire, meeting: Path, tmp_path: Path
+) -> None:
+    done = mpwire(
+        *("run", meeting, "--every", "drop", "--sample", 1, "--fabric", "bridge"),
+        *("--out", tmp_path / "o"),
+    )
+    _, row, total = done.stdout.splitlines()
+    assert done.returncode == 5
+    assert row.split()[:3] == ["1", "UNSUPPORTED", "drop"]
+    assert "  unsupported: 'drop the " in row
+    assert "line 0" not in row
+    assert "not sent again" not in row
+    assert total == "1 lab: 1 UNSUPPORTED"
+
+
 def test_one_testbed_at_a_time(mpwire: Mpwire, meeting: Path) -> None:
     done = mpwire("run", meeting, meeting, "--every", "drop")
     assert done.returncode == 2

@@ -146,9 +146,13 @@ def test_the_schema_says_what_the_reader_says() -> None:
 def test_a_file_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="found no readable file \\(No such file or directory\\)"):
         testbed.load(tmp_path / "none.yaml")
-    (tmp_path / "latin.yaml").write_bytes(b"about: \xff\n")
-    with pytest.raises(InputError, match="found octets that are no UTF-8 at 7"):
-        testbed.load(tmp_path / "latin.yaml")
+    latin = tmp_path / "latin.yaml"
+    latin.write_bytes("# é\nabout: ü".encode() + b"\xff\n")
+    with pytest.raises(InputError) as caught:
+        testbed.load(latin)
+    assert str(caught.value) == (
+        f"{latin}:2:9: found the octet 0xff, which is no UTF-8, expected text in UTF-8"
+    )
 
 
 MODEL = [
@@ -315,6 +319,26 @@ MODEL = [
     ),
     (SMALL + "seed: -1\n", ["4:7: found the number -1, expected a number not below 0"]),
     (SMALL + "seed: x\n", ["4:7: found 'x', expected a whole number"]),
+    (
+        SMALL + f"seed: {2**63}\n",
+        [f"4:7: found the number {2**63}, expected a number below 9.22337e+18"],
+    ),
+    (
+        SMALL + f"seed: {'9' * 5000}\n",
+        ["4:7: found a number that cannot be read, expected a plain value"],
+    ),
+    (
+        SMALL + "seed: !!int x\n",
+        ["4:7: found a number that cannot be read, expected a plain value"],
+    ),
+    (
+        'about: "\\ud800"\n' + SMALL.partition("\n")[2],
+        ["1:8: found '\\ud800', expected characters that can be written as UTF-8"],
+    ),
+    (
+        "about: x\nhosts: [root]\nscript:\n  - the network cuts off root from root\n",
+        ["4:36: found 'root', the host itself, expected another host, but there is none"],
+    ),
     (
         SMALL + "requires: [join_laef]\n",
         [

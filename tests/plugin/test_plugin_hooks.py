@@ -246,13 +246,15 @@ def test_testbeds_are_tests_where_they_are_asked_for(pytester: pytest.Pytester) 
     (beds / "missing.yml").write_text(BED.replace("P1 saw FD_CLOSE", "P1 saw nothing"), "utf-8")
     (beds / "wrong.yaml").write_text(BED.replace("leaf1 joins", "leaf1 jons"), "utf-8")
     (beds / "unable.yaml").write_text("requires: [listen]\nagents: {leaf1: ./no}\n" + BED, "utf-8")
+    (beds / "half.yaml").write_text("about: [\n", "utf-8")
     (beds / "compose.yaml").write_text("services: {}\n", "utf-8")
     pytester.makepyfile(test_nothing="def test_it(): pass")
 
     done = pytester.runpytest_subprocess("--mpwire-fabric=sim", "-v", "testbeds")
-    done.assert_outcomes(passed=1, failed=3)
+    done.assert_outcomes(passed=1, failed=4)
     text = done.stdout.str()
     assert "testbeds/meet.yaml::meet PASSED" in text
+    assert "half.yaml:2:1: found the end of the file, expected a closing bracket" in text
     assert "testbeds/missing.yml::missing FAILED" in text
     assert "expected nothing on P1 in all, seen FD_CLOSE" in text
     assert "testbed, line 14" in text

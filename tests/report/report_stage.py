@@ -61,10 +61,11 @@ class Stage:
             self.deliver(sent, target, data)
         return sent
 
-    def deliver(self, sent: int, target: str, data: bytes) -> int:
-        """Let a frame arrive."""
+    def deliver(self, sent: int, target: str, data: bytes, reason: str | None = None) -> int:
+        """Let a frame arrive; reason: why not at once, or not as it was."""
         arrived = self.frame(target, "in", data)
-        self.writer.record(Decision(frame=sent, receiver=target, delivered=arrived))
+        decision = Decision(frame=sent, receiver=target, delivered=arrived, reason=reason)
+        self.writer.record(decision)
         return arrived
 
     def frame(self, host: str, direction: Literal["in", "out"], data: bytes) -> int:

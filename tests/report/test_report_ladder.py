@@ -57,6 +57,16 @@ def test_what_arrives_later_has_a_row_of_its_own(stage: Begin) -> None:
     assert "╌╌╌►│" in lines[2]
 
 
+def test_what_arrives_late_says_which_fault_it_met(stage: Begin) -> None:
+    made = stage("root", "leaf1")
+    sent = made.send("root", "leaf1", CLOSE_ACK, late=True)
+    made.send("leaf1", "root", CLOSE_ACK)
+    data = made.datagram("root", "leaf1", CLOSE_ACK)
+    made.deliver(sent, "leaf1", data, "impaired: hold it")
+    lines = drawn(made.run())
+    assert "│ arrives as 4, impaired: hold it; DAT" in lines[0]
+
+
 def test_a_multicast_has_an_arrowhead_at_every_receiver(stage: Begin) -> None:
     made = stage("root", "leaf1", "leaf2")
     data = made.datagram("root", "nobody", CANCEL)

@@ -57,6 +57,10 @@ def test_what_a_testbed_says_counts_only_if_it_passes(tmp_path: Path) -> None:
     other = exercised_by(path)
     assert (other.verdict, other.rules) == ("", ())
     assert other.lacking.startswith("not simulated: root has ")
+    path.write_text("needs: [snooping]\n" + SMALL, "utf-8")
+    kernel = exercised_by(path)
+    assert (kernel.verdict, kernel.rules) == ("", ())
+    assert kernel.lacking == "not simulated: 'snooping', which the fabric sim does not have"
 
 
 def test_ids_are_written_in_few_words() -> None:
