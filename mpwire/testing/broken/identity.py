@@ -7,8 +7,8 @@ from mpwire.core.address import Address
 from mpwire.io.driver import Driver
 from mpwire.testing.broken.patches import patch
 from mpwire.testing.broken.seams import alter, bend, divert, wrap
-from mpwire.wire.messages import Abort, Accept, Close, Data, JoinReq, Pending
-from mpwire.wire.numbers import HEADER_OCTETS, HeaderFlag
+from mpwire.wire.messages import Abort, Accept, Challenge, Close, Data, JoinReq, Pending
+from mpwire.wire.numbers import HEADER_OCTETS, ROOT_MEMBER_ID, HeaderFlag
 
 
 @patch("R19", "rooted-lan", "root")
@@ -73,6 +73,12 @@ def session_without_name() -> None:
 def leaf_as_root() -> None:
     """A leaf sends DATA under the Member ID of the root."""
     alter(Data, sender_id=1)
+
+
+@patch("R25", "rooted-lan", "root")
+def challenged_in_own_name() -> None:
+    """CHALLENGE names the root as its sender, as if there were a session already."""
+    alter(Challenge, sender_id=ROOT_MEMBER_ID)
 
 
 @patch("R26", "rooted-lan", "leaf1")
