@@ -117,9 +117,8 @@ def private_where_nobody_can() -> None:
 
 @patch("R92", "late-thanks", "root")
 def origin_ends_elsewhere() -> None:
-    """SYNC names a sequence number that has not been reached yet."""
-    first = once()
-    alter(Sync, lambda _message: first(), seq=lambda message: plus(message.seq, 5))
+    """SYNC names the last sequence number that was sent, not the one after it."""
+    alter(Sync, seq=lambda message: plus(message.seq, -1))
 
 
 def tell_of_others(action: MemberAction, member_id: int) -> None:

@@ -258,7 +258,7 @@ def session_name_used_again() -> None:
     wrap(base, "new_session", named)
 
 
-@patch("R78", "rooted-lan", "leaf1")
+@patch("R78", "held-up", "leaf1")
 def close_goes_on() -> None:
     """CLOSE is repeated although it was acknowledged, until all copies are spent."""
     act("finish_closing", lambda *_: None)

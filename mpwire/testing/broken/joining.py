@@ -173,7 +173,7 @@ def request_copied_for_ever() -> None:
     put(asking, "_all_copies_spent", lambda end: end.outstanding.attempt >= 12)
 
 
-@patch("R78", "join-withdrawn", "root")
+@patch("R78", "called-off", "leaf1")
 def cancel_goes_on() -> None:
     """CANCEL is repeated although its CANCEL_ACK has come."""
     ignore(CancelAck)

@@ -49,6 +49,8 @@ JOINED: Final = (
     "L1 sees FD_CONNECT",
     "everything settles",
 )
+ACKNOWLEDGED_TOGETHER: Final = 8
+"""So many messages are acknowledged at once, without waiting for more."""
 PARTED: Final = ("root closes R", "L1 sees FD_CLOSE", "everything settles")
 
 _scene(
@@ -313,8 +315,8 @@ _scene(
     "late-thanks",
     "Acknowledgements take their time.",
     *JOINED,
-    'root sends "one" on R',
-    'leaf1 receives "one" on L1',
+    *(f'root sends "{number}" on R' for number in range(ACKNOWLEDGED_TOGETHER)),
+    *(f'leaf1 receives "{number}" on L1' for number in range(ACKNOWLEDGED_TOGETHER)),
     "everything settles",
     *PARTED,
     faults=("hold every DATA_ACK from leaf1 to root for 100 ms",),
@@ -323,8 +325,9 @@ _scene(
     "held-up",
     "A leaf leaves, and another one is refused after a while.",
     *JOINED,
-    "leaf2 opens L2 as c_leaf/d_leaf",
     "leaf1 closes L1",
+    "everything settles",
+    "leaf2 opens L2 as c_leaf/d_leaf",
     "everything settles",
     "leaf2 joins R with L2",
     "root rejects leaf2 on R",
@@ -332,6 +335,25 @@ _scene(
     "everything settles",
     "leaf1 opens M1 as c_leaf/d_leaf on port 61718",
     "P1 sees FD_CLOSE",
+    "root closes R",
+    "everything settles",
+    hosts=("root", "leaf1", "leaf2"),
+    faults=("hold every REJECT from root to leaf2 for 600 ms",),
+)
+_scene(
+    "called-off",
+    "A leaf calls its request off, and another one is refused after a while.",
+    *OPENED,
+    "leaf1 joins R with L1",
+    "R sees FD_ACCEPT",
+    "leaf1 closes L1",
+    "everything settles",
+    "root accepts leaf1 on R and gets WSAECONNRESET",
+    "leaf2 opens L2 as c_leaf/d_leaf",
+    "everything settles",
+    "leaf2 joins R with L2",
+    "root rejects leaf2 on R",
+    "L2 sees FD_CONNECT WSAECONNREFUSED",
     "root closes R",
     "everything settles",
     hosts=("root", "leaf1", "leaf2"),
