@@ -174,8 +174,8 @@ FORMS: Final = (
         "HOST awaits a change of its addresses on SOCKET [and gets ERROR]",
         AwaitAddresses,
         "Ask to be told once, by FD_ADDRESS_LIST_CHANGE, when an address of the host comes or goes"
-        " (SIO_ADDRESS_LIST_CHANGE). The call does not wait: unless told otherwise it gets"
-        " WSAEWOULDBLOCK.",
+        " (SIO_ADDRESS_LIST_CHANGE). The socket has to be nonblocking: the call does not wait, and"
+        " unless told otherwise it gets WSAEWOULDBLOCK.",
         "leaf1 awaits a change of its addresses on L1",
     ),
     Form(

@@ -23,6 +23,11 @@ PARTING = {"send_disconnect": "SEND", "recv_disconnect": "RECEIVE"}
 """Calls that are a `shutdown` of one direction, with data."""
 SETS = frozenset({"read", "write", "exceptional"})
 """Arguments and results of a select: lists of descriptors."""
+AWAITING_CHANGES = {
+    "SIO_ROUTING_INTERFACE_CHANGE": 0x88000015,
+    "SIO_ADDRESS_LIST_CHANGE": 0x28000017,
+}
+"""Ioctls that wait for a change of the host's network, with the numbers that name them, too."""
 CHANGE_NAMES = frozenset(str(event.name) for event in NetworkEvent) - EVENT_NAMES
 """The events of the host's network, which are no matter of the wire."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mpwire.capture import RunFile
 from mpwire.oracle.bind import Bindings, bind
-from mpwire.oracle.calls import AgentLog, Call, read_agents
+from mpwire.oracle.calls import AWAITING_CHANGES, AgentLog, Call, read_agents
 from mpwire.oracle.carried import Carried
 from mpwire.oracle.history import History
 from mpwire.oracle.membership import Attempt, End, Membership
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 MAY_BLOCK = frozenset({"join_leaf", "accept", "recv", "send"})
 """Calls that may stay open on a socket without event selection."""
+AWAITED = (*AWAITING_CHANGES, *AWAITING_CHANGES.values())
+"""Ioctls that may, too."""
 
 
 class Case:
@@ -129,7 +131,8 @@ class Case:
         if call.name == "select":
             return True
         socket = self.sockets.get(call.host, call.socket or 0)
-        if socket is None or call.name not in MAY_BLOCK:
+        waits = call.name == "ioctl" and call.args.get("code") in AWAITED
+        if socket is None or not (waits or call.name in MAY_BLOCK):
             return False
         return not any(one.mask for one in socket.selections if one.asked < call.asked)
 

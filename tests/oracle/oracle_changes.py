@@ -57,6 +57,16 @@ def noticed() -> list[Move]:
     return tale.moves
 
 
+def waiting() -> list[Move]:
+    """Tell of blocking sockets that wait for changes which never come."""
+    tale, _ = meeting("leaf1")
+    for number, code in ((1, "SIO_ADDRESS_LIST_CHANGE"), (2, 0x88000015)):
+        tale.open("leaf2", listening=False, selected=False)
+        tale.ask(f"wait {number}", "leaf2", "ioctl", socket=number, code=code)
+    tale.moves += barriers("leaf2", 2)
+    return tale.moves
+
+
 def by_hand() -> list[Move]:
     """Tell of an application that looks for itself, and of a loss that nobody asked about."""
     tale, _ = meeting("leaf1")
@@ -72,7 +82,7 @@ def by_hand() -> list[Move]:
     return tale.moves
 
 
-NOTICES = (noticed, by_hand)
+NOTICES = (noticed, by_hand, waiting)
 UNNOTICED = (
     Fault("CR24", noticed, again("addresses are gone")),
     Fault("CR24", noticed, lacking("ask for addresses?", "ask for addresses!")),
@@ -80,6 +90,7 @@ UNNOTICED = (
     Fault("CR24", noticed, lacking("second loss begins", "second loss is over")),
     Fault("CR24", noticed, lacking("look?", "look!")),
     Fault("CR24", by_hand, lacking("ask for addresses?", "ask for addresses!")),
+    Fault("CR19", waiting, fields("wait 1?", args={"socket": 1, "code": "SIO_GET_QOS"})),
     Fault("CR25", noticed, lacking("addresses are gone")),
     Fault("CR25", noticed, lacking("route is gone")),
     Fault("CR25", noticed, fields("route is gone", socket=1)),

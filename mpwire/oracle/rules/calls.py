@@ -318,8 +318,8 @@ def cr10(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "CR19",
-    "Every call is answered; only a select, and a join, an accept, a receive or a send on a "
-    "blocking socket, may stay open, and a join no longer than its attempt.",
+    "Every call is answered; only a select, and a join, an accept, a receive, a send or a wait for "
+    "a change on a blocking socket, may stay open, and a join no longer than its attempt.",
     source="docs/agents.md; semantics W20, W21",
     group="calls",
     needs="events",

@@ -8,7 +8,7 @@ addresses in a lab are steps of its script, which the record names.
 from collections.abc import Iterator
 from typing import Final
 
-from mpwire.oracle.calls import AgentLog, Call, Report
+from mpwire.oracle.calls import AWAITING_CHANGES, AgentLog, Call, Report
 from mpwire.oracle.case import Case
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.sockets import Socket
@@ -21,11 +21,7 @@ ASKING: Final = {
     "FD_ADDRESS_LIST_CHANGE": "SIO_ADDRESS_LIST_CHANGE",
 }
 """The ioctl that lets each of these events be told again."""
-CODES: Final = {
-    "SIO_GET_QOS": 0xC8000007,
-    "SIO_ROUTING_INTERFACE_CHANGE": 0x88000015,
-    "SIO_ADDRESS_LIST_CHANGE": 0x28000017,
-}
+CODES: Final = {"SIO_GET_QOS": 0xC8000007, **AWAITING_CHANGES}
 """Their numbers, by which they may be called as well."""
 UNASKED: Final = frozenset({"FD_QOS"})
 """Events that need not be asked for the first time."""
