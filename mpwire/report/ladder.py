@@ -280,7 +280,10 @@ class Ladder:
         line = self._timed(sent.time_ns, sent.number)
         column = self._draw(line, sent, ends, telling.name, style=style, late=late)
         marks = [(f"✗ {' '.join(rules)} ", BAD)] if rules else []
-        notes += [(telling.detail, LOST if telling.broken else DIM)] if telling.detail else []
+        detail = telling.detail
+        for rule in rules:  # which the mark has named already
+            detail = detail.removeprefix(f"{rule} ")
+        notes += [(detail, LOST if telling.broken else DIM)] if detail else []
         apart = [part for note in notes for part in (("; ", DIM), note)][1:]
         line.end(column, *marks, *apart)
         return rows + self._rows(line, numbers, marked=bool(rules))

@@ -217,6 +217,15 @@ def test_octets_that_claim_to_be_a_message_are_named_and_refused(stage: Begin) -
     assert "R3 at octet 4" in line
 
 
+def test_a_mark_names_the_rule_that_refused_octets_once(stage: Begin) -> None:
+    made = stage("root", "leaf1")
+    made.send("root", "leaf1", b"mp\x01\x05")
+    run = made.run()
+    ladder = ladder_of(run, 120, marks=Marks(frames={2: ["R3"]}))
+    (row,) = list(ladder_rows(ladder, run.timeline()))[1:]
+    assert "✗ R3 at octet 4" in row.text.plain
+
+
 def test_peers_cannot_write_to_the_terminal(stage: Begin) -> None:
     made = stage("root", "leaf1")
     data = Data(origin=1, dflags=0, hop=0, payload=b"\x1b[2J\x07", session_id=1, destination_tag=2)
