@@ -12,8 +12,8 @@ def guess(word: str, candidates: Iterable[str]) -> str:
 
 
 def listed(words: Iterable[str], last: str = "or") -> str:
-    """Write words as a list in a sentence: a, b or c."""
-    *most, final = words
+    """Write words as a list in a sentence: a, b or c; none, if there are none."""
+    *most, final = [*words] or ["none"]
     return f"{', '.join(most)} {last} {final}" if most else final
 
 

@@ -99,8 +99,7 @@ def _peer(tokens: Sequence[Token], values: Mapping[str, object], names: Names) -
     name = _host(tokens, values, names)
     if name == values.get("host"):
         others = [host for host in names.hosts if host != name]
-        known = f" ({listed(others)})" if others else ", but there is none"
-        raise WrongWord(tokens[0], f"another host{known}").but_it_is("the host itself")
+        raise WrongWord(tokens[0], f"another host ({listed(others)})").but_it_is("the host itself")
     return name
 
 

@@ -337,7 +337,26 @@ MODEL = [
     ),
     (
         "about: x\nhosts: [root]\nscript:\n  - the network cuts off root from root\n",
-        ["4:36: found 'root', the host itself, expected another host, but there is none"],
+        ["4:36: found 'root', the host itself, expected another host (none)"],
+    ),
+    (
+        "about: x\nhots: [root]\nscript:\n  - root listens on R\n  - everything settles\n",
+        [
+            "1:1: found no 'hosts', expected a list of names",
+            (
+                "2:1: found 'hots', expected about, networks, hosts, routers, agents, timers,"
+                " seed, requires, needs, faults, script or expect; did you mean 'hosts'?"
+            ),
+            "4:5: found 'root', expected a host (none)",
+            "4:21: found 'R', expected a socket, but no step before this one made any",
+        ],
+    ),
+    (
+        "about: x\nhosts: [root]\nscript:\n  - root joins leaf1 with R\n",
+        [
+            "4:16: found 'leaf1', expected a socket of another host, or a host (none)",
+            "4:27: found 'R', expected a socket of root, but no step before this one made any",
+        ],
     ),
     (
         SMALL + "requires: [join_laef]\n",
