@@ -31,7 +31,7 @@ from mpwire.errors import MachineError
 from mpwire.lab.launch import launch
 
 HERE = Path(__file__).parent
-PATHS = [str(HERE), str(HERE.parent / "lab")]
+PATHS = [str(HERE), str(HERE.parent / "lab"), str(HERE.parent.parent)]
 MODULES = ["inner_bench"]
 ROUND_COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 5
 CARRIERS = ("tap", "veth", "bridge")

@@ -6,6 +6,7 @@ import select
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from mpwire.capture import open_run
 from mpwire.errors import InputError
 from mpwire.lab import testbed
 from mpwire.lab.plan import Order
+from tests.conftest import carriers
 from tests.lab.killing import (
     GONE_DEADLINE_S,
     Caller,
@@ -52,11 +54,15 @@ LONGEST_S = 0.4
 RECORDED = {"run.pcapng", "run.journal"}
 
 
-def order(folder: Path) -> object:
+WAYS: tuple[dict[str, Any], ...] = ({}, {"carrier": "veth"}, {"fabric": "bridge"})
+"""Of making hosts, in turn."""
+
+
+def order(folder: Path, way: dict[str, Any]) -> object:
     """Order a lab with agents that start at once, as they have no network."""
     silent = {"default": (sys.executable, "-I", "-S", str(AGENT), "{}")}
     plan = testbed.parse(BED, folder / "bed.yaml", silent)
-    return msgspec.to_builtins(Order(plan=plan, folder=str(folder), watched=True))
+    return msgspec.to_builtins(Order(plan=plan, folder=str(folder), watched=True, **way))
 
 
 def read_lines(one: Caller, count: int) -> int:
@@ -86,11 +92,14 @@ def test_a_kill_at_any_moment_leaves_nothing(inside: object, tmp_path: Path, tur
     """Draw a line of progress and a moment after it; what was recorded until then can be read."""
     assert inside, "labs can run here"
     draw = random.Random(turn)
+    way = WAYS[turn % len(WAYS)]
+    if any(carriers().get(name) for name in way.values()):
+        way = {}  # this machine cannot make such hosts
     before = interfaces(), mounts()
     runs, temporary = tmp_path / "runs", tmp_path / "temporary"
     runs.mkdir()
     temporary.mkdir()
-    whole = Caller(order(_new(runs, 0)), temporary, "mpwire.lab.inner")
+    whole = Caller(order(_new(runs, 0), way), temporary, "mpwire.lab.inner")
     line_count = read_lines(whole, sys.maxsize)
     assert whole.process.wait(GONE_DEADLINE_S) == 0
     whole.close()
@@ -99,10 +108,10 @@ def test_a_kill_at_any_moment_leaves_nothing(inside: object, tmp_path: Path, tur
         folder = _new(runs, number)
         lines = draw.randrange(line_count + 1)
         pause_s = draw.uniform(0, LONGEST_S if lines == 0 else LONGEST_S / 20)
-        one = Caller(order(folder), temporary, "mpwire.lab.inner")
+        one = Caller(order(folder, way), temporary, "mpwire.lab.inner")
         read_lines(one, lines)
         select.select([], [], [], pause_s)
-        told = f"turn {turn}, kill {number}: {victim} {pause_s:.3f} s after line {lines}"
+        told = f"turn {turn}, {way}, kill {number}: {victim} {pause_s:.3f} s after line {lines}"
         with kept_namespaces(one.family()) as namespaces:
             kill(one, victim)
             one.process.wait(GONE_DEADLINE_S)
