@@ -145,7 +145,11 @@ class SimFabric:
         return Counters(
             host=host,
             interface={"tx_packets": received, "tx_dropped": 0, "rx_dropped": end.rx_dropped},
-            udp={"InErrors": end.udp_in_errors, "InCsumErrors": end.udp_in_errors},
+            udp={
+                f"{family}{name}": count
+                for family, count in end.udp_in_errors.items()
+                for name in ("InErrors", "InCsumErrors")
+            },
             capture={"received": received, "dropped": 0},
         )
 

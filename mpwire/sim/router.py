@@ -54,9 +54,9 @@ class RouterPort:
         return self._router.transit.count
 
     @property
-    def udp_in_errors(self) -> int:
+    def udp_in_errors(self) -> dict[str, int]:
         """Count none: a router looks at no checksums of UDP."""
-        return 0
+        return {"": 0, "Udp6": 0}
 
     def write(self, frame: bytes, /) -> None:
         """Take a frame from the cable; raise OSError when the port is down."""

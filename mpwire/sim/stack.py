@@ -116,7 +116,8 @@ class Stack:
         self.neighbours = Neighbours(spec, loop, self._put_on_cable)
         self.place = 0
         """Of the port among those of the host."""
-        self.udp_in_errors = 0
+        self.udp_in_errors = {"": 0, "Udp6": 0}
+        """Datagrams with wrong checksums, by what the names of the counters begin with."""
         self.is_up = True
         """Whether the interface is; nothing leaves or reaches one that is down."""
         self.rx_dropped = 0
@@ -316,7 +317,8 @@ class Stack:
             if decoded.fragment is not None or decoded.cut or decoded.problems:
                 return
             if decoded.checksum == "bad":
-                self.udp_in_errors += 1
+                family = "Udp6" if ":" in decoded.source[0] else ""
+                self.udp_in_errors[family] += 1
                 return
             self._take(decoded.payload, decoded.source, decoded.destination, frame)
         elif decoded.unreachable is not None:
