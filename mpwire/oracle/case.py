@@ -44,8 +44,9 @@ class Case:
             until_ns: how far the record as a whole is known to go.
             carried: what else is known of the parts before, of a run.
         """
-        self.trace = Trace(run, until_ns, carried.clock if carried is not None else None)
         self.remains = remains if remains is not None else Remains()
+        clock = carried.clock if carried is not None else None
+        self.trace = Trace(run, until_ns, clock, self.remains.summing)
         self.history = History(self.trace)
         self.logs: dict[str, AgentLog] = read_agents(self.trace.agent_records, carried)
         self.sockets = SocketTable(self.logs)

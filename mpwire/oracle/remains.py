@@ -53,6 +53,8 @@ class Remains:
     """Session ID and Member ID, by the leaf's tag."""
     dismantled: Names = field(default_factory=Names)
     """Root address and Session ID of sessions that were dismantled, and whether it left there."""
+    summing: set[str] = field(default_factory=set)
+    """Addresses of hosts that write right checksums themselves."""
     leading: dict[int, set[int]] = field(default_factory=dict)
     """Member IDs of the leaves that are a session's d_root, by Session ID."""
 

@@ -132,10 +132,16 @@ class Trace:
     """Everything of a run that a rule may look at, in order."""
 
     def __init__(
-        self, run: RunFile, until_ns: int = 0, clock: dict[int, int] | None = None
+        self,
+        run: RunFile,
+        until_ns: int = 0,
+        clock: dict[int, int] | None = None,
+        summing: set[str] | None = None,
     ) -> None:
         """Decode the frames and order them with the records."""
         self.run = run
+        self._summing = set() if summing is None else summing
+        """Addresses of hosts that write right checksums; those of this part are added."""
         self._clock = clock or {}
         """Times of frames that are not there, by number."""
         self.until_ns = until_ns
@@ -215,7 +221,8 @@ class Trace:
         It was changed on the way, and nobody takes it. Where all that a host sends has wrong ones
         its adapter fills them in, and it was captured before that.
         """
-        right = {one.source[0] for one in self.packets if one.datagram.checksum in SUMMED}
+        right = self._summing
+        right.update(one.source[0] for one in self.packets if one.datagram.checksum in SUMMED)
 
         def holds(direction: str | None, datagram: Datagram) -> bool:
             known = direction is not None or datagram.checksum != "bad"

@@ -4,34 +4,46 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from mpwire.capture import Frame, RunFile
 from mpwire.oracle import Judgement, judge
+from mpwire.oracle.limits import Limits
 from mpwire.vocabulary import Verdict
-from mpwire.wire.numbers import CloseReason
+from mpwire.wire.numbers import CloseReason, MessageType
 from tests.oracle.oracle_cuts import rewritten
 from tests.oracle.oracle_details import despaired
 from tests.oracle.oracle_edits import again, moves_of
 from tests.oracle.oracle_plots import BEFORE_DATA
 from tests.oracle.oracle_story import Move, Send, find, play, the
-from tests.oracle.oracle_streams import Stream
+from tests.oracle.oracle_streams import Stream, windowed
 from tests.oracle.oracle_tales import tour
 
 RESERVED_FLAGS = 42 + 4
 """Where the flags of a message stand in a frame of these stories."""
 MAGIC, CHECKSUM = 42, 40
+HEADER_TYPE = 42 + 3
+CUT = (
+    Limits(whole=0, batch=1, over=32, repeated=2, tidy=1),
+    Limits(whole=0, batch=1, over=32, repeated=20, patience=1, stride=2, tidy=1),
+)
+"""Every exchange is judged as soon as it is over, and what is repeated before that, or counted."""
 
 
 def captured(
-    run: RunFile, path: Path, frames: Iterable[Frame], *, directions: bool = False
+    run: RunFile,
+    path: Path,
+    frames: Iterable[Frame],
+    *,
+    directions: bool = False,
+    limits: Limits | None = None,
 ) -> Judgement:
     """Judge frames as another program would have written them."""
     file = path / "captured.pcapng"
-    return judge(
-        rewritten(
-            run, file, frames=frames, records=[], application="tcpdump", directions=directions
-        )
+    capture = rewritten(
+        run, file, frames=frames, records=[], application="tcpdump", directions=directions
     )
+    return judge(capture) if limits is None else judge(capture, limits)
 
 
 def failed(judgement: Judgement) -> set[str]:
@@ -63,6 +75,20 @@ def test_what_is_no_message_for_a_changed_octet_is_nobodys_either(tmp_path: Path
     frames = sent(run)
     frames[-1] = changed(frames[-1], MAGIC)
     assert failed(captured(run, tmp_path, frames)) == set()
+
+
+@pytest.mark.parametrize("limits", CUT)
+def test_who_writes_right_checksums_is_remembered(limits: Limits, tmp_path: Path) -> None:
+    """Judge what was changed on the way when what left before it has long been judged."""
+    run = play(windowed(), tmp_path)
+    data, answers = (
+        [one for one in sent(run) if one.data[HEADER_TYPE] == kind]
+        for kind in (MessageType.DATA, MessageType.DATA_ACK)
+    )
+    answers = [msgspec.structs.replace(one, time_ns=data[-1].time_ns) for one in answers * 12]
+    for place in range(0, len(data), 4):
+        some = [*data[:place], changed(data[place], MAGIC), *data[place + 1 :], *answers]
+        assert failed(captured(run, tmp_path, some, limits=limits)) == set()
 
 
 def test_who_fragmented_what_was_captured_on_the_way_is_open(tmp_path: Path) -> None:
@@ -98,6 +124,21 @@ def test_only_the_root_knows_that_an_invitation_came_after_the_end(tmp_path: Pat
     at_root = [frame for frame in run.frames if frame.vantage == "root"]
     assert "R24" in failed(captured(run, tmp_path, at_root, directions=True))
     judgement = captured(run, tmp_path, at_root)
+    assert failed(judgement) == set()
+    assert judgement.rule("R24").verdict is Verdict.INCONCLUSIVE
+
+
+def test_stamps_that_contradict_the_file_put_nothing_after_the_end(tmp_path: Path) -> None:
+    run = play(inviting_again(), tmp_path)
+    at_root = [frame for frame in run.frames if frame.vantage == "root"]
+    first = min(frame.time_ns for frame in at_root)
+    (wrong,) = [one for one in judge(run).rule("R24").findings if one.verdict is Verdict.FAIL]
+    *_, again_in = wrong.frames
+    frames = [
+        msgspec.structs.replace(one, time_ns=first) if one.number == again_in else one
+        for one in at_root
+    ]
+    judgement = captured(run, tmp_path, frames, directions=True)
     assert failed(judgement) == set()
     assert judgement.rule("R24").verdict is Verdict.INCONCLUSIVE
 

@@ -271,8 +271,9 @@ def _constant_session(membership: Membership) -> Iterator[Outcome]:
 
 
 def _new_sessions(case: Case) -> Iterator[Outcome]:
-    """Check what a root address says after it has dismantled; elsewhere the order is not sure."""
+    """Check what a root says after dismantling; elsewhere, or by other stamps, that is not sure."""
     dismantled = case.remains.dismantled
+    closed_ns: dict[object, int] = {}
     for packet in case.sent_of(Close, JoinReq, Accept):
         message = packet.message
         sure = packet.direction == "out"
@@ -280,14 +281,15 @@ def _new_sessions(case: Case) -> Iterator[Outcome]:
             if message.reason == CloseReason.DISMANTLE:
                 name = packet.source, message.session_id, sure
                 dismantled.first(name, packet.source, packet.number)
+                closed_ns.setdefault(name, packet.time_ns)
         elif isinstance(message, JoinReq) and message.role == 1 and message.attempt == 1:
-            frame = dismantled.used((packet.source, message.session_id, sure))
+            frame = dismantled.used(name := (packet.source, message.session_id, sure))
             outcome = broken(
                 packet,
                 earlier=(frame,) if frame else (),
                 expected="a new Session ID after the dismantling",
                 seen=f"{message.session_id:016x} again",
-                kind="fail" if sure else "lacking",
+                kind="fail" if sure and closed_ns.get(name, 0) <= packet.time_ns else "lacking",
             )
             yield outcome if frame is not None and frame < packet.number else PASSED
 
