@@ -103,7 +103,7 @@ class Limit(Fault, frozen=True, kw_only=True, tag="limit"):
 
 AnyFault = Drop | Duplicate | Hold | Reorder | Corrupt | Kill | Freeze | Limit
 
-_AIM: Final = "[from HOST:sender] [to HOST:receiver] [with FLAG]"
+_AIM: Final = "[from HOST:sender | of HOST:sender] [to HOST:receiver] [with FLAG]"
 
 FORMS: Final = (
     Form(

@@ -13,6 +13,7 @@ from mpwire.oracle.opening import Opening
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Socket
 from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.ways import is_without_way
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import (
     Abort,
@@ -181,6 +182,17 @@ def connect_expectations(case: Case) -> Iterator[Expectation | None]:
     for join in case.bindings.joins:
         if join.attempt is not None:
             yield _connect(case, join, join.attempt)
+        elif is_without_way(case, join):
+            yield expect(
+                case,
+                join.socket,
+                "FD_CONNECT",
+                rule="EV6",
+                opens=join.call.asked,
+                code=int(WsaError.WSAENETUNREACH),
+                level=Level.MAY,
+                cause=f"{join.call} may have found no way to the address",
+            )
     for opening in case.openings:
         yield _opened(case, opening)
 

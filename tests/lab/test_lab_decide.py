@@ -45,6 +45,11 @@ def test_one_message_of_a_kind_is_met_on_every_link(said: str, number: int) -> N
     assert who.decide(ACCEPT, "leaf1", "leaf2", 0.0) == UNHARMED
 
 
+def test_a_message_is_of_a_host_or_from_it() -> None:
+    assert hits(decider("drop every ACCEPT of root to leaf1"), 2) == [1, 2]
+    assert hits(decider("drop every ACCEPT of leaf1"), 2) == []
+
+
 def test_other_types_do_not_count_and_a_message_is_any() -> None:
     assert fates(decider("drop the 2nd ACCEPT"), ACCEPT, DATA, ACCEPT)[2].copies == ()
     assert hits(decider("drop the 2nd message"), 3, ARP) == []
@@ -178,8 +183,8 @@ WRONG = [
     ("drop the first ACEPT", "expected a type of message, or 'message'; did you mean 'ACCEPT'?"),
     ("drop every ACCEPT from rot", "found 'rot', expected a host (root, leaf1 or leaf2); did you"),
     ("drop every ACCEPT with REPEIR", "expected a flag (R, A, M, X, G, REPAIR, RELAYED or LAST);"),
-    ("drop every ACCEPT in vain", "expected 'from', 'to', 'with' or the end of the line"),
-    ("hold every ACCEPT", "column 18: found the end of the line, expected 'for', 'from', 'to' or"),
+    ("drop every ACCEPT in vain", "expected 'from', 'of', 'to', 'with' or the end of the line"),
+    ("hold every ACCEPT", "column 18: found the end of the line, expected 'for', 'from', 'of', 'to' or"),
     ("hold every ACCEPT from root", "found the end of the line, expected 'for', 'to' or 'with'"),
     ("hold every ACCEPT for 300", "found '300', expected a time such as '300 ms' or '2 s'"),
     ("hold every ACCEPT for 0 ms", "found '0', expected a number"),

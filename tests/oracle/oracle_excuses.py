@@ -16,6 +16,7 @@ from tests.oracle.oracle_limits import talkative, talkative_twice
 from tests.oracle.oracle_lives import Reborn
 from tests.oracle.oracle_plots import BEFORE_DATA, DESCRIPTION, LEAF_DATA
 from tests.oracle.oracle_story import (
+    ADDRESSES,
     Exit,
     Move,
     Send,
@@ -332,7 +333,33 @@ def contradicted() -> list[Move]:
     return tale.moves
 
 
+def astray(address: str = "192.0.2.9") -> list[Move]:
+    """Tell of a leaf that asks an address to which its host has no way."""
+    tale = Tale()
+    tale.open("leaf1", listening=False)
+    target = [address, 61717]
+    tale.call("astray", "leaf1", "join_leaf", {"socket": 1}, socket=1, address=target)
+    tale.event("no way", "leaf1", 1, "FD_CONNECT", 10051)
+    tale.barrier()
+    return tale.moves
+
+
+def near_by(_: list[Move]) -> list[Move]:
+    """Let it ask a neighbour."""
+    return astray(ADDRESSES["root"])
+
+
+def unplugged_and_near() -> list[Move]:
+    """Tell of a leaf that asks a neighbour, and has lost its interface before."""
+    return before(astray(ADDRESSES["root"]), "astray?", *loses("leaf1"))
+
+
 EXCUSES = (
+    Excuse("CR10", astray, lambda moves: without(moves, "no way")),
+    Excuse("CR10", astray, lambda _: astray("nowhere")),
+    Excuse("CR10", unplugged_and_near, staying),
+    Excuse("EV5", astray, near_by),
+    Excuse("EV5", unplugged_and_near, staying),
     Excuse("EV5", contradicted, fields("VERSION_NEG", versions=(2,))),
     Excuse("EV9", silenced, lambda moves: without(moves, "silence?", "silence!")),
     Excuse("R61", killed_as_it_closes, lambda moves: without(moves, "close R?")),

@@ -12,6 +12,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.registry import PASSED, Outcome, rule
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.trace import NEVER, START, Position
+from mpwire.oracle.ways import is_without_way
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Accept, Cancel, Reject, VersionNeg
 
@@ -282,7 +283,8 @@ def cr9(case: Case) -> Iterator[Outcome]:
 
 @rule(
     "CR10",
-    "Every join to an address sends a JOIN_REQ, and every JOIN_REQ was asked for by a join.",
+    "Every join to an address that its host has a way to sends a JOIN_REQ, and every JOIN_REQ was "
+    "asked for by a join.",
     source="semantics W10-W12, W29",
     group="calls",
     needs="events",
@@ -295,6 +297,7 @@ def cr10(case: Case) -> Iterator[Outcome]:
     for join in case.bindings.joins:
         if join.call.ok and join.call.asked not in open_ones:
             proved = case.settled(join.call.host, join.call.asked) is not None
+            proved = proved and not is_without_way(case, join)
             if join.attempt is not None or proved:
                 yield said(
                     join.attempt is not None,
