@@ -7,7 +7,7 @@ from rich.text import Text
 
 from mpwire.capture import Frame, RunFile, open_run
 from mpwire.capture.frames import Datagram, Other, decode_frame
-from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Step
+from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Decision, Step
 from mpwire.cli.files import find_file
 from mpwire.cli.output import Output
 from mpwire.cli.status import Status
@@ -180,6 +180,13 @@ def _item(item: Frame | AnyRecord, cast: Cast, *, all_frames: bool) -> dict[str,
             return {"step": item.line, "text": item.text, "state": item.state} | (
                 {} if item.reason is None else {"reason": item.reason}
             )
+        case Decision(reason=str()) if item.receiver:
+            return {
+                "decision": item.frame,
+                "receiver": item.receiver,
+                "delivered": item.delivered,
+                "reason": item.reason,
+            }
         case AgentExit():
             return {"exit": item.host, "status": item.status, "expected": item.expected}
         case AgentLine(direction="from"):

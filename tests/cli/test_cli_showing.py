@@ -11,7 +11,7 @@ import pytest
 from mpwire.capture import open_run
 from mpwire.capture.writer import Writer
 from mpwire.cli.showing import SHOWN_FRAMES_MAX
-from tests.oracle.oracle_story import record, without
+from tests.oracle.oracle_story import record, remade, without
 from tests.oracle.oracle_tales import tour
 
 Mpwire = Callable[..., subprocess.CompletedProcess[str]]
@@ -52,6 +52,17 @@ def test_a_run_for_programs(mpwire: Mpwire, toured: Path) -> None:
     assert {item["name"] for item in items if "event" in item} >= {"R", "L1", "P1", "A2"}
     assert {item["type"] for item in items if "frame" in item} >= {"JOIN_REQ", "CLOSE_ACK", "DATA"}
     assert any(item.get("text") == "root closes R" for item in items)
+
+
+def test_programs_learn_what_became_of_frames(mpwire: Mpwire, tmp_path: Path) -> None:
+    path = record(remade(tour(), "leaf1 CONFIRM", delivered=False), tmp_path)
+    document = json.loads(mpwire("show", path, "--json").stdout)
+    jsonschema.validate(document, {**SCHEMA, "anyOf": [{"$ref": "#/$defs/session"}]})
+    (decision,) = [item for item in document["items"] if "decision" in item]
+    (lost,) = [item for item in document["items"] if item.get("frame") == decision["decision"]]
+    assert lost["type"] == "CONFIRM"
+    assert (decision["receiver"], decision["delivered"]) == ("root", None)
+    assert decision["reason"]
 
 
 def test_one_frame_is_told_in_full(mpwire: Mpwire, story: Path) -> None:

@@ -184,7 +184,10 @@ WRONG = [
     ("drop every ACCEPT from rot", "found 'rot', expected a host (root, leaf1 or leaf2); did you"),
     ("drop every ACCEPT with REPEIR", "expected a flag (R, A, M, X, G, REPAIR, RELAYED or LAST);"),
     ("drop every ACCEPT in vain", "expected 'from', 'of', 'to', 'with' or the end of the line"),
-    ("hold every ACCEPT", "column 18: found the end of the line, expected 'for', 'from', 'of', 'to' or"),
+    (
+        "hold every ACCEPT",
+        "column 18: found the end of the line, expected 'for', 'from', 'of', 'to' or",
+    ),
     ("hold every ACCEPT from root", "found the end of the line, expected 'for', 'to' or 'with'"),
     ("hold every ACCEPT for 300", "found '300', expected a time such as '300 ms' or '2 s'"),
     ("hold every ACCEPT for 0 ms", "found '0', expected a number"),
