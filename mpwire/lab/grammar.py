@@ -76,8 +76,8 @@ FORMS: Final = (
         steps.Join,
         "Ask for membership at the target's address (WSPJoinLeaf). On a nonblocking socket the"
         " call returns at once and FD_CONNECT tells the outcome; on a blocking one it stays open"
-        " until the join has ended. Callee data needs `with room`: without it there is room for none,"
-        " and who accepts with some gets WSAEINVAL.",
+        " until the join has ended. Callee data needs `with room`: without it there is room for"
+        " none, and who accepts with some gets WSAEINVAL.",
         'leaf1 joins R with L1 with caller data "hi"',
     ),
     Form(
