@@ -6,7 +6,7 @@ from mpwire.oracle.case import Case
 from mpwire.oracle.membership import DEFAULT_TIMERS, End, is_full
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
 from mpwire.oracle.shelf import read
-from mpwire.oracle.trace import NEVER, Packet, Position
+from mpwire.oracle.trace import NEVER, Endpoint, Packet, Position
 from mpwire.wire.messages import (
     Abort,
     Accept,
@@ -96,7 +96,15 @@ def waited(case: Case, end: End, since_ns: int, until: Position = NEVER) -> tupl
 
 
 def _pending_told(case: Case, session: int, first: Packet) -> Iterator[Outcome]:
-    """Check that entries of the queue were refused and an open invitation was cancelled."""
+    """Check that entries of the queue were refused and an open invitation was cancelled.
+
+    A newer request of the same leaf has ended the one that waited before it (9.3).
+    """
+    newest: dict[tuple[Endpoint, Endpoint], int] = {}
+    for attempt in case.history.attempts:
+        if any(packet.number < first.number for packet in attempt.shelf.sent(Pending)):
+            pair = attempt.initiator, attempt.responder
+            newest[pair] = max(newest.get(pair, 0), attempt.first.number)
     for attempt in case.history.attempts:
         if attempt.root != first.source or attempt.root_host != first.host:
             continue
@@ -106,6 +114,8 @@ def _pending_told(case: Case, session: int, first: Packet) -> Iterator[Outcome]:
         else:
             waits = any(packet.number < first.number for packet in attempt.shelf.sent(Pending))
             waits = waits and not (attempt.folded and attempt.folded.confirmed)
+            begun = attempt.first.number
+            waits = waits and begun == newest[attempt.initiator, attempt.responder]
             answers = [*attempt.shelf.sent(Accept, Reject), *attempt.shelf.arrived(Cancel)]
         if waits and not any(packet.number < first.number for packet in answers):
             yield verify(
