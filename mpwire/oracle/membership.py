@@ -184,6 +184,8 @@ class End:
 
     def sent(self, *kinds: type[Message]) -> list[Packet]:
         """Return what this side sent of some types."""
+        if self.membership.shelf.lacks(kinds):
+            return []
         found = self.sent_of.get(kinds)
         if found is None:
             packets = self.membership.shelf.sent(*kinds)
@@ -193,6 +195,8 @@ class End:
 
     def arrived(self, *kinds: type[Message]) -> list[Packet]:
         """Return what was delivered to this side of some types."""
+        if self.membership.shelf.lacks(kinds):
+            return []
         found = self.arrived_of.get(kinds)
         if found is None:
             packets = self.membership.shelf.arrived(*kinds)

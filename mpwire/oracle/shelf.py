@@ -1,5 +1,6 @@
 """Keep the packets of one attempt or membership by message type, in order."""
 
+from itertools import chain
 from typing import TypeVar
 
 from mpwire.oracle.trace import Packet
@@ -30,15 +31,21 @@ class Shelf:
         for packets in (self.packets, *self._by_type.values()):
             packets.sort(key=lambda packet: packet.number)
 
+    def lacks(self, kinds: tuple[type[Message], ...]) -> bool:
+        """Tell whether there is nothing of some types; so it is of most that are asked for."""
+        return self._by_type.keys().isdisjoint(kinds)
+
     def of(self, *kinds: type[Message]) -> list[Packet]:
         """Return the packets of some types, in order."""
-        if len(kinds) == 1:
-            return self._by_type.get(kinds[0], [])
-        found = [packet for kind in kinds for packet in self._by_type.get(kind, [])]
-        return sorted(found, key=lambda packet: packet.number)
+        some = [found for kind in kinds if (found := self._by_type.get(kind))]
+        if len(some) == 1:
+            return some[0]
+        return sorted(chain.from_iterable(some), key=lambda packet: packet.number)
 
     def sent(self, *kinds: type[Message]) -> list[Packet]:
         """Return each transmission of some types once."""
+        if self.lacks(kinds):
+            return []
         found = self._sent.get(kinds)
         if found is None:
             found = self._sent[kinds] = [one for one in self.of(*kinds) if one.leads]
@@ -46,6 +53,8 @@ class Shelf:
 
     def arrived(self, *kinds: type[Message]) -> list[Packet]:
         """Return the deliveries of some types that the receiver's own interface shows."""
+        if self.lacks(kinds):
+            return []
         found = self._arrived.get(kinds)
         if found is None:
             found = [one for one in self.of(*kinds) if one.direction == "in"]

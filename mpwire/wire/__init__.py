@@ -2,7 +2,7 @@
 
 Read in this order:
 
-- `numbers` and `registries`: every code and flag with its meaning
+- `numbers`, `registries` and `bits`: every code and flag with its meaning
 - `layer_base`, `layers_*`, `layers`: the format as Scapy layers, the source of all that follows
 - `generate`: layers to `messages` (typed values) and `tables` (what the codec obeys)
 - `formats`, `tlv_values`, `codec`: encode and decode without Scapy

@@ -6,8 +6,9 @@ keeps it as an `int`: a GREASE or a future code is not a member, and members com
 their value anyway.
 """
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 
+from mpwire.wire.bits import Bits
 from mpwire.wire.registries import (
     AbortReason,
     AckedType,
@@ -191,7 +192,7 @@ class TlvType(IntEnum):
     """Missing sequence numbers."""
 
 
-class HeaderFlag(IntFlag):
+class HeaderFlag(Bits):
     """Bits of the header field Flags; 0x0E is reserved and zero."""
 
     R = 0x80

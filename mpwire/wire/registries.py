@@ -3,7 +3,9 @@
 Import these from `mpwire.wire.numbers`, which holds the registries of the header as well.
 """
 
-from enum import IntEnum, IntFlag
+from enum import IntEnum
+
+from mpwire.wire.bits import Bits
 
 
 class Role(IntEnum):
@@ -28,7 +30,7 @@ class JoinFlags(IntEnum):
     """The joining socket sends and receives."""
 
 
-class LeafDirection(IntFlag):
+class LeafDirection(Bits):
     """What the leaf of the membership does (LeafDir); SEND or RECEIVE or both, and D_ROOT."""
 
     SEND = 1
@@ -39,7 +41,7 @@ class LeafDirection(IntFlag):
     """The leaf's socket is the d_root of the session."""
 
 
-class Planes(IntFlag):
+class Planes(Bits):
     """Shape of the session (Planes)."""
 
     CONTROL_ROOTED = 1
@@ -127,7 +129,7 @@ class CloseReason(IntEnum):
     """The root ends the session."""
 
 
-class CloseFlag(IntFlag):
+class CloseFlag(Bits):
     """Bits of CLOSE.CFlags."""
 
     HALF = 1
@@ -136,7 +138,7 @@ class CloseFlag(IntFlag):
     """The whole session ends."""
 
 
-class CloseAckFlag(IntFlag):
+class CloseAckFlag(Bits):
     """Bits of CLOSE_ACK.Flags."""
 
     DATA_MISSING = 1
@@ -177,7 +179,7 @@ class AckedType(IntEnum):
     """A REKEY."""
 
 
-class DataFlag(IntFlag):
+class DataFlag(Bits):
     """Bits of DATA.DFlags."""
 
     REPAIR = 1
@@ -188,14 +190,14 @@ class DataFlag(IntFlag):
     """Last message of a burst; receivers may acknowledge at once."""
 
 
-class SideFlag(IntFlag):
+class SideFlag(Bits):
     """Bits of SIDE.SFlags."""
 
     ACK_REQ = 1
     """The receiver must acknowledge."""
 
 
-class SyncFlag(IntFlag):
+class SyncFlag(Bits):
     """Bits of SYNC.SFlags."""
 
     FIN = 1
@@ -226,7 +228,7 @@ class AnnounceKind(IntEnum):
     """The member drops a Member ID that another one holds."""
 
 
-class Capability(IntFlag):
+class Capability(Bits):
     """Bits of the CAPS TLV."""
 
     SIDECHAT = 0x01
@@ -249,7 +251,7 @@ class Capability(IntFlag):
     """Set at random and ignored."""
 
 
-class TimersFlag(IntFlag):
+class TimersFlag(Bits):
     """Bits of TIMERS.TFlags."""
 
     CONTROLLED = 1

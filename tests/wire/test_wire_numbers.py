@@ -9,6 +9,7 @@ from mpwire.wire.numbers import (
     AckedType,
     CancelReason,
     CloseReason,
+    HeaderFlag,
     MessageType,
     RejectReason,
     TlvType,
@@ -42,3 +43,13 @@ def test_ack_acknowledges_request_types_only() -> None:
 def test_the_largest_payload_fills_the_largest_datagram() -> None:
     assert DATA_OVERHEAD_OCTETS == HEADER_OCTETS + 8 + TLV_HEADER_OCTETS
     assert MAX_PAYLOAD_OCTETS == 1156
+
+
+def test_and_takes_plain_numbers_out_of_flags() -> None:
+    """Whoever asks for a bit of every message does without an object; flags stay flags else."""
+    both = HeaderFlag.R | HeaderFlag.M
+    for asked in (0xFF & HeaderFlag.R, HeaderFlag.R & 0xFF, both & HeaderFlag.R):
+        assert type(asked) is int
+        assert asked == HeaderFlag.R
+    assert set(both) == {HeaderFlag.R, HeaderFlag.M}
+    assert HeaderFlag.R in both

@@ -83,10 +83,12 @@ def r104(case: Case) -> Iterator[Outcome]:
             for name in (message.seq, message.destination_tag):
                 came.setdefault((packet.source[0], packet.host, name), []).append(packet.time_ns)
             continue
+        if packet.direction != "out":
+            continue
         rate = _limited(packet)
         name = message.destination_tag if message.flags & HeaderFlag.R else message.seq
         causes = came.get((packet.destination[0], packet.host, name), [])
-        if packet.direction != "out" or not rate or not causes:
+        if not rate or not causes:
             continue
         key = (packet.destination[0], packet.host, packet.source, rate)
         place = places[key] = places.get(key, -1) + 1

@@ -143,6 +143,8 @@ def _acknowledged(case: Case, end: End, arrival: Packet, due_to: str) -> Iterato
 
 def _eighths(case: Case, end: End, inflow: Inflow) -> Iterator[Packet]:
     """Yield every arrival that makes eight new messages since the last acknowledgement."""
+    if not inflow.arrivals:
+        return  # nobody captured there
     new = 0
     certain = {
         item.packet.number
