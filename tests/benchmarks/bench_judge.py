@@ -7,9 +7,11 @@ far larger than memory: one root, a number of leaves that are members at the sam
 ones in their place when they leave. In the mix `data` 95 % of the frames are DATA and DATA_ACK, in
 the mix `control` 80 % are joins and ends, in the mix `steady` nobody leaves; the mix `run` is a run
 file with agents' lines, in which three leaves take turns whatever --live says. Each is judged
-by a process of its own, whose peak of resident memory is what the kernel says. Figures are ratios
-to `tcpdump -n -r` and `tshark -n -r` of the same file, where these are installed; with TZ=UTC0,
-since without it tcpdump looks for the time zone file at every frame.
+by a process of its own, whose peak of resident memory is what the kernel says. Speed is that of
+`check` in CPU time with all that it starts with, as other programs may be busy meanwhile; and so is
+that of `tcpdump -n -r` and `tshark -n -r`, which print the same file where they are installed: what
+follows is how many times as fast as these `check` is. With TZ=UTC0, since without it tcpdump looks
+for the time zone file at every frame.
 """
 
 import argparse
@@ -25,7 +27,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from random import Random
-from time import perf_counter
+from resource import RUSAGE_CHILDREN, getrusage
 
 import numpy as np
 
@@ -87,13 +89,11 @@ DESCRIPTION = SessionDesc(
     group=b"",
 )
 CHILD = """
-import json, sys, time
+import json, sys
 from mpwire.capture import open_run
 from mpwire.oracle import judge
-start = time.perf_counter()
 judgement = judge(open_run(sys.argv[1]))
 print(json.dumps({
-    "seconds": time.perf_counter() - start,
     "peak_kib": int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]),
     "checks": sum(rule.count for rule in judgement.rules),
     "failed": [rule.id for rule in judgement.rules if rule.failed],
@@ -107,6 +107,7 @@ class Figures:
     """What one capture cost."""
 
     seconds: float
+    """CPU time."""
     peak_kib: int
     checks: int
     failed: list[str]
@@ -304,9 +305,8 @@ def summed(octets: bytes) -> int:
 
 def judged(path: Path) -> Figures:
     """Judge a capture in a process of its own."""
-    command = [sys.executable, "-c", CHILD, str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return Figures(**json.loads(done.stdout))
+    seconds, said = spent([sys.executable, "-c", CHILD, str(path)], stdout=subprocess.PIPE)
+    return Figures(seconds=seconds, **json.loads(said))
 
 
 def dumped(path: Path, name: str) -> float | None:
@@ -314,15 +314,17 @@ def dumped(path: Path, name: str) -> float | None:
     tool = shutil.which(name)
     if tool is None:
         return None
-    start = perf_counter()
-    subprocess.run(
-        [tool, "-n", "-r", str(path)],
-        check=True,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "TZ": "UTC0"},
-    )
-    return perf_counter() - start
+    return spent([tool, "-n", "-r", str(path)], stdout=subprocess.DEVNULL)[0]
+
+
+def spent(command: list[str], stdout: int) -> tuple[float, bytes]:
+    """Run a program; return its CPU time, and what it says."""
+    before = getrusage(RUSAGE_CHILDREN)
+    env = {**os.environ, "TZ": "UTC0"}
+    done = subprocess.run(command, check=True, stdout=stdout, stderr=subprocess.PIPE, env=env)
+    after = getrusage(RUSAGE_CHILDREN)
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return seconds, done.stdout
 
 
 def made_of(mix: str, path: Path, frames: int, live: int) -> None:
