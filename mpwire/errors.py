@@ -25,3 +25,10 @@ class MachineError(MpwireError):
 
     Commands turn it into exit status 4.
     """
+
+
+class BrokenRunError(MachineError):
+    """A run cannot be carried on, or not be recorded any more: the disk is full, a daemon refuses.
+
+    It had begun, so nothing else is tried in its place.
+    """

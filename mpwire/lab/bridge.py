@@ -167,13 +167,19 @@ class BridgeFabric:
         """Record when the loop finds frames; a fault ends the reading and is kept."""
         try:
             self._take(TURN_BLOCK_COUNT)
-        except (OSError, MpwireError) as error:
+        except (OSError, MpwireError):
             # The loop would log it and go on, and the record would have a hole.
-            self._fault = error
             asyncio.get_running_loop().remove_reader(self.ring.fileno())
 
     def _take(self, block_count: int | None = None) -> int:
-        """Record what the ring holds; return the number of frames."""
+        """Record what the ring holds; what it raises is kept, as a hole in the record stays."""
+        try:
+            return self._taken(block_count)
+        except (OSError, MpwireError) as error:
+            self._fault = error
+            raise
+
+    def _taken(self, block_count: int | None) -> int:
         count = 0
         for _ in itertools.count() if block_count is None else range(block_count):
             block = self.ring.read()

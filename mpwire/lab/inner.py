@@ -9,7 +9,8 @@ import asyncio
 import io
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ from typing import Any, Final
 import msgspec
 
 from mpwire.capture import RunWriter
-from mpwire.errors import MachineError
+from mpwire.errors import BrokenRunError, MachineError
 from mpwire.lab import smcroute
 from mpwire.lab.able import SMCROUTE
 from mpwire.lab.bridge import BridgeFabric
@@ -50,18 +51,28 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
         failure = await runner.run()
+        _finish(writer, folder, runner.said)
     except MachineError as error:
-        writer.close()
-        output.write(encode({"lacks": str(error)}))
+        with suppress(OSError):  # what could not be written before cannot be now, either
+            writer.close()
+        broke = isinstance(error, BrokenRunError)
+        output.write(encode({"lacks": str(error), "broke": broke}))
         await output.flush()
         return MACHINE_LACKS
-    writer.finish()
-    for host, said in runner.said.items():
-        if said:
-            (folder / f"{host}.stderr").write_text(said, "utf-8")
     output.write(encode(ended(failure)))
     await output.flush()
     return STATUS[failure.kind] if failure else 0
+
+
+def _finish(writer: RunWriter, folder: Path, all_said: Mapping[str, str]) -> None:
+    """Complete the run file, and put what agents wrote to standard error beside it."""
+    try:
+        writer.finish()
+        for host, said in all_said.items():
+            if said:
+                (folder / f"{host}.stderr").write_text(said, "utf-8")
+    except OSError as error:
+        raise BrokenRunError(f"the run file cannot be completed: {error.strerror}") from error
 
 
 async def _runner(order: Order, writer: RunWriter, tell: Callable[[AnyTold], None]) -> Runner:

@@ -7,6 +7,7 @@ import msgspec
 
 from mpwire.capture.blocks import Seen
 from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Step
+from mpwire.errors import BrokenRunError, MpwireError
 from mpwire.lab import progress
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC
@@ -19,7 +20,9 @@ Tell = Callable[[progress.AnyProgress], None]
 class Journal:
     """Pass frames and records on to a run file, and say what a person wants to watch.
 
-    It is the fabric's recorder and the links' log, so all of it has one order.
+    It is the fabric's recorder and the links' log, so all of it has one order. Whoever notes
+    something in the middle of something else is not disturbed by a recorder or a fabric that
+    fails: nothing is noted after that, and `failed` is called.
     """
 
     def __init__(
@@ -41,6 +44,9 @@ class Journal:
         self.frame_count = 0
         self.drain: Callable[[], object] = lambda: None
         """Reads what hosts have sent by now, so that lines follow the frames they follow."""
+        self.failed: Callable[[], object] = lambda: None
+        """Called when something could not be noted, once."""
+        self._broken: BrokenRunError | None = None
         self._recorder = recorder
         self._tell = tell
         self._watched = watched and tell is not None
@@ -48,16 +54,27 @@ class Journal:
     def frame(
         self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
     ) -> int:
-        """Record a frame."""
-        number = self._recorder.frame(host, direction, data, time_ns)
-        self._noticed(number, [((host, direction), data, time_ns)])
-        return number
+        """Record a frame; return its number, or the last one's where nothing is noted."""
+        if self._broken is None:
+            try:
+                number = self._recorder.frame(host, direction, data, time_ns)
+            except OSError as error:
+                self._fail(error)
+            else:
+                self._noticed(number, [((host, direction), data, time_ns)])
+        return self.frame_count
 
     def frames(self, seen: Sequence[Seen], /) -> int:
-        """Record frames one after the other."""
-        first = self._recorder.frames(seen)
-        self._noticed(first, seen)
-        return first
+        """Record frames one after the other; return the first one's number."""
+        if self._broken is None:
+            try:
+                first = self._recorder.frames(seen)
+            except OSError as error:
+                self._fail(error)
+            else:
+                self._noticed(first, seen)
+                return first
+        return self.frame_count
 
     def _noticed(self, first: int, seen: Sequence[Seen]) -> None:
         """Count frames and show them, which have their numbers."""
@@ -79,7 +96,33 @@ class Journal:
 
     def record(self, record: AnyRecord, /) -> None:
         """Record anything else."""
-        self._recorder.record(record)
+        if self._broken is None:
+            try:
+                self._recorder.record(record)
+            except OSError as error:
+                self._fail(error)
+
+    def check(self) -> None:
+        """Do nothing, if all could be noted.
+
+        Raises:
+            BrokenRunError: it could not, which says why.
+        """
+        if self._broken is not None:
+            raise self._broken
+
+    def _fail(self, error: OSError | MpwireError) -> None:
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        self._broken = BrokenRunError(f"the run was broken off: {why or error}")
+        self._broken.__cause__ = error
+        self.failed()
+
+    def _drained(self) -> None:
+        if self._broken is None:
+            try:
+                self.drain()
+            except (OSError, MpwireError) as error:
+                self._fail(error)
 
     def tell(self, line: progress.AnyProgress) -> None:
         """Say something to whoever watches."""
@@ -88,8 +131,8 @@ class Journal:
 
     def agent_line(self, host: str, direction: Literal["to", "from"], line: bytes) -> None:
         """Record one line of the agent contract."""
-        self.drain()
-        self._recorder.record(
+        self._drained()
+        self.record(
             AgentLine(
                 time_ns=self.clock.now_ns(), host=host, direction=direction, line=msgspec.Raw(line)
             )
@@ -113,8 +156,8 @@ class Journal:
 
     def exited(self, host: str, status: int, *, expected: bool) -> None:
         """Record the end of an agent."""
-        self.drain()
-        self._recorder.record(
+        self._drained()
+        self.record(
             AgentExit(time_ns=self.clock.now_ns(), host=host, status=status, expected=expected)
         )
 
@@ -126,11 +169,9 @@ class Journal:
         reason: str | None = None,
     ) -> None:
         """Record where the script is."""
-        self.drain()
+        self._drained()
         time_ns = self.clock.now_ns()
-        self._recorder.record(
-            Step(time_ns=time_ns, line=line, text=text, state=state, reason=reason)
-        )
+        self.record(Step(time_ns=time_ns, line=line, text=text, state=state, reason=reason))
         self.tell(
             progress.StepChanged(time_ns=time_ns, line=line, text=text, state=state, reason=reason)
         )

@@ -154,17 +154,19 @@ class Runner:
 
         Raises:
             MachineError: the kernel refused a host; nothing ran.
+            BrokenRunError: it could not be carried on, or not be recorded.
         """
         started_ns = self._journal.clock.now_ns()
         self._fabric.impair(self._network, self._stage.strike)
         await self._fabric.start(self.plan.topology, self._journal)
         try:
-            self._journal.drain = self._fabric.drain
+            self._journal.drain, self._journal.failed = self._fabric.drain, self.interrupt
             self._introduce(started_ns)
             failure = await self._play_or_stop()
             ended = await self._step(0, ENDING, self._end)
         finally:
             await self._fabric.stop()
+        self._journal.check()
         return failure or ended
 
     def _introduce(self, started_ns: int) -> None:

@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from mpwire.errors import InputError, MachineError
+from mpwire.errors import BrokenRunError, InputError, MachineError
 from mpwire.lab import testbed
 from mpwire.lab.able import preferred
 from mpwire.lab.dialogue import Answered, AnyTold
@@ -103,6 +103,9 @@ def run_folder(out: Path, name: str) -> Iterator[Path]:
     folder = new_folder(out, name)
     try:
         yield folder
+    except BrokenRunError:
+        point_latest(out, folder)
+        raise
     except MachineError:
         _remove_if_empty(folder)
         raise
@@ -124,7 +127,7 @@ class Follower:
     """Take a lab's progress to its end."""
 
     def __init__(self, on_progress: OnProgress | None) -> None:
-        self.lacking: str | None = None
+        self.lacking: MachineError | None = None
         self.ended: Ended | None = None
         self.carrier = ""
         self.fabric = "switch"
@@ -137,7 +140,8 @@ class Follower:
             LabError: nobody understands it.
         """
         if "lacks" in line:
-            self.lacking = str(line["lacks"])
+            kind = BrokenRunError if line.get("broke") else MachineError
+            self.lacking = kind(str(line["lacks"]))
             return None
         try:
             progress: AnyTold = msgspec.convert(line, type=AnyTold)
@@ -161,7 +165,7 @@ class Follower:
             LabError: the lab ended before the run did.
         """
         if self.lacking is not None:
-            raise MachineError(self.lacking)
+            raise self.lacking
         if self.ended is None:
             raise LabError(f"the lab ended with status {status}; what it recorded is in {folder}")
         return RunOutcome(

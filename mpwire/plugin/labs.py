@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from mpwire.errors import MachineError
+from mpwire.errors import BrokenRunError, MachineError
 from mpwire.lab.able import preferred
 from mpwire.lab.conversation import ListeningLab, LiveLab
 from mpwire.lab.launch import launch
@@ -98,6 +98,8 @@ class Labs:
             closing.callback(lab.close)
             try:
                 begun = act(LiveLab(lab, Path(order.folder)), lab.pid)
+            except BrokenRunError:
+                raise
             except MachineError as error:
                 if self.fabric != "auto":
                     raise

@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from mpwire.capture import RunWriter
-from mpwire.errors import MachineError
+from mpwire.errors import BrokenRunError, MachineError
 from mpwire.lab import testbed
 from mpwire.lab.plan import Plan
 from mpwire.lab.progress import Failure
@@ -51,6 +51,8 @@ def run_on_fabric(
         return _simulate(path, out, request, on_progress)
     try:
         return _in_namespaces(path, out, request, on_progress)
+    except BrokenRunError:
+        raise
     except MachineError as error:
         if request.fabric != "auto" or request.carrier is not None:
             raise

@@ -19,6 +19,7 @@ hosts: [root]
 timers: {scale: 0.1}
 script: [root opens R as c_root/d_root, root listens on R]
 """
+SMALL_DISK = "mkdir disk && mount -t tmpfs -o size=8k none disk &&"
 NO_TUN = "mount -t tmpfs none /dev/net &&"
 NO_USER_NAMESPACES = (
     "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --"
@@ -87,6 +88,14 @@ def test_auto_simulates_and_says_why(tmp_path: Path) -> None:
     assert done.returncode in (0, 3), done.stderr
     assert f"simulated, as namespaces are not to be had here: {REFUSED}" in done.stdout
     assert "user.max_user_namespaces is 0" in done.stdout
+
+
+@pytest.mark.parametrize("fabric", ["switch", "bridge", "sim", "auto"])
+def test_a_disk_that_is_full_breaks_the_run_off(tmp_path: Path, fabric: str) -> None:
+    done = run_where(SMALL_DISK, tmp_path, "--fabric", fabric, "--out", "disk")
+    assert done.returncode == 4, done.stderr
+    assert done.stderr.startswith("the run was broken off: No space left on device\n")
+    assert "Traceback" not in done.stderr
 
 
 def run_under_apparmor(

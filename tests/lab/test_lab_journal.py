@@ -1,12 +1,15 @@
 """One order of frames, lines and steps; one live view for whoever watches."""
 
-from collections.abc import Sequence
+import errno
+import os
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import pytest
 
 from mpwire.capture.blocks import Seen
 from mpwire.capture.records import AgentLine, AnyRecord, Step
+from mpwire.errors import BrokenRunError, MachineError
 from mpwire.lab.craft import SWITCH_MAC
 from mpwire.lab.journal import Journal
 from mpwire.lab.links import Report
@@ -81,3 +84,71 @@ def test_nobody_needs_to_listen() -> None:
     journal.event("h", Report(1, "FD_READ", 0, 1))
     journal.step(3, "text", "done")
     assert [type(entry) for entry in tape.entries] == [Step]
+
+
+class Full(Tape):
+    """Have room for so many entries."""
+
+    def __init__(self, room: int) -> None:
+        super().__init__()
+        self.room = room
+
+    def _take_room(self) -> None:
+        if len(self.entries) >= self.room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def frame(
+        self, host: str, direction: Literal["in", "out"], data: bytes, time_ns: int, /
+    ) -> int:
+        self._take_room()
+        return super().frame(host, direction, data, time_ns)
+
+    def frames(self, seen: Sequence[Seen], /) -> int:
+        self._take_room()
+        return super().frames(seen)
+
+    def record(self, record: AnyRecord, /) -> None:
+        self._take_room()
+        super().record(record)
+
+
+ONE: Seen = (("h", "in"), BETWEEN, 5)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        lambda journal: journal.frame("h", "in", BETWEEN, 5),
+        lambda journal: journal.frames([ONE, ONE]),
+        lambda journal: journal.agent_line("h", "to", b"{}"),
+    ],
+)
+def test_what_cannot_be_noted_is_told_once_and_ends_the_notes(
+    note: Callable[[Journal], object],
+) -> None:
+    tape = Full(1)
+    journal = Journal(tape)
+    calls: list[str] = []
+    journal.failed = lambda: calls.append("failed")
+    assert journal.frame("h", "in", BETWEEN, 5) == 1
+    journal.check()
+    note(journal)
+    note(journal)
+    tape.room = 9
+    note(journal)
+    assert (calls, tape.entries, journal.frame_count) == (["failed"], [BETWEEN], 1)
+    with pytest.raises(BrokenRunError, match="the run was broken off: No space left on device"):
+        journal.check()
+
+
+def test_a_fabric_that_fails_while_a_line_is_noted_disturbs_nobody() -> None:
+    def refuse() -> None:
+        raise MachineError("the daemon refuses")
+
+    tape = Tape()
+    journal = Journal(tape)
+    journal.drain = refuse
+    journal.step(7, "leaf1 closes L1", "started")
+    assert tape.entries == []
+    with pytest.raises(BrokenRunError, match="the run was broken off: the daemon refuses"):
+        journal.check()
