@@ -68,6 +68,10 @@ class InterfaceFile:
         """Return how many packets every interface of the namespace has received and sent."""
         return parse_packets(self._text())
 
+    def dropped(self) -> dict[str, int]:
+        """Return how many packets every interface of the namespace has dropped, not sent."""
+        return parse_dropped(self._text())
+
     def _text(self) -> bytes:
         text = b""
         while chunk := os.pread(self._file, 65536, len(text)):
@@ -92,3 +96,13 @@ def parse_packets(text: bytes) -> dict[str, tuple[int, int]]:
         columns = numbers.split(None, 10)
         found[name.strip().decode()] = (int(columns[1]), int(columns[9]))
     return found
+
+
+def parse_dropped(text: bytes) -> dict[str, int]:
+    """Return how many packets each interface has dropped instead of sending them.
+
+    Layout: as for `parse_interface`.
+    """
+    column = _COLUMNS.index("tx_dropped")
+    lines = [line.partition(b":") for line in text.splitlines()[2:]]
+    return {name.strip().decode(): int(numbers.split()[column]) for name, _, numbers in lines}

@@ -104,3 +104,15 @@ async def all_refused(_spec: inner.Spec) -> object:
             except MachineError as error:
                 said.append(str(error))
     return said
+
+
+@inner.scenario
+async def listening_bridges(spec: inner.Spec) -> object:
+    """Start bridges that report a group of their own; tell what their ports have dropped."""
+    found = []
+    for _ in range(spec["count"]):
+        async with inner.fabric_of(spec) as (fabric, _tape):
+            await fabric.settle()
+            hosts = [host.name for host in inner.specs(spec["hosts"])]
+            found += [fabric.counters(host).interface["port_tx_dropped"] for host in hosts]
+    return found

@@ -2,6 +2,7 @@
 
 from mpwire.lab.counters import (
     InterfaceFile,
+    parse_dropped,
     parse_interface,
     parse_packets,
     parse_udp,
@@ -32,8 +33,10 @@ def test_interface_counters_have_the_names_of_ip_s_link() -> None:
 
 def test_packets_of_all_interfaces_are_read_at_once() -> None:
     assert parse_packets(NET_DEV.encode()) == {"lo": (1, 1), "eth0": (4, 6)}
+    assert parse_dropped(NET_DEV.encode()) == {"lo": 0, "eth0": 8}
     file = InterfaceFile("")
     assert "lo" in file.packets()
+    assert "lo" in file.dropped()
     file.close()
 
 

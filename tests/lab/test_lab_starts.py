@@ -39,3 +39,8 @@ def test_however_much_the_kernel_refuses_the_first_is_named(inside: Run) -> None
     assert first.startswith("the kernel refused route 10.0.0.0/16: ")
     assert last.startswith("the kernel refused route 10.250.0.0/16: ")
     assert fine == "", "the socket is still in step"
+
+
+def test_what_a_bridge_says_while_its_ports_come_up_is_no_loss(inside: Run, bridge: str) -> None:
+    spec = {"carrier": bridge, "snooping": True, "hosts": 3, "count": 12}
+    assert set(inside("listening_bridges", modules=MODULES, **spec)) == {0}
