@@ -18,7 +18,12 @@ from mpwire.report.telling import printable
 from mpwire.report.verdict import STYLES, line
 from mpwire.vocabulary import Verdict
 
-MARKS: Final = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNSUPPORTED: "–"}
+MARKS: Final = {
+    Verdict.PASS: "✓",
+    Verdict.FAIL: "✗",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.UNSUPPORTED: "–",
+}
 COLUMN: Final = 20
 SHOWN_OCTETS: Final = 400
 """How much is shown of a line that breaks the contract."""
@@ -69,9 +74,8 @@ def command_of(words: Sequence[str]) -> tuple[str, ...]:
 def _verdict(findings: Sequence[Finding]) -> Verdict:
     """Lacking a call breaks nothing; an agent of which nothing could be checked shows nothing."""
     verdicts = {finding.verdict for finding in findings}
-    if Verdict.FAIL in verdicts:
-        return Verdict.FAIL
-    return Verdict.PASS if Verdict.PASS in verdicts else Verdict.UNSUPPORTED
+    ordered = (Verdict.FAIL, Verdict.PASS, Verdict.INCONCLUSIVE)
+    return next((one for one in ordered if one in verdicts), Verdict.UNSUPPORTED)
 
 
 def _told(finding: Finding, width: int) -> list[Text]:
@@ -83,6 +87,8 @@ def _told(finding: Finding, width: int) -> list[Text]:
     )
     if finding.verdict is Verdict.UNSUPPORTED:
         head.append(f"  unsupported: {printable(finding.reason)}", "dim")
+    elif finding.verdict is Verdict.INCONCLUSIVE:
+        head.append(f"  {printable(finding.reason)}", "dim")
     if finding.verdict is not Verdict.FAIL:
         return [head]
     room = max(30, width - COLUMN)

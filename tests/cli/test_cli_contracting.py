@@ -67,6 +67,17 @@ def test_options_behind_the_command_are_the_commands(mpwire: Mpwire) -> None:
     assert "expected an object, found 1" in done.stdout
 
 
+def test_what_says_no_hello_is_told_so_once_and_gets_status_1(mpwire: Mpwire) -> None:
+    done = mpwire("agent-check", "--patience", "0.1", "sleep", "60")
+    assert done.returncode == 1
+    assert done.stdout.count("no hello within 0.3 s: nothing was said") == 1
+    assert "✓" not in done.stdout
+    assert "? lines " in done.stdout
+    assert done.stdout.endswith(f"{len(names()) - 1} INCONCLUSIVE, 1 FAIL\n")
+    nothing = mpwire("agent-check", "--check", "lines", "mpwire", "agent")
+    assert nothing.returncode == 3
+
+
 def test_what_cannot_be_started_is_told(mpwire: Mpwire) -> None:
     done = mpwire("agent-check", "no-such-agent")
     assert (done.returncode, done.stderr) == (

@@ -89,9 +89,11 @@ class Talk:
         )
         assert self._child.stdin is not None
         assert self._child.stdout is not None
+        assert self._child.stderr is not None
         self._stdin, self._stdout = self._child.stdin, self._child.stdout
-        os.set_blocking(self._stdin.fileno(), False)
-        os.set_blocking(self._stdout.fileno(), False)
+        self._stderr = self._child.stderr
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            os.set_blocking(pipe.fileno(), False)
 
     def __enter__(self) -> Self:
         """Talk."""
@@ -106,9 +108,8 @@ class Talk:
         """End the process, if it has not ended."""
         self._child.kill()
         self._child.wait()
-        for pipe in (self._stdin, self._stdout, self._child.stderr):
-            if pipe is not None:
-                pipe.close()
+        for pipe in (self._stdin, self._stdout, self._stderr):
+            pipe.close()
 
     # To the agent -------------------------------------------------------------------------------
 
@@ -212,7 +213,7 @@ class Talk:
                 raise Broken(f"{missing}: {self._end()}", self._last())
             left_s = limit_s - time.monotonic()
             if left_s <= 0:
-                raise Broken(f"{missing} within {patience_s:g} s", self._last())
+                raise Broken(f"{missing} within {patience_s:g} s{self._silence()}", self._last())
             self._listen(left_s)
 
     def quiet(self) -> bool:
@@ -239,13 +240,24 @@ class Talk:
             status = self._child.wait(1)
         except subprocess.TimeoutExpired:
             return "it closed its output"
-        assert self._child.stderr is not None
-        said = self._child.stderr.read().decode("utf-8", "replace").strip()
         how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
-        return f"it {how}" + (f" ({said.splitlines()[-1][:STDERR_OCTETS]})" if said else "")
+        return f"it {how}{self._aside()}"
+
+    def _silence(self) -> str:
+        """Say what was heard of an agent that has not said one whole line."""
+        if self.heard.order:
+            return ""
+        return f": {'no line was ended' if self._rest else 'nothing was said'}{self._aside()}"
+
+    def _aside(self) -> str:
+        """Quote the last line on standard error, as far as it is there."""
+        said = (self._stderr.read() or b"").decode("utf-8", "replace").strip()
+        return f" ({said.splitlines()[-1][:STDERR_OCTETS]})" if said else ""
 
     def _last(self) -> str:
-        return json.dumps(self.heard.order[-1]) if self.heard.order else ""
+        if self.heard.order:
+            return json.dumps(self.heard.order[-1])
+        return self._rest.decode("utf-8", "replace")
 
     def _flush(self) -> None:
         while self._unwritten:

@@ -69,11 +69,30 @@ NEEDS_ANOTHER = {"lines": "ids", "lines-schema": "events", "results": "descripto
 
 LACKING = {"ask": "listen, accept", "duplicates": "duplicate_socket", "select": "select"}
 """Checks that the leaf in JavaScript has no calls for."""
+UNSEEN = {
+    "results": (Verdict.INCONCLUSIVE, "no result was heard"),
+    "sequence": (Verdict.INCONCLUSIVE, "no event was heard"),
+}
+RESULTLESS = {"hello", "version", "unlisted", "unknown-call", "unknown-argument", "errors",
+              "arguments"}  # fmt: skip
+"""Checks in which no call succeeds."""
+EVENTFUL = {"events", "barrier", "duplicates", "select", "ask"}
+"""Checks in which something is reported."""
 CHECKED = [name for name in names() if name not in ALWAYS]
 
 
 def found(command: list[str], *only: str, patience_s: float = PATIENCE_S) -> dict[str, Finding]:
     return {one.name: one for one in examine(command, patience_s, only)}
+
+
+def require_passed_or_unseen(findings: dict[str, Finding], *, results: bool, events: bool) -> None:
+    """Require that lines which came up are right, and that of no others anything is said."""
+    expected = {
+        "lines": (Verdict.PASS, ""),
+        "results": UNSEEN["results"] if not results else (Verdict.PASS, ""),
+        "sequence": UNSEEN["sequence"] if not events else (Verdict.PASS, ""),
+    }
+    assert {name: (findings[name].verdict, findings[name].reason) for name in ALWAYS} == expected
 
 
 def test_every_check_has_a_mistake_that_it_finds() -> None:
@@ -96,18 +115,23 @@ def test_a_mistake_is_found_by_its_check(mistake: str) -> None:
 
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_reference_agent_passes_every_check(name: str) -> None:
-    verdicts = {one.name: one.verdict for one in found(list(REFERENCE), name, *ALWAYS).values()}
-    assert verdicts == dict.fromkeys((name, *ALWAYS), Verdict.PASS)
+    findings = found(list(REFERENCE), name, *ALWAYS)
+    assert findings[name].verdict is Verdict.PASS
+    require_passed_or_unseen(findings, results=name not in RESULTLESS, events=name in EVENTFUL)
 
 
 @pytest.mark.parametrize("name", CHECKED)
 def test_the_leaf_in_javascript_passes_what_it_supports(name: str) -> None:
     command = [sys.executable, "-m", "mpwire.testing.peers.javascript"]
     findings = found(command, name, *ALWAYS)
-    if name in LACKING:
-        asked = findings.pop(name)
-        assert (asked.verdict, asked.reason) == (Verdict.UNSUPPORTED, LACKING[name])
-    assert {one.verdict for one in findings.values()} == {Verdict.PASS}
+    found_of = (findings[name].verdict, findings[name].reason)
+    lacking = LACKING.get(name)
+    assert found_of == ((Verdict.UNSUPPORTED, lacking) if lacking else (Verdict.PASS, ""))
+    require_passed_or_unseen(
+        findings,
+        results=name not in RESULTLESS | {"ask"},
+        events=name in EVENTFUL - LACKING.keys(),
+    )
 
 
 def test_an_agent_that_is_a_root_only_is_checked_as_a_root() -> None:
@@ -123,6 +147,38 @@ def test_what_is_no_agent_at_all_fails_and_says_how_it_ended() -> None:
     ).values()
     assert finding.verdict is Verdict.FAIL
     assert finding.reason == "no hello: it exited with status 1 (no such thing)"
+
+
+@pytest.mark.parametrize(
+    ("said", "reason", "line"),
+    [
+        ("", "no hello within 0.3 s: nothing was said", ""),
+        ("printf abc; echo usage >&2;", "no hello within 0.3 s: no line was ended (usage)", "abc"),
+    ],
+)
+def test_of_what_says_no_hello_the_first_check_alone_is_run(
+    said: str, reason: str, line: str
+) -> None:
+    first, *others = found(["sh", "-c", f"{said} exec sleep 60"], patience_s=0.1).values()
+    assert (first.verdict, first.reason, first.line) == (Verdict.FAIL, reason, line)
+    assert [one.name for one in others] == names()[1:]
+    assert {one.verdict for one in others} == {Verdict.INCONCLUSIVE}
+    assert {one.reason for one in others if one.name not in ALWAYS} == {"not run"}
+
+
+def test_what_the_first_check_heard_counts_for_checks_that_are_not_run() -> None:
+    findings = found(["sh", "-c", "echo DEBUG; exec sleep 60"])
+    failed = {one.name for one in findings.values() if one.verdict is Verdict.FAIL}
+    assert failed == {"hello", "lines"}
+    wrong = [sys.executable, str(WRONG), "version"]
+    other = found(wrong, "hello", "version", "listed")
+    assert other["version"].reason == "expected contract 1, found 2"
+    assert other["listed"].reason == "not run"
+
+
+def test_lines_that_nobody_said_prove_nothing() -> None:
+    findings = found(list(REFERENCE), *ALWAYS)
+    assert {one.verdict for one in findings.values()} == {Verdict.INCONCLUSIVE}
 
 
 def test_a_check_that_nobody_knows_is_told() -> None:
