@@ -78,11 +78,15 @@ def _json_type(annotation: ast.expr) -> str:
         return "any value"
     if literal := re.fullmatch(r"Literal\[(.*)\]", text):
         return literal[1].replace("'", '"').replace(", ", " or ")
-    if items := re.fullmatch(r"list\[(\w+)\]", text):
-        return f"array of {JSON_TYPES.get(items[1], items[1].lower())}"
     if text.startswith("dict"):
         return "object"
-    return " or ".join(JSON_TYPES[part] for part in text.split(" | "))
+    return " or ".join(map(_json_word, text.split(" | ")))
+
+
+def _json_word(part: str) -> str:
+    if items := re.fullmatch(r"list\[(\w+)\]", part):
+        return f"array of {JSON_TYPES.get(items[1], items[1].lower())}"
+    return JSON_TYPES[part]
 
 
 if __name__ == "__main__":

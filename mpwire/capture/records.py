@@ -150,8 +150,8 @@ class Decision(Record, tag="decision", gc=False):
     """Number of the frame as delivered (inbound); null when it was not."""
     reason: str | None = None
     """Why it was not delivered, or not as it was, or not at once."""
-    changed: int | None = None
-    """Octet of the UDP payload, counted from 0, that was inverted on the way."""
+    changed: int | list[int] | None = None
+    """Octet of the UDP payload, counted from 0, that was inverted on the way; a list of several."""
 
 
 class Sentinel(Record, tag="sentinel"):

@@ -60,7 +60,8 @@ class Copy:
     delay_s: float = 0.0
     passed: bool = False
     """The next frame between the same hosts goes first; the delay is for when none comes."""
-    change: Change | None = None
+    changes: tuple[Change, ...] = ()
+    """Made one after the other."""
 
 
 @dataclass(slots=True, frozen=True)
@@ -99,7 +100,7 @@ class _Hit:
     count: int = 1
     delay_s: float = 0.0
     passed: bool = False
-    change: Change | None = None
+    changes: list[Change] = field(default_factory=list)
     strikes: list[Strike] = field(default_factory=list)
 
 
@@ -166,7 +167,7 @@ class Decider:
             hit.causes.append(cut)
         if not hit.causes:
             return UNHARMED
-        copy = Copy(hit.delay_s, hit.passed, hit.change)
+        copy = Copy(hit.delay_s, hit.passed, tuple(hit.changes))
         copies = () if hit.lost else (copy,) * hit.count
         return Fate(copies, "; ".join(hit.causes), () if hit.lost else tuple(hit.strikes))
 
@@ -198,7 +199,7 @@ class Decider:
                     octet = int(self._draw(fault, hit, "octet") * hit.seen.payload_octets)
                 if octet >= hit.seen.payload_octets:
                     return
-                hit.change = Change(octet, fault.unnoticed)
+                hit.changes.append(Change(octet, fault.unnoticed))
             case Kill():
                 hit.strikes.append(Strike(fault.host))
             case Freeze():

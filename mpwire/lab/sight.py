@@ -1,10 +1,12 @@
-"""See in a frame what a decision needs, and change an octet of what it carries.
+"""See in a frame what a decision needs, and change octets of what it carries.
 
 Layout: Ethernet 14 | IPv4 20 or more, or IPv6 40 | UDP 8 | message. Frames of any other shape
 hold no message of the protocol.
 """
 
 import struct
+from collections import Counter
+from collections.abc import Sequence
 from typing import Final
 
 from mpwire.lab.craft import checksum
@@ -54,15 +56,27 @@ def _payload_octets(frame: bytes, start: int) -> int:
     return min(length - 8, len(frame) - start)
 
 
-def changed(frame: bytes, change: Change) -> bytes:
-    """Invert an octet of a datagram's payload."""
+def changed(frame: bytes, changes: Sequence[Change]) -> bytes:
+    """Invert octets of a datagram's payload, one after the other."""
+    if not changes:
+        return frame
     start = payload_at(frame)
     assert start is not None
     octets = bytearray(frame)
-    octets[start + change.octet] ^= 0xFF
-    if change.unnoticed:
-        _sign(octets, start)
+    for change in changes:
+        octets[start + change.octet] ^= 0xFF
+        if change.unnoticed:
+            _sign(octets, start)
     return bytes(octets)
+
+
+def octets_changed(changes: Sequence[Change]) -> int | list[int] | None:
+    """Say which octets of a payload are other ones in the end, as a decision is put on record."""
+    times = Counter(change.octet for change in changes)
+    octets = [octet for octet, count in times.items() if count % 2]
+    if not octets:
+        return None
+    return octets if len(octets) > 1 else octets[0]
 
 
 def _sign(octets: bytearray, start: int) -> None:

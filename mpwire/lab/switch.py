@@ -25,7 +25,7 @@ from mpwire.lab.clock import KERNEL_CLOCK, Clock
 from mpwire.lab.craft import SWITCH_MAC, answer_resolution
 from mpwire.lab.decide import UNHARMED, Fate, Strike
 from mpwire.lab.held import Held, HeldFrames
-from mpwire.lab.sight import changed
+from mpwire.lab.sight import changed, octets_changed
 from mpwire.lab.topology import Topology
 
 Decide = Callable[[bytes, str, str], Fate]
@@ -235,7 +235,7 @@ class Switch:
             self._undelivered(number, receiver, f"impaired: {fate.cause}")
         for place, copy in enumerate(fate.copies):
             strikes = () if place else fate.strikes
-            octets = frame if copy.change is None else changed(frame, copy.change)
+            octets = changed(frame, copy.changes)
             held = Held(number, octets, sender, receiver, copy, fate.cause, strikes)
             if copy.delay_s or copy.passed:
                 self.held.add(held, self._clock.now_s())
@@ -260,7 +260,7 @@ class Switch:
                 receiver=receiver,
                 delivered=delivered,
                 reason=cause,
-                changed=None if held.copy.change is None else held.copy.change.octet,
+                changed=octets_changed(held.copy.changes),
             )
         )
         for strike in held.strikes:

@@ -295,8 +295,8 @@ def same(sent: Frame | None, arrived: Frame | None, decision: Decision) -> bool:
     )
 
 
-def _octets_as_decided(sent: Frame, arrived: Frame, changed: int | None) -> bool:
-    """Compare octets; where one of the payload was to change, exactly that one has."""
+def _octets_as_decided(sent: Frame, arrived: Frame, changed: int | list[int] | None) -> bool:
+    """Compare octets; where some of the payload were to change, exactly those have."""
     if changed is None:
         return sent.data == arrived.data
     before = decode_frame(sent.linktype, sent.data)
@@ -305,8 +305,9 @@ def _octets_as_decided(sent: Frame, arrived: Frame, changed: int | None) -> bool
         return False
     if len(before.payload) != len(after.payload):
         return False
+    expected = [changed] if isinstance(changed, int) else sorted(changed)
     pairs = enumerate(zip(before.payload, after.payload, strict=True))
-    return [place for place, (one, other) in pairs if one != other] == [changed]
+    return [place for place, (one, other) in pairs if one != other] == expected
 
 
 def _exits(run: RunFile) -> Iterator[str]:

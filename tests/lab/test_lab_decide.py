@@ -107,7 +107,7 @@ def test_effects_add_up_and_each_names_its_sentence() -> None:
         "kill leaf1 after the first ACCEPT",
         "freeze root after every ACCEPT for 200 ms",
     )
-    copy = Copy(0.8, passed=True, change=Change(9, unnoticed=True))
+    copy = Copy(0.8, passed=True, changes=(Change(9, unnoticed=True),))
     assert fates(who, ACCEPT) == [
         Fate(
             (copy, copy),
@@ -117,6 +117,14 @@ def test_effects_add_up_and_each_names_its_sentence() -> None:
             (Strike("leaf1"), Strike("root", 0.2)),
         )
     ]
+
+
+def test_each_corruption_of_a_message_is_made_in_order() -> None:
+    one, other = "corrupt octet 9 of every DATA unnoticed", "corrupt octet 40 of the first DATA"
+    (fate,) = fates(decider(one, other), DATA)
+    changes = (Change(9, unnoticed=True), Change(40, unnoticed=False))
+    assert fate == Fate((Copy(changes=changes),), f"{one}; {other}")
+    assert fates(decider(other, one), DATA)[0].copies == (Copy(changes=changes[::-1]),)
 
 
 def test_what_is_lost_neither_arrives_twice_nor_kills() -> None:
@@ -146,9 +154,8 @@ def test_a_slow_link_sends_one_frame_after_the_other_and_loses_what_waits_too_lo
 
 
 def test_a_drawn_octet_lies_in_the_payload_and_a_given_one_may_not() -> None:
-    changes = {one.copies[0].change for one in fates(decider("corrupt every DATA"), *[DATA] * 200)}
-    octets = {change.octet for change in changes if change is not None}
-    assert None not in changes
+    found = [one.copies[0].changes for one in fates(decider("corrupt every DATA"), *[DATA] * 200)]
+    octets = {change.octet for (change,) in found}
     assert octets <= set(range(48))
     assert len(octets) > 20
     assert fates(decider("corrupt octet 48 of every DATA"), DATA) == [UNHARMED]

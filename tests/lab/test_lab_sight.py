@@ -11,7 +11,7 @@ from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.names import LinkType
 from mpwire.lab.craft import checksum, echo_request
 from mpwire.lab.decide import Change, Sighting
-from mpwire.lab.sight import changed, payload_at, sighting
+from mpwire.lab.sight import changed, octets_changed, payload_at, sighting
 from mpwire.wire.codec import encode
 from mpwire.wire.messages import Ack, Data, Message
 
@@ -87,7 +87,7 @@ def test_a_change_shows_in_the_checksum_unless_nobody_is_to_notice(
     frame = udp(payload, version)
     for octet in range(len(payload)):
         decoded = decode_frame(
-            LinkType.ETHERNET, changed(frame, Change(octet, unnoticed=unnoticed))
+            LinkType.ETHERNET, changed(frame, [Change(octet, unnoticed=unnoticed)])
         )
         assert isinstance(decoded, Datagram)
         assert decoded.checksum == ("ok" if unnoticed else "bad")
@@ -100,3 +100,16 @@ def test_a_change_shows_in_the_checksum_unless_nobody_is_to_notice(
     start = payload_at(frame)
     assert start is not None
     assert frame[start:] == payload
+
+
+@pytest.mark.parametrize(("unnoticed", "checksum"), [((False, True), "ok"), ((True, False), "bad")])
+def test_changes_are_made_in_order_and_the_last_leaves_the_checksum(
+    unnoticed: tuple[bool, bool], checksum: str
+) -> None:
+    payload = encode(DATA)
+    changes = [Change(octet, unnoticed=last) for octet, last in zip((9, 4), unnoticed, strict=True)]
+    decoded = decode_frame(LinkType.ETHERNET, changed(udp(payload, 4), changes))
+    assert isinstance(decoded, Datagram)
+    assert decoded.checksum == checksum
+    assert [n for n, octet in enumerate(payload) if decoded.payload[n] != octet] == [4, 9]
+    assert octets_changed(changes) == [9, 4]

@@ -217,12 +217,24 @@ def test_what_is_still_held_at_the_end_is_accounted_for() -> None:
     assert lan.tape.decisions() == [(1, "b", None, "held at the end: hold")]
 
 
-def test_an_octet_is_changed_on_the_way_and_the_decision_says_which() -> None:
+@pytest.mark.parametrize(
+    ("octets", "payload", "said"),
+    [
+        ((2,), b"ab\x9cd", 2),
+        ((2, 0), b"\x9eb\x9cd", [2, 0]),
+        ((2, 2), b"abcd", None),
+        ((2, 0, 2), b"\x9ebcd", 0),
+    ],
+)
+def test_octets_are_changed_on_the_way_and_the_decision_says_which(
+    octets: tuple[int, ...], payload: bytes, said: int | list[int] | None
+) -> None:
     udp = bytes.fromhex("0800 4500 0020 0000 0000 4011 0000 0a4d0001 0a4d0002 0001 0002 000c 0000")
-    lan = lan_with(Fate((Copy(change=Change(2, unnoticed=False)),), "corrupt"))
+    changes = tuple(Change(octet, unnoticed=False) for octet in octets)
+    lan = lan_with(Fate((Copy(changes=changes),), "corrupt"))
     lan.switch.forward("a", frame("b", payload=udp + b"abcd"))
-    assert lan.ports["b"].taken == [frame("b", payload=udp + b"ab\x9cd")]
-    assert [one.changed for one in lan.tape.records if isinstance(one, Decision)] == [2]
+    assert lan.ports["b"].taken == [frame("b", payload=udp + payload)]
+    assert [one.changed for one in lan.tape.records if isinstance(one, Decision)] == [said]
 
 
 def test_an_agent_dies_once_the_frame_that_kills_it_is_delivered() -> None:

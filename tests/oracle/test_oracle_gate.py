@@ -393,10 +393,12 @@ def test_levels_are_counted(tmp_path: Path) -> None:
     assert msgspec.json.decode(msgspec.json.encode(document)) == document
 
 
-def corrupted(run: RunFile, *octets: int, said: int | None, counted: int) -> list[AnyRecord]:
+def corrupted(
+    run: RunFile, *octets: int, said: int | list[int] | None, counted: int
+) -> list[AnyRecord]:
     """Invert octets of the first delivered datagram's payload; return what the record says of it.
 
-    Args: said: octet that the decision names; counted: wrong checksums that its host counted.
+    Args: said: what the decision names; counted: wrong checksums that its host counted.
     """
     decision = next(one for one in run.of(Decision) if one.delivered and one.receiver)
     frame = next(one for one in run.frames if one.number == decision.delivered)
@@ -423,13 +425,19 @@ def corrupted(run: RunFile, *octets: int, said: int | None, counted: int) -> lis
         ((40,), 40, 0, True),
         ((40,), 41, 1, False),
         ((40, 41), 40, 1, False),
+        ((40, 41), [41, 40], 1, True),
+        ((40, 41), [40, 42], 1, False),
         ((40,), None, 1, False),
         ((), 40, 0, False),
         ((40,), 40, 2, False),
     ],
 )
 def test_an_octet_changes_where_the_decision_says_and_nowhere_else(
-    octets: tuple[int, ...], said: int | None, counted: int, complete: bool, tmp_path: Path
+    octets: tuple[int, ...],
+    said: int | list[int] | None,
+    counted: int,
+    complete: bool,
+    tmp_path: Path,
 ) -> None:
     run = play(tour(), tmp_path)
     records = corrupted(run, *octets, said=said, counted=counted)
