@@ -126,10 +126,12 @@ class Lab:
             return self._place.file, head_of(head)
         if keys:
             raise InputError("lab.start: expected a testbed file or keywords, found both")
-        places = [folder / testbed_file for folder in (self._place.file.parent, self._place.root)]
+        folders = (self._place.file.parent, self._place.root)
+        places = list(dict.fromkeys(folder / testbed_file for folder in folders))
         found = next((path for path in places if path.is_file()), None)
         if found is None:
-            raise InputError(f"lab.start: found neither {places[0]} nor {places[1]}")
+            told = " nor ".join(map(str, places))
+            raise InputError(f"lab.start: found {'neither' if len(places) > 1 else 'no'} {told}")
         return found, found.read_text("utf-8")
 
     @property

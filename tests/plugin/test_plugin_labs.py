@@ -1,5 +1,6 @@
 """Labs in namespaces, and what happens where there are none."""
 
+import dataclasses
 import shlex
 import subprocess
 import sys
@@ -142,10 +143,14 @@ def place(folder: Path) -> Place:
 def test_mistakes_are_told_before_anything_is_started(tmp_path: Path) -> None:
     labs = Labs("sim", tmp_path / "runs")
     lab = Lab(labs, place(tmp_path))
+    below = tmp_path / "deep" / "test_x.py"
+    deeper = Lab(labs, dataclasses.replace(place(tmp_path), file=below))
     for call, told in (
         (lab.start, r"no 'hosts'"),
         (lambda: lab.start(hosts=["root"], script=[]), r"lab.start\(script=...\): the test itself"),
-        (lambda: lab.start("x.yaml"), "found neither .*x.yaml nor .*x.yaml"),
+        (lambda: lab.start("x.yaml"), rf"lab.start: found no {tmp_path / 'x.yaml'}$"),
+        (lambda: deeper.start("x.yaml"), "found neither .*/deep/x.yaml nor .*x.yaml"),
+        (lambda: deeper.start("/x.yaml"), "lab.start: found no /x.yaml$"),
         (lambda: lab.start("x.yaml", hosts=["root"]), "a testbed file or keywords, found both"),
         (lambda: lab.start(hosts=["root"], colour=1), r"lab.start\(colour=...\): found 'colour'"),
         (lambda: lab.do("everything settles"), "the lab was not started"),
