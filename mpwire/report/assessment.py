@@ -16,7 +16,7 @@ import msgspec
 from mpwire.capture import RunFile
 from mpwire.capture.framefile import FrameFile
 from mpwire.capture.onway import end_to_end
-from mpwire.capture.records import Sentinel, Step, Testbed
+from mpwire.capture.records import AgentExit, AgentLine, Sentinel, Step, Testbed
 from mpwire.capture.sightings import seen_once
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.inferring import InferredSocket, infer
@@ -80,6 +80,12 @@ class Assessment(msgspec.Struct, kw_only=True):
         return Verdict.INCONCLUSIVE if kinds else judged
 
     @property
+    def begun(self) -> bool:
+        """Tell whether more is on record than that the run is not supported."""
+        reasons = {step.reason for step in self.failed_steps if step.kind == "unsupported"}
+        return not reasons or set(self.judgement.incomplete) != reasons
+
+    @property
     def command(self) -> str | None:
         """Give the command line that made the run, to make it again; None where nobody knows."""
         run = self.run.run
@@ -108,18 +114,27 @@ def assess(
     """
     found = [_failed(step, run) for step in run.each(Step) if step.state == "failed"]
     known = {(step.line, step.text) for step in found}
+    steps = found + [one for one in failures if (one.line, one.text) not in known]
     judgement = judge(run)
+    judgement.incomplete = _never_begun(run, steps) or judgement.incomplete
     shown = _around(run, judgement)
     return Assessment(
         run=shown,
         datagrams=_datagrams(run, judgement),
         judgement=judgement,
         cast=cast_of(shown, run),
-        failed_steps=found + [one for one in failures if (one.line, one.text) not in known],
+        failed_steps=steps,
         inferred=_inferred(run, inferred_max),
         inferred_frames=inferred_max if run.run is None and len(run.frames) > inferred_max else 0,
         testbed=next((record.path for record in run.records if isinstance(record, Testbed)), None),
     )
+
+
+def _never_begun(run: RunFile, steps: Sequence[FailedStep]) -> list[str]:
+    """Say why no agent was started; a whole record of that lacks nothing else worth telling."""
+    if run.incomplete or any(run.each(AgentLine)) or run.of(AgentExit):
+        return []
+    return list(dict.fromkeys(step.reason for step in steps if step.kind == "unsupported"))
 
 
 def _around(run: RunFile, judgement: Judgement) -> RunFile:

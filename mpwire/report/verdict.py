@@ -72,10 +72,11 @@ def verdict_lines(assessment: Assessment, width: int, *, ladder: bool = True) ->
         ladder: show the part of the ladder around each violation.
     """
     yield headline(assessment)
-    yield line()
-    yield from _group_table(assessment.judgement)
-    yield from _completeness(assessment, width)
-    yield from _events(assessment.judgement)
+    if assessment.begun:
+        yield line()
+        yield from _group_table(assessment.judgement)
+        yield from _completeness(assessment, width)
+        yield from _events(assessment.judgement)
     told: set[str] = set()
     for step in assessment.failed_steps:
         if step.reason not in told:  # what stopped the script often stops the end of the run, too

@@ -6,8 +6,9 @@ from typing import Literal
 import pytest
 
 from mpwire.capture import RunFile
-from mpwire.capture.records import Sentinel, Step
+from mpwire.capture.records import AgentExit, AgentLine, Sentinel, Step
 from mpwire.report.assessment import FailedStep, assess
+from mpwire.report.verdict import texts, verdict_lines
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_story import Exit, play, without
 from tests.oracle.oracle_tales import tour
@@ -104,3 +105,38 @@ def test_what_the_caller_knows_is_added_once(good: RunFile) -> None:
     assessment = assess(with_step(good, "interrupted"), [known, more])
     assert [step.text for step in assessment.failed_steps] == ["a step", "the end"]
     assert assessment.interrupted
+
+
+REFUSED = "unsupported: 'drop the first ACCEPT' on the fabric bridge"
+
+
+def not_begun(run: RunFile) -> RunFile:
+    """Leave what a run has on record that was refused before any agent was started."""
+    kept = [
+        one
+        for one in run.records
+        if not isinstance(one, AgentLine | AgentExit)
+        and not (isinstance(one, Sentinel) and one.stage == "start")
+    ]
+    run.records = kept
+    return run
+
+
+def test_of_a_run_that_was_never_begun_the_reason_alone_is_told(tmp_path: Path) -> None:
+    run = with_step(not_begun(play([], tmp_path)), REFUSED, line=0)
+    assessment = assess(run)
+    assert assessment.verdict is Verdict.UNSUPPORTED
+    assert assessment.judgement.incomplete == [REFUSED]
+    text = texts(verdict_lines(assessment, 100))
+    assert text.count(REFUSED) == 1
+    assert "sentinel" not in text
+    assert "wire framing" not in text
+    run.incomplete = ["the end record is missing"]
+    assert "the end record is missing" in texts(verdict_lines(assess(run), 100))
+
+
+def test_a_run_that_was_begun_tells_what_is_missing(good: RunFile) -> None:
+    good.records = [one for one in good.records if not isinstance(one, Sentinel)]
+    assessment = assess(with_step(good, REFUSED))
+    assert assessment.begun
+    assert "no sentinel at the start" in texts(verdict_lines(assessment, 100))
