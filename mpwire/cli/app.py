@@ -118,14 +118,14 @@ def run(
 ) -> None:
     """Run testbeds in network namespaces and judge what happened.
 
-    TESTBED is a testbed file; without one it is the quick tour, a session of a root and three
-    leaves. Every run leaves DIR/NAME-N/run.pcapng, which holds everything about it; DIR/latest
-    leads to the newest.
+    TESTBED is a testbed file, or a folder of such; without one it is the quick tour, a session of
+    a root and three leaves. Every run leaves DIR/NAME-N/run.pcapng, which holds everything about
+    it; DIR/latest leads to the newest.
 
     \b
     Examples:
       mpwire run                                         the quick tour
-      mpwire run testbeds/*.yaml --out /tmp/runs         several testbeds
+      mpwire run testbeds --out /tmp/runs                all testbeds of a folder
       mpwire run --fault "drop 5 % of messages"          a lossy network
       mpwire run --every drop --fabric sim               each message lost in turn
       mpwire run --fabric all testbeds/*.yaml            the same on every fabric?

@@ -1,4 +1,4 @@
-"""The captures that an argument stands for: a file, a run's folder, a folder of them, a glob."""
+"""The files that an argument stands for: a capture, a testbed, a folder of them, a glob."""
 
 import glob
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,7 @@ from mpwire.errors import InputError
 
 RUN_FILE: Final = "run.pcapng"
 SUFFIXES: Final = (".pcapng", ".pcap", ".cap")
+TESTBED_SUFFIXES: Final = (".yaml", ".yml")
 STANDARD_INPUT: Final = Path("/dev/stdin")
 
 
@@ -35,6 +36,22 @@ def find_file(argument: str) -> Path:
     if len(files) > 1:
         raise InputError(f"{argument}: found {len(files)} captures, expected one")
     return files[0]
+
+
+def testbeds_in(named: Iterable[Path]) -> Iterator[Path]:
+    """Yield testbed files: those that were named, and those that lie in folders, sorted.
+
+    Raises:
+        InputError: a folder holds none.
+    """
+    for path in named:
+        if not path.is_dir():
+            yield path
+            continue
+        files = sorted(one for one in path.iterdir() if one.suffix in TESTBED_SUFFIXES)
+        if not files:
+            raise InputError(f"{path}: found no testbeds there, expected *.yaml")
+        yield from files
 
 
 def _expand(argument: str) -> Iterator[Path]:

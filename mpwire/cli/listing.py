@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from mpwire.cli.files import testbeds_in
 from mpwire.cli.output import Output
 from mpwire.cli.status import Status
 from mpwire.errors import InputError
@@ -16,7 +17,6 @@ from mpwire.sim.coverage import Exercised, counts, exercised_by, ranges
 
 FOLDER: Final = Path("testbeds")
 """What is listed where nothing is named."""
-SUFFIXES: Final = (".yaml", ".yml")
 INDENT: Final = "    "
 
 
@@ -44,19 +44,12 @@ def list_testbeds(output: Output, named: Sequence[Path], asked: Mapping[str, obj
 
 
 def files_in(named: Sequence[Path]) -> Iterator[Path]:
-    """Yield the files among what was named: files, and those that lie in folders.
+    """Yield the files among what was named, or of the folder here; see `testbeds_in`.
 
     Raises:
         InputError: a folder holds none.
     """
-    for path in named or [FOLDER if FOLDER.is_dir() else TOUR]:
-        if not path.is_dir():
-            yield path
-            continue
-        files = sorted(one for one in path.iterdir() if one.suffix in SUFFIXES)
-        if not files:
-            raise InputError(f"{path}: found no testbeds there, expected *.yaml")
-        yield from files
+    return testbeds_in(named or [FOLDER if FOLDER.is_dir() else TOUR])
 
 
 def _tell(output: Output, one: Exercised) -> None:

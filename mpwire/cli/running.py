@@ -10,6 +10,7 @@ from typing import Literal, Self
 
 from mpwire.capture import annotate, open_run
 from mpwire.cli.agents import Agents, for_hosts, parse_agents, require_programs
+from mpwire.cli.files import testbeds_in
 from mpwire.cli.output import Output
 from mpwire.cli.results import (
     Result,
@@ -118,7 +119,7 @@ def _prepare(options: RunOptions, agents: Agents) -> list[Job]:
     """Check all testbeds before anything is started; tell the mistakes of all of them at once."""
     jobs: list[Job] = []
     mistakes: list[str] = []
-    for path in options.testbeds or [TOUR]:
+    for path in testbeds_in(options.testbeds or [TOUR]):
         try:
             replaced = for_hosts(agents, testbed.load(path))
             plan = testbed.load(

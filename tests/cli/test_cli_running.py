@@ -29,6 +29,21 @@ def short(tmp_path: Path) -> Path:
     return path
 
 
+def test_the_testbeds_of_a_folder_are_run_in_order(mpwire: Mpwire, tmp_path: Path) -> None:
+    beds = tmp_path / "beds"
+    beds.mkdir()
+    options = ("--fabric", "sim", "--out", tmp_path / "runs", "--json")
+    nothing = mpwire("run", beds, *options)
+    assert nothing.returncode == 2
+    assert "found no testbeds there, expected *.yaml" in nothing.stdout + nothing.stderr
+    for name in ("two.yaml", "one.yaml", "three.yml", "notes.txt"):
+        (beds / name).write_text(SHORT, "utf-8")
+    done = mpwire("run", beds, *options)
+    assert done.returncode == 0
+    run = [Path(one["testbed"]).name for one in json.loads(done.stdout)["results"]]
+    assert run == ["one.yaml", "three.yml", "two.yaml"]
+
+
 @pytest.mark.lab
 def test_the_quick_tour_passes_and_is_judged_the_same_again(mpwire: Mpwire, toured: Path) -> None:
     run = open_run(toured)
