@@ -31,7 +31,7 @@ from mpwire.lab.netlink import (
     word,
 )
 
-RTM_GETLINK, RTM_SETLINK, RTM_NEWQDISC = 18, 19, 36
+RTM_GETLINK, RTM_SETLINK = 18, 19
 NLM_F_DUMP: Final = 0x300
 NLMSG_DONE: Final = 3
 _AF_BRIDGE: Final = 7
@@ -40,7 +40,6 @@ _BR_FORWARD_DELAY, _BR_STP, _BR_SNOOPING, _BR_QUERIER, _BR_RESPONSE = 1, 5, 23, 
 _BR_IGMP_VERSION, _BR_MLD_VERSION = 43, 44
 _PORT_STATE, _PORT_LEARNING, _PORT_UNICAST_FLOOD, _PORT_MULTICAST_ROUTER = 1, 8, 9, 25
 _ALWAYS: Final = 2
-_QDISC_KIND, _QDISC_OPTIONS = 1, 2
 _NUD_NOARP, _NTF_MASTER = 0x40, 0x04
 _OPER_UP: Final = 6
 DISABLED, FORWARDING = 0, 3
@@ -117,17 +116,6 @@ def port_state_set(port: int, state: int) -> Request:
 def _port_set(port: int, *options: bytes) -> Request:
     body = LINK.pack(_AF_BRIDGE, 0, port, 0, 0) + attribute(_PROTINFO | NESTED, *options)
     return Request(f"state of port {port}", RTM_SETLINK, 0, body)
-
-
-def netem_add(interface: int) -> Request:
-    """Have the kernel's own network emulator carry what an interface sends, without any effect."""
-    root = 0xFFFF_FFFF
-    body = struct.pack("=B3xiIII", socket.AF_UNSPEC, interface, 1 << 16, root, 0)
-    body += text(_QDISC_KIND, "netem")
-    limit_count = 1000
-    body += attribute(_QDISC_OPTIONS, struct.pack("=6I", 0, limit_count, 0, 0, 0, 0))
-    flags = NLM_F_CREATE | NLM_F_EXCL
-    return Request(f"netem on interface {interface}", RTM_NEWQDISC, flags, body)
 
 
 def port_states() -> dict[int, PortState]:

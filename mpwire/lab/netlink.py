@@ -1,8 +1,9 @@
 """Requests to the kernel's routing tables, in its own layout, sent in batches.
 
-Libraries that do this bring an event loop or a process for each namespace, and cost more to import
-than a lab costs to start. What a lab asks is little, and the same octets serve every host whose
-interface has the same index, so a full mesh of neighbours is encoded once.
+To import pyroute2 takes twice as long as a lab takes to start, so it serves where nobody waits: it
+makes what the probe of this machine tries, and the tests compare these octets with its own. What a
+lab asks is little, and the same octets serve every host whose interface has the same index, so a
+full mesh of neighbours is encoded once.
 
 Source: rtnetlink(7), linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/neighbour.h.
 """

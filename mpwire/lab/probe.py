@@ -4,22 +4,26 @@ Prints one line: by capability, an empty text where it works, else why not.
 """
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 
+from pyroute2 import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
 from mpwire.errors import MachineError
 from mpwire.lab.bridge_cables import BridgePort, Cables
-from mpwire.lab.bridge_links import netem_add
 from mpwire.lab.bridge_ring import BridgeRing
 from mpwire.lab.hosts import Host, make_pairs
 from mpwire.lab.namespaces import NetworkNamespace
-from mpwire.lab.netlink import RouteSocket
 from mpwire.lab.ports import TapPort
 from mpwire.lab.ring import PacketRing
 from mpwire.lab.topology import Node, Port, lan
 
 MTU = 1500
 DEADLINE_S = 2.0
+LIMIT_COUNT = 1000
+"""Packets that an emulated link may hold; here it holds none back."""
 SPEC = Port(name="probe", mac="02:00:00:00:00:01", addresses=("192.0.2.1/24",))
 
 
@@ -63,8 +67,11 @@ def _try_bridge() -> None:
 
 def _try_netem() -> None:
     for port in _on_bridge():
-        with RouteSocket() as route:
-            route.apply([netem_add(port.index)])
+        try:
+            with IPRoute() as route:
+                route.tc("add", "netem", port.index, "1:", limit=LIMIT_COUNT)
+        except NetlinkError as error:
+            raise MachineError(f"the kernel refused netem: {os.strerror(error.code)}") from error
 
 
 ATTEMPTS = {"tap": _try_tap, "veth": _try_veth, "bridge": _try_bridge, "netem": _try_netem}

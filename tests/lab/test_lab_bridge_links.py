@@ -2,15 +2,12 @@
 
 import struct
 
-from pyroute2.netlink.rtnl.tcmsg import tcmsg
-
 from mpwire.lab.bridge_links import (
     DISABLED,
     FORWARDING,
     PortState,
     _take_states,
     bridge_add,
-    netem_add,
     port_requests,
     port_state_set,
     querier_begin,
@@ -24,7 +21,6 @@ def test_every_request_says_how_long_it_is() -> None:
     made = [
         bridge_add("b0", MAC),
         bridge_add("b0", MAC, snooping=True),
-        netem_add(3),
         querier_begin(4),
     ]
     made += [*port_requests(7, 5, MAC), port_state_set(7, FORWARDING)]
@@ -34,18 +30,6 @@ def test_every_request_says_how_long_it_is() -> None:
         assert length == len(octets)
         assert length % 4 == 0
         assert (kind, flags, sequence) == (request.kind, request.flags | 0x5, 9)
-
-
-def test_what_asks_for_netem_says_what_another_library_reads_in_it() -> None:
-    message = tcmsg(netem_add(3).octets(0))
-    message.decode()
-    root = 0xFFFF_FFFF
-    assert (message["index"], message["parent"], message["handle"]) == (3, root, 1 << 16)
-    assert message.get_attr("TCA_KIND") == "netem"
-    harmless = dict.fromkeys(("delay", "loss", "gap", "duplicate", "jitter"), 0)
-    options = dict(message.get_attr("TCA_OPTIONS"))
-    assert {name: options[name] for name in harmless} == harmless
-    assert options["limit"] == 1000
 
 
 def test_a_bridge_without_snooping_asks_nobody() -> None:
