@@ -126,7 +126,7 @@ def complains_without_end() -> None:
     append(Nack, storm)
 
 
-@patch("DR2", "lost-one", "leaf1")
+@patch("DR2", "lost-between", "leaf1")
 def as_it_comes() -> None:
     """Messages are received as they come, although one before them is missing."""
 

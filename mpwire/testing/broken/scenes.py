@@ -155,6 +155,22 @@ _scene(
     faults=("drop the 2nd DATA from root to leaf1",),
 )
 _scene(
+    "lost-between",
+    "One of three messages is lost, and repaired before anything but the first is received.",
+    *JOINED,
+    'root sends "one" on R',
+    'root sends "two" on R',
+    'root sends "three" on R',
+    'leaf1 receives "one" on L1',
+    "root closes R",
+    "P1 sees FD_CLOSE",
+    'leaf1 receives "two" on L1',
+    'leaf1 receives "three" on L1',
+    "L1 sees FD_CLOSE",
+    "everything settles",
+    faults=("drop the 2nd DATA from root to leaf1",),
+)
+_scene(
     "lost-last",
     "The last message before the end is lost, and repaired.",
     *JOINED,
