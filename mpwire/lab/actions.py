@@ -35,14 +35,8 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
     match step:
         case steps.Settle():
             await stage.settle()
-        case mishaps.Crash():
-            await stage.crash(step.host)
-        case mishaps.Freeze():
-            stage.freeze(step.host)
-        case mishaps.Thaw():
-            stage.thaw(step.host)
-        case mishaps.Restart():
-            await stage.restart(step.host)
+        case mishaps.Crash() | mishaps.Freeze() | mishaps.Thaw() | mishaps.Restart():
+            await _befall(stage, step)
         case steps.Open():
             await _open(stage, step)
         case steps.Duplicate():
@@ -73,6 +67,21 @@ async def perform(stage: Stage, step: AnyStep | AnyExpectation) -> None:
             await _saw(stage, step)
         case _:
             await _simple(stage, step)
+
+
+async def _befall(
+    stage: Stage, step: mishaps.Crash | mishaps.Freeze | mishaps.Thaw | mishaps.Restart
+) -> None:
+    """Do something to the process of a host's agent."""
+    match step:
+        case mishaps.Crash():
+            await stage.crash(step.host)
+        case mishaps.Freeze():
+            stage.freeze(step.host)
+        case mishaps.Thaw():
+            stage.thaw(step.host)
+        case mishaps.Restart():
+            await stage.restart(step.host)
 
 
 _Simple = (

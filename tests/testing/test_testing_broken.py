@@ -12,7 +12,8 @@ from mpwire.oracle.registry import RULES
 from mpwire.testing.broken import PATCHES, THEMES, restore
 from mpwire.testing.broken.exempt import EXEMPT
 from mpwire.testing.broken.patches import Patch, patch, put, put_item
-from mpwire.testing.broken.scenes import SCENES, text_of
+from mpwire.testing.broken.playing import text_of
+from mpwire.testing.broken.scenes import SCENES
 
 
 @pytest.fixture(autouse=True)

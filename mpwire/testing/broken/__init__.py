@@ -8,7 +8,7 @@ one thing in core, winsock or io from outside; the product itself knows nothing 
 - `patches`: what a patch is, and replacing functions so that it can be taken back
 - `seams`, `reports`: where patches take hold
 - `framing` to `polling`: the patches, by what they break
-- `scenes`: the testbeds in which they show
+- `scenes`, `playing`: the testbeds in which they show
 - `exempt`: the rules that no endpoint can break, with the reasons
 - `trial`: one run of one of them, judged; `python -m mpwire.testing.mutants` runs them all
 """

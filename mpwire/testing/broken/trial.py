@@ -13,7 +13,7 @@ from mpwire.capture.runfile import Frame
 from mpwire.errors import MpwireError
 from mpwire.oracle import Judgement, judge
 from mpwire.testing.broken.patches import PATCHES, Patch
-from mpwire.testing.broken.scenes import play
+from mpwire.testing.broken.playing import play
 from mpwire.vocabulary import Verdict
 from mpwire.wire import is_mpw
 
