@@ -80,6 +80,13 @@ def test_only_connections_close_gracefully(protocol: Protocol) -> None:
     assert entry.socket_type is wanted
 
 
+def test_socket_types_have_the_numbers_of_winsock2() -> None:
+    assert [(one.name, one.value) for one in SocketType] == [
+        ("DATAGRAM", 2),
+        ("SEQUENCED_PACKET", 5),
+    ]
+
+
 def test_source_specific_groups_are_announced_by_those_that_use_them() -> None:
     for entry in ENTRIES.values():
         specific = entry.multicast is Multicast.ONE_SOURCE
