@@ -1,8 +1,8 @@
 """What became of each frame of a run: as the fabric decided, or as the frames themselves show.
 
-A switch decides, and says so. A bridge of the kernel passes frames on unchanged and says nothing:
-there a frame that arrives is the newest one with these octets that was sent and has not arrived
-at this host yet.
+A switch decides, and says so; so does a fabric that stands at the ports of bridges. A bridge of
+the kernel by itself passes frames on unchanged and says nothing: there a frame that arrives is the
+newest one with these octets that was sent and has not arrived at this host yet.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,9 @@ from mpwire.capture.records import Decision, Run
 from mpwire.capture.runfile import Frame, RunFile
 
 DECIDING: Final = frozenset({"switch", "sim"})
-"""Fabrics that decide about every frame."""
+"""Fabrics that always decide about every frame."""
+NETEM: Final = "netem"
+"""What decides where a kernel's bridge is left alone but for delays: `Run.decided_by`."""
 NOBODY: Final = ""
 NOT_DELIVERED: Final = "it never came out of the bridge"
 FOR_NOBODY: Final = "passed on to nobody"
@@ -22,7 +24,15 @@ FOR_NOBODY: Final = "passed on to nobody"
 
 def decides(run: Run | None) -> bool:
     """Tell whether the fabric of a run decides about every frame, and records it."""
-    return run is None or run.fabric in DECIDING
+    return run is None or run.fabric in DECIDING or bool(run.decided_by)
+
+
+def overhears(run: Run | None) -> bool:
+    """Tell whether the fabric of a run stands nowhere, and hears what hosts tell each other.
+
+    Then the kernel's counts must show whether it has heard everything.
+    """
+    return run is not None and (run.decided_by == NETEM or not decides(run))
 
 
 def deliveries(run: RunFile) -> list[Decision]:

@@ -13,6 +13,7 @@ cannot have been caused by frame k.
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from io import BytesIO
 from operator import itemgetter
 from pathlib import Path
@@ -96,7 +97,8 @@ class RunWriter:
         self._newest_ns = 0
         self._flushed_ns = 0
         self._encode = msgspec.json.Encoder().encode
-        self.flush()
+        with suppress(OSError):  # what cannot be written now, the first record will tell of
+            self.flush()
 
     @property
     def frame_count(self) -> int:
@@ -222,8 +224,10 @@ class RunWriter:
 
     def close(self) -> None:
         """Close both files as they are; a run that was not finished stays unfinished."""
-        self._stream.close()
-        self._journal.close()
+        try:
+            self._stream.close()
+        finally:
+            self._journal.close()
 
     def __enter__(self) -> Self:
         """Record within a block."""

@@ -24,6 +24,12 @@ class _Kind(msgspec.Struct):
     kind: str
 
 
+# Made once, before there are threads: where two of them use a type for the first time at the same
+# moment, msgspec crashes.
+_RECORDS: Final = msgspec.json.Decoder(AnyRecord)
+_KINDS: Final = msgspec.json.Decoder(_Kind)
+
+
 class Lines:
     """Turn chunks of JSON Lines into records."""
 
@@ -32,7 +38,6 @@ class Lines:
         self.records: list[AnyRecord] = []
         self.unknown: dict[str, int] = {}
         self._rest = b""
-        self._decoder = msgspec.json.Decoder(AnyRecord)
 
     def feed(self, where: str, chunk: bytes) -> None:
         """Decode the lines that end in this chunk; an error names the place."""
@@ -43,7 +48,7 @@ class Lines:
 
     def _line(self, where: str, line: bytes) -> None:
         try:
-            self.records.append(self._decoder.decode(line))
+            self.records.append(_RECORDS.decode(line))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             kind = _kind_of(line)
             if kind is None or kind in KINDS:
@@ -62,7 +67,7 @@ class Lines:
 
 def _kind_of(line: bytes) -> str | None:
     try:
-        return msgspec.json.decode(line, type=_Kind).kind
+        return _KINDS.decode(line).kind
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 

@@ -71,6 +71,9 @@ class Run(Record, tag="run"):
     """The hosts: `name`, `mac`, `addresses`, `agent`."""
     routers: list[Router] = []
     """What was on the way between them. Their ports are vantages, and nobody's endpoints."""
+    decided_by: str = ""
+    """On the fabric "bridge": what let faults act, so that there is a decision about every frame:
+    "gates" of ours at its ports, or the kernel's "netem"; empty where the bridge was left alone."""
     faults: list[str] = []
     """What the fabric did to messages, one sentence a fault; those of the testbed and others."""
     format: int = FORMAT

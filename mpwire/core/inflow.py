@@ -15,6 +15,12 @@ HORIZON: Final = 1024
 """How far from the others a message may be that is not repaired (R84, 11.2)."""
 RANGES: Final = 32
 """Ranges one NACK has room for."""
+NACK_SENDS: Final = 8
+"""NACKs of one series (R91)."""
+FEWEST_NACKS: Final = 3
+"""NACKs after which a SYNC begins another series; one more each time that is in vain (11.4)."""
+SERIES_IN_VAIN: Final = 8
+"""Series that SYNCs have begun, before what the next one still promises counts as lost (11.4)."""
 
 
 @dataclass(slots=True)
@@ -37,6 +43,14 @@ class Inflow:
     """Messages received since the last DATA_ACK."""
     limit: int = field(init=False)
     """First sequence number that the origin was not given room for."""
+    asked: int = 0
+    """NACKs for what is missing since a SYNC last began a series."""
+    in_vain: int = 0
+    """How often a SYNC began one, since RcvNext last moved."""
+    asked_s: float = 0.0
+    """When the first NACK left, since RcvNext last moved."""
+    begun_s: float = 0.0
+    """When a SYNC last began a series."""
 
     def __post_init__(self) -> None:
         """Give the origin the room it counts on before it is told of any."""
@@ -64,6 +78,8 @@ class Inflow:
             for number in range(after(self.lead, lead)):
                 self.ahead.pop(plus(lead, number - HORIZON), None)
             return [payload]
+        if in_order:
+            self.asked = self.in_vain = 0
         self.unread += len(in_order)
         return in_order
 
@@ -96,6 +112,37 @@ class Inflow:
                 ranges.append((first, plus(seq, -1)))
             first = plus(seq, 1)
         return tuple(ranges)
+
+    def ask(self, now_s: float) -> tuple[tuple[int, int], ...]:
+        """Note that a NACK goes out, and return what it names."""
+        if not self.asked and not self.in_vain:
+            self.asked_s = now_s
+        self.asked += 1
+        return self.missing()
+
+    def begins_anew(self, now_s: float) -> bool:
+        """Note a SYNC; tell whether it is time for another series of what was missing before.
+
+        An origin that answers each NACK by SYNC is thus asked less and less often, and one that
+        only repeats SYNC by its law as often as it does (11.4).
+        """
+        if self.asked < min(FEWEST_NACKS + self.in_vain, NACK_SENDS):
+            return False
+        self.asked, self.begun_s = 0, now_s
+        self.in_vain += 1
+        return True
+
+    def is_forlorn(self, lead: int, patience_s: float) -> bool:
+        """Tell whether a SYNC is not believed any more that says that all before `lead` was sent.
+
+        The last series has begun when even a peer that was not heard would have been given up.
+        """
+        return (
+            after(lead, self.next_seq) > 0
+            and self.in_vain >= SERIES_IN_VAIN
+            and self.begun_s - self.asked_s >= patience_s
+            and self.asked >= NACK_SENDS
+        )
 
     @property
     def window(self) -> int:

@@ -1,7 +1,5 @@
 """How a member takes data: delivery, DATA_ACK, NACK, and what a SYNC tells (protocol.md 11)."""
 
-from typing import Final
-
 from mpwire.core.chatting import note_side_taken
 from mpwire.core.events import (
     BacklogChanged,
@@ -11,7 +9,7 @@ from mpwire.core.events import (
     Input,
     PeerFinished,
 )
-from mpwire.core.inflow import ACKNOWLEDGE_AFTER, Inflow
+from mpwire.core.inflow import ACKNOWLEDGE_AFTER, NACK_SENDS, Inflow
 from mpwire.core.membership import JOINED, Membership, action
 from mpwire.core.origins import inflow_of, is_crowded, note_departure, synchronised
 from mpwire.core.serial import after, plus
@@ -20,9 +18,6 @@ from mpwire.core.timers import TimerName
 from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Data, DataAck, Nack, Sync
 from mpwire.wire.registries import AbortReason
-
-NACK_SENDS: Final = 8
-"""NACKs of one series; the next series starts with progress, a SYNC or a copy of CLOSE (R91)."""
 
 
 @action
@@ -156,7 +151,7 @@ def hear_sync(end: Membership, event: Input, now_s: float) -> None:
     if flow is None:
         end.drop("SYNC of an origin that sends nothing here", "R92")
         return
-    if after(event.trail_seq, flow.next_seq) > 0:
+    if _is_lost(end, flow, event):
         end.send_abort(AbortReason.DATA_LOST, event.seq)
         end.enter(State.GONE)
         end.report(Ended(WsaError.WSAECONNABORTED))
@@ -164,11 +159,18 @@ def hear_sync(end: Membership, event: Input, now_s: float) -> None:
     if after(event.seq, flow.limit) > 0:
         end.drop("SYNC beyond the window", "R109")
         return
+    had_gap = flow.has_gap
     flow.announce(event.seq)
     _send_data_ack(end, event.origin, flow)
     note_departure(end, event, now_s)
-    if flow.has_gap:
+    if flow.has_gap and (flow.begins_anew(now_s) or not had_gap or end.nacks >= NACK_SENDS):
         await_repair(end, now_s)
+
+
+def _is_lost(end: Membership, flow: Inflow, sync: Sync) -> bool:
+    """Tell whether what is missing will never come, by the word of its sender or in spite of it."""
+    beyond = after(sync.trail_seq, flow.next_seq) > 0
+    return beyond or flow.is_forlorn(sync.seq, end.plan.dead_s)
 
 
 @action
@@ -213,7 +215,8 @@ def ask_again(end: Membership, _event: Input, now_s: float) -> None:
     for origin, flow in _inflows(end):
         if flow.has_gap:
             end.feedback_count += 1
-            end.send(Nack(**end.header(end.feedback_count), origin=origin, ranges=flow.missing()))
+            ranges = flow.ask(now_s)
+            end.send(Nack(**end.header(end.feedback_count), origin=origin, ranges=ranges))
     end.nacks += 1
     if end.nacks < NACK_SENDS:
         end.set_timer(TimerName.NACK, now_s + end.plan.nack_s * 2.0**end.nacks)

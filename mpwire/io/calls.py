@@ -273,13 +273,15 @@ class AnswerLine(msgspec.Struct, forbid_unknown_fields=True):
     callee_data: str | None = None
 
 
-class HelloBody(msgspec.Struct):
+class HelloBody(msgspec.Struct, omit_defaults=True):
     """Who the agent is."""
 
     contract: Literal[1]
     name: str
     version: str
     calls: list[str]
+    lacks: list[str] = []
+    """What it is never told of, such as "icmp"."""
 
 
 class HelloLine(msgspec.Struct):

@@ -54,6 +54,9 @@ class Line(msgspec.Struct, forbid_unknown_fields=False):
     callee_data: str | None = None
 
 
+_LINES = msgspec.json.Decoder(Line)
+
+
 @dataclass(slots=True, eq=False)
 class Call:
     """One call to an agent, with its answer when there was one."""
@@ -261,7 +264,7 @@ def read_agents(records: list[AgentRecord], carried: Carried | None = None) -> d
 
 def _read_line(log: AgentLog, item: AgentRecord, record: AgentLine) -> None:
     try:
-        line = msgspec.json.decode(record.line, type=Line)
+        line = _LINES.decode(record.line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         log.oddities.append(f"no line of the agent contract: {bytes(record.line)[:80]!r}")
         return

@@ -13,7 +13,8 @@ from mpwire.oracle.membership import Attempt, End, Membership
 from mpwire.oracle.opening import openings
 from mpwire.oracle.remains import Remains
 from mpwire.oracle.sockets import Kind, Socket, SocketTable
-from mpwire.oracle.trace import NEVER, START, Packet, Position, Trace
+from mpwire.oracle.trace import NEVER, START, Loss, Packet, Position, Trace
+from mpwire.vocabulary import WsaError
 from mpwire.wire.messages import Message
 
 if TYPE_CHECKING:
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 MAY_BLOCK = frozenset({"join_leaf", "accept", "recv", "send"})
 """Calls that may stay open on a socket without event selection."""
+GONE = (WsaError.WSAENETDOWN, WsaError.WSAENETUNREACH)
+"""What sockets report whose interface is gone."""
 AWAITED = (*AWAITING_CHANGES, *AWAITING_CHANGES.values())
 """Ioctls that may, too."""
 
@@ -54,14 +57,30 @@ class Case:
         """What each side was given to read; filled by `oracle.inbox`."""
         self.leading: dict[int, set[int]] = {}
         """The leaves that are a session's d_root, by Session ID; filled by `oracle.aims`."""
+        self.losses = [one for one in self.trace.losses if self._noticed(one)]
+        """Interfaces that hosts were taken, and know it."""
         everything: list[Attempt | End] = [*self.history.attempts, *self.ends()]
         for one in everything:
             log = self.logs.get(one.host or "")
-            lost = [loss.begun for loss in self.trace.losses if loss.host == one.host]
+            lost = [loss.begun for loss in self.losses if loss.host == one.host]
             lost = [position for position in lost if position > one.begun]
             one.died = min([log.died(one.begun) if log else NEVER, *lost])
         self.bindings: Bindings = bind(self.sockets, self.history.attempts)
         self.openings = openings(self.trace, self.history, self.sockets, self.logs)
+
+    def _noticed(self, loss: Loss) -> bool:
+        """Tell whether a host has to know of a loss, or says that it does.
+
+        What was given back before its agent came round to look was never gone, to the agent: it
+        was frozen, or busy.
+        """
+        log = self.logs.get(loss.host)
+        if log is not None and any(
+            report.code in GONE and report.position > loss.begun for report in log.reports
+        ):
+            return True
+        due = self.settled(loss.host, loss.done)
+        return loss.until == NEVER or (due is not None and due <= loss.until)
 
     @cached_property
     def sent(self) -> list[Packet]:

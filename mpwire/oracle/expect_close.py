@@ -9,7 +9,7 @@ from mpwire.oracle.expectations import Expectation, expect
 from mpwire.oracle.inbox import WINDOW_MESSAGES, complete_at, emptied_at, relays_complete_at
 from mpwire.oracle.judgement import Level
 from mpwire.oracle.membership import End, is_full
-from mpwire.oracle.serial import serial_before
+from mpwire.oracle.promises import lost_at
 from mpwire.oracle.shelf import read
 from mpwire.oracle.sockets import Kind, Socket
 from mpwire.oracle.streams import inflows
@@ -25,7 +25,6 @@ from mpwire.wire.messages import (
     Message,
     Probe,
     Side,
-    Sync,
 )
 from mpwire.wire.numbers import AbortReason, CloseAckFlag, CloseReason, HeaderFlag
 
@@ -173,7 +172,7 @@ def _endings(case: Case, end: End, socket: Socket) -> Iterator[Ending]:
 
 def _by_loss(case: Case, end: End) -> Iterator[Ending]:
     """This side's host lost its interface, which its agent learns from the kernel (EV28)."""
-    for loss in case.trace.losses:
+    for loss in case.losses:
         if loss.host == end.host and loss.begun > end.begun:
             yield Ending(
                 loss.begun,
@@ -369,14 +368,3 @@ def _by_giving_up(case: Case, end: End, socket: Socket) -> Iterator[Ending]:
             settled=packet.position,
         )
         return
-
-
-def lost_at(end: End) -> list[Position]:
-    """List where this side was told that what it misses can no longer be repaired."""
-    return [
-        packet.position
-        for packet in end.arrived(Sync)
-        for inflow in (inflows(end)[read(packet, Sync).origin],)
-        for expected in (inflow.rcv_next(packet.position),)
-        if expected is not None and serial_before(expected, read(packet, Sync).trail_seq)
-    ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from mpwire.capture import RunFile
-from mpwire.capture.deliveries import decides, deliveries
+from mpwire.capture.deliveries import decides, deliveries, overhears
 from mpwire.capture.frames import Datagram, decode_frame
 from mpwire.capture.names import LINKTYPES, LinkType
 from mpwire.capture.records import (
@@ -54,6 +54,10 @@ def gate(run: RunFile, case: Case) -> list[str]:
     reasons = _own_reasons(run, charged=_charged(case))
     reasons += _sentinels(run)
     reasons += _counters(run)
+    if overhears(run.run):
+        reasons += _kernels_count(
+            run, Counter((one.vantage, one.direction or "") for one in run.frames)
+        )
     reasons += _decisions(run) if decides(run.run) else _passed_on(run)
     reasons += _exits(run)
     return reasons
@@ -74,7 +78,10 @@ def gate_of_parts(
         unaccounted: what the fabric does not account for, where it decides.
     """
     reasons = [*run.incomplete, *_sentinels(reduced), *_counters(reduced)]
-    reasons += unaccounted if decides(run.run) else _kernels_count(reduced, recorded)
+    if overhears(run.run):
+        reasons += _kernels_count(reduced, recorded)
+    if decides(run.run):
+        reasons += unaccounted
     return [*reasons, *_exits(reduced)]
 
 
@@ -236,15 +243,10 @@ def _decisions(run: RunFile) -> Iterator[str]:
 
 
 def _passed_on(run: RunFile) -> Iterator[str]:
-    """Check the record of a fabric that passes frames on and decides nothing.
+    """Check of a fabric that passes frames on and decides nothing that it passes them on unchanged.
 
-    What the kernel has counted at a host is on record, frame by frame; and whatever datagram
-    arrived was sent by somebody, unchanged.
+    Whatever datagram arrived was sent by somebody.
     """
-    recorded: Counter[tuple[str, str]] = Counter(
-        (frame.vantage, frame.direction or "") for frame in run.frames
-    )
-    yield from _kernels_count(run, recorded)
     delivered = {one.delivered for one in deliveries(run)}
     for frame in run.frames:
         strange = frame.direction == "in" and frame.number not in delivered
@@ -253,7 +255,7 @@ def _passed_on(run: RunFile) -> Iterator[str]:
 
 
 def _kernels_count(run: RunFile, recorded_of: Counter[tuple[str, str]]) -> Iterator[str]:
-    """Compare what the kernel has counted at each host with what is on record."""
+    """Compare what the kernel has counted at each host, frame by frame, with what is on record."""
     for one in run.of(Counters):
         for counted, heard, what in (
             ("tx_packets", "received", "sent"),

@@ -116,6 +116,8 @@ class Loss:
     begun: Position
     done: Position
     """From where on the kernel has told everybody who listens."""
+    until: Position = NEVER
+    """Where the script begins to give it back; in the end the lab does, when all has settled."""
 
 
 @dataclass(slots=True)
@@ -233,10 +235,14 @@ class Trace:
 
     def _lost(self, step: Step, here: Position) -> None:
         """Note where the lab takes a host its interface."""
-        said = LOSS.fullmatch(step.text)
-        moved = said or REGAIN.fullmatch(step.text)
+        said, back = LOSS.fullmatch(step.text), REGAIN.fullmatch(step.text)
+        moved = said or back
         if moved is not None and step.state == "started":
             self.changes.append((moved["host"], here))
+        if step.state == "started" and back is not None:
+            for one in self.losses:
+                if one.until == NEVER and back["host"] == one.host:
+                    one.until = here
         if said is not None and step.state == "started":
             self.losses.append(Loss(said["host"], here, NEVER))
         elif said is not None and step.state == "done":

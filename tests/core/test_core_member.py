@@ -13,7 +13,7 @@ from mpwire.core.events import (
     NetworkUnreachable,
     PortUnreachable,
 )
-from mpwire.core.receiving import NACK_SENDS
+from mpwire.core.inflow import NACK_SENDS
 from mpwire.core.table import State
 from mpwire.core.timers import TimerName
 from mpwire.testing.ends import PEER_SEQ, PEER_TAG, Counterpart, joined_leaf, joined_root

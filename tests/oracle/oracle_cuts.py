@@ -75,16 +75,17 @@ def renumbered(records: Iterable[AnyRecord], host: str) -> list[AnyRecord]:
     return made
 
 
-def on_bridge(run: RunFile, path: Path, **counted: int) -> RunFile:
-    """Make of a run one on a bridge: nobody decides, and the kernel counts every frame.
+def on_bridge(run: RunFile, path: Path, decided_by: str = "", **counted: int) -> RunFile:
+    """Make of a run one on a bridge, where the kernel counts every frame.
 
-    Args: counted: what is counted beyond the truth: of "sent", "received", "heard" and "dropped".
+    Args: decided_by: nobody, or who keeps the decisions on record; counted: what is counted beyond
+        the truth: of "sent", "received", "heard" and "dropped".
     """
     seen = Counter((frame.vantage, frame.direction) for frame in run.frames)
     kept: list[AnyRecord] = []
     for record in run.records:
         if isinstance(record, Run):
-            kept.append(msgspec.structs.replace(record, fabric="bridge"))
+            kept.append(msgspec.structs.replace(record, fabric="bridge", decided_by=decided_by))
         elif isinstance(record, Counters):
             sent, arrived = seen[record.host, "out"], seen[record.host, "in"]
             wrong = Counter(counted if record.host == "leaf1" else {})
@@ -100,6 +101,6 @@ def on_bridge(run: RunFile, path: Path, **counted: int) -> RunFile:
             kept.append(msgspec.structs.replace(record, interface=interface, capture=capture))
         elif isinstance(record, End):
             kept.append(msgspec.structs.replace(record, records=len(kept)))
-        elif not isinstance(record, Decision):
+        elif decided_by or not isinstance(record, Decision):
             kept.append(record)
     return rewritten(run, path, records=kept)

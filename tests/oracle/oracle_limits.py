@@ -19,10 +19,12 @@ from tests.oracle.oracle_edits import (
     over,
 )
 from tests.oracle.oracle_groups import opened, retorting
-from tests.oracle.oracle_plots import BEFORE_DATA, SESSION
+from tests.oracle.oracle_plots import BEFORE_DATA, SESSION, Join
 from tests.oracle.oracle_story import Move, Send, Wait, after, barriers, find, message_of, without
 from tests.oracle.oracle_streams import Stream, relayed, whispered
 from tests.oracle.oracle_tales import tour
+
+T_NACK_S = 0.02
 
 
 def lost_for_good() -> list[Move]:
@@ -35,6 +37,75 @@ def lost_for_good() -> list[Move]:
     tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE", 10053)
     tale.send("ABORT", "leaf1", "root", abort(join, AbortReason.DATA_LOST, by_root=False))
     tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE", 10054)
+    tale.barrier()
+    return tale.moves
+
+
+LAW_OF_SYNC = (0.25, 0.5, 1, 2, 4, 8, 16, 20, 20, 20)
+"""T_SYNC, doubling up to T_KA: how long after the one before each SYNC leaves."""
+
+
+def promised(waits: tuple[float, ...] = LAW_OF_SYNC) -> list[Move]:
+    """Tell of a message that is repaired again and again, and lost each time: one gives up."""
+    tale = Stream()
+    (join,) = tale.meet("leaf1")
+    tale.submit("root", 1, b"too large")
+    tale.carry(join, b"too large", BEFORE_DATA, lost=True)
+    copies = 1
+    for place, wait_s in enumerate(waits):
+        passed_s = 0.0
+        for number in range(1, 9) if place else ():
+            due_s = T_NACK_S * (2**number - 1)
+            if due_s < wait_s:
+                tale.pause("T_NACK", due_s - passed_s)
+                tale.nack(f"NACK {copies}", join, BEFORE_DATA)
+                copies, passed_s = copies + 1, due_s
+                tale.carry(join, b"too large", BEFORE_DATA, lost=True, copy=copies)
+        tale.pause("T_SYNC", wait_s - passed_s)
+        promise(tale, join, place + 1)
+        if place < len(waits) - 1:
+            tale.ack(f"DATA_ACK {place}", join, BEFORE_DATA)
+    tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE", 10053)
+    tale.send("ABORT", "leaf1", "root", abort(join, AbortReason.DATA_LOST, by_root=False))
+    tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE", 10054)
+    tale.barrier()
+    return tale.moves
+
+
+def promise(tale: Stream, join: Join, copy: int) -> None:
+    """Let the root say once more that a message was sent, and can be repaired."""
+    tale.sync(f"SYNC {copy}", join, BEFORE_DATA + 1, BEFORE_DATA)
+    move = tale.moves[-1]
+    assert isinstance(move, Send)
+    assert move.message is not None
+    move.message = msgspec.structs.replace(move.message, attempt=copy)
+
+
+def believing(count: int, longest: int, *, gives_up: bool = False) -> list[Move]:
+    """Tell of a root that answers each NACK by the promise of what it never sent.
+
+    Args:
+        count: how often the leaf asks.
+        longest: how many NACKs a series may have when the next promise begins another one.
+        gives_up: whether the leaf aborts in the end.
+    """
+    tale = Stream()
+    (join,) = tale.meet("leaf1")
+    promise(tale, join, 1)
+    tale.ack("DATA_ACK", join, BEFORE_DATA)
+    length, place = min(3, longest), 0
+    for number in range(1, count + 1):
+        tale.pause("T_NACK", T_NACK_S * 2**place)
+        tale.nack(f"NACK {number}", join, BEFORE_DATA)
+        promise(tale, join, number + 1)
+        tale.ack(f"DATA_ACK {number}", join, BEFORE_DATA)
+        place += 1
+        if place == length:
+            length, place = min(length + 1, longest), 0
+    if gives_up:
+        tale.event("FD_CLOSE L", "leaf1", 1, "FD_CLOSE", 10053)
+        tale.send("ABORT", "leaf1", "root", abort(join, AbortReason.DATA_LOST, by_root=False))
+        tale.event("FD_CLOSE P", "root", join.handle, "FD_CLOSE", 10054)
     tale.barrier()
     return tale.moves
 
@@ -147,7 +218,7 @@ def hastened(moves: list[Move]) -> list[Move]:
     ]
 
 
-LIMITS = (lost_for_good, greased, authentic, counted)
+LIMITS = (lost_for_good, promised, greased, authentic, counted)
 EXCESSES = (
     Fault("R61", tour, expelled_with_others),
     Fault("R64", dead, again("ABORT")),
@@ -159,6 +230,11 @@ EXCESSES = (
     Fault("R107", greased, refusing),
     Fault("R108", counted, fewer),
     Fault("R117", lost_for_good, lacking("SYNC")),
+    Fault("R117", promised, lambda _: promised(LAW_OF_SYNC[:7])),
+    Fault("R117", promised, lambda _: believing(65, 8, gives_up=True)),
+    Fault("R91", promised, lambda _: believing(30, 1)),
+    Fault("R91", promised, lambda _: believing(140, 8)),
+    Fault("EV19", promised, lacking("FD_CLOSE L")),
     Fault("R118", whispered, lacking("ACK root")),
     Fault("R119", relayed, fields("DATA b'again' leaf2", seq=900)),
     Fault("EV6", unanswered, lacking("pause 4", "pause 5")),

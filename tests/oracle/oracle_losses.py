@@ -48,7 +48,18 @@ def unexplained() -> list[Move]:
     return lacking("loses", "has lost")(unplugged())
 
 
-LOSSES = (unplugged,)
+def overlooked() -> list[Move]:
+    """Tell of a leaf that was frozen while its interface was gone: to its agent it never was."""
+    tale, _ = meeting("leaf1")
+    for text in (LOSS, "leaf1 regains its interface"):
+        tale.moves.append(Told(f"{text} begins", text, "started"))
+        tale.moves.append(Told(f"{text} is over", text, "done"))
+    tale.moves += barriers("leaf1", 2)
+    tale.barrier()
+    return tale.moves
+
+
+LOSSES = (unplugged, overlooked)
 CUT_OFF = (
     Fault("EV28", unplugged, lacking("FD_CLOSE L")),
     Fault("EV28", unplugged, fields("FD_CLOSE L", code=10053)),

@@ -23,6 +23,7 @@ from mpwire.capture.records import (
 )
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.judgement import Level
+from mpwire.oracle.limits import Limits
 from mpwire.oracle.trace import Trace
 from mpwire.vocabulary import Verdict
 from tests.oracle.oracle_asides import deferred, glare, latecomer, reset
@@ -31,6 +32,7 @@ from tests.oracle.oracle_edits import Plotted, setting
 from tests.oracle.oracle_story import Exit, play, record, without
 from tests.oracle.oracle_tales import three, tour
 
+SMALL = Limits(whole=0)
 PCAPS = Path(__file__).parents[2] / "pcaps"
 
 
@@ -297,6 +299,7 @@ def test_a_bridge_decides_nothing_and_its_record_is_complete(plot: Plotted, tmp_
     assert [rule.count for rule in judgement.rules] == [rule.count for rule in expected.rules]
 
 
+@pytest.mark.parametrize("decided_by", ["", "netem"])
 @pytest.mark.parametrize(
     ("counted", "reason"),
     [
@@ -307,15 +310,29 @@ def test_a_bridge_decides_nothing_and_its_record_is_complete(plot: Plotted, tmp_
     ],
 )
 def test_a_frame_that_the_kernel_counts_must_be_on_record(
-    counted: dict[str, int], reason: str, tmp_path: Path
+    counted: dict[str, int], reason: str, decided_by: str, tmp_path: Path
 ) -> None:
-    """Count a frame that nobody has heard."""
+    """Count a frame that nobody has heard, as a whole and in parts."""
     run = play(tour(), tmp_path)
     count = sum(f.vantage == "leaf1" and f.direction == "out" for f in run.frames)
-    judgement = judge(on_bridge(run, tmp_path / "bridge.pcapng", **counted))
-    assert judgement.verdict is Verdict.INCONCLUSIVE
+    there = on_bridge(run, tmp_path / "bridge.pcapng", decided_by, **counted)
     told = reason.format(more=count + 1, count=count)
-    assert any(one.startswith(told) for one in judgement.incomplete), judgement.incomplete
+    for judgement in (judge(there), judge(there, SMALL)):
+        assert judgement.verdict is Verdict.INCONCLUSIVE
+        assert any(one.startswith(told) for one in judgement.incomplete), judgement.incomplete
+
+
+def test_decisions_of_a_bridge_count_for_as_much_as_those_of_a_switch(tmp_path: Path) -> None:
+    run = play(tour(), tmp_path)
+    for decided_by in ("gates", "netem", "martians"):
+        there = on_bridge(run, tmp_path / f"{decided_by}.pcapng", decided_by)
+        assert judge(there).verdict is judge(run).verdict is Verdict.PASS
+        victim = there.of(Decision)[10]
+        records = [one for one in there.records if one is not victim]
+        cut = rewritten(there, tmp_path / f"{decided_by}-cut.pcapng", records=records)
+        for judgement in (judge(cut), judge(cut, SMALL)):
+            assert judgement.verdict is Verdict.INCONCLUSIVE
+            assert f"frame {victim.frame}: no decision of the fabric" in judgement.incomplete
 
 
 def test_what_comes_out_of_a_bridge_must_have_gone_in(tmp_path: Path) -> None:

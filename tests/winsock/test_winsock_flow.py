@@ -4,6 +4,7 @@ import pytest
 
 from mpwire.core.inflow import BUFFER, INITIAL_WINDOW
 from mpwire.testing.actor import Actor, admit, drain_events, fails, leaf_actor, root_actor
+from mpwire.testing.broken import PATCHES, restore
 from mpwire.testing.bus import Bus
 from mpwire.vocabulary import ShutdownHow, WsaError
 from mpwire.winsock import SocketError
@@ -267,6 +268,29 @@ def test_everything_arrives_in_order_on_a_bad_path(seed: int) -> None:
         assert leaf.events()[-1] == "FD_CLOSE"
     for handle in handles:
         assert handle.events() == ["FD_CLOSE"]
+
+
+def test_a_root_that_promises_what_it_never_sent_is_given_up(
+    bus: Bus, request: pytest.FixtureRequest
+) -> None:
+    """11.4: it answers each NACK by SYNC, so that both would go on for ever."""
+    root, (handle,), (leaf,) = session(bus)
+    request.addfinalizer(restore)
+    PATCHES["one-message-too-many"].apply()
+    bus.loss = 1.0
+    root.send(b"the only one")
+    bus.run(0.1)
+    bus.loss = 0.0
+    bus.run(40)
+    assert leaf.recv_all() == [b"the only one"]
+    assert leaf.events() == ["FD_READ"]
+    assert sum(one.name == "Nack" for one in bus.trace) < 100
+    bus.run(20)
+    assert leaf.events() == ["FD_CLOSE WSAECONNABORTED"]
+    assert handle.events() == ["FD_CLOSE WSAECONNRESET"]
+    before = len(bus.trace)
+    bus.run(600)
+    assert len(bus.trace) == before
 
 
 @pytest.mark.w(57, 71)

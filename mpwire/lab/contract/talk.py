@@ -8,9 +8,11 @@ others, event numbers without gaps, one hello. Checks look at what was answered.
 import json
 import os
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Final, Self
@@ -85,7 +87,11 @@ class Talk:
         self._rest = b""
         self._unwritten = b""
         self._child = subprocess.Popen(
-            list(command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            list(command),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
         )
         assert self._child.stdin is not None
         assert self._child.stdout is not None
@@ -105,8 +111,9 @@ class Talk:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the process, if it has not ended."""
-        self._child.kill()
+        """End the process, if it has not ended, and what it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
         for pipe in (self._stdin, self._stdout, self._stderr):
             pipe.close()

@@ -101,7 +101,7 @@ def _asking(log: AgentLog, socket: Socket, event: str) -> Iterator[Call]:
 )
 def cr25(case: Case) -> Iterator[Outcome]:
     """Look at who has asked, wherever the lab takes a host what it is reached by."""
-    for loss in case.trace.losses:
+    for loss in case.losses:
         log = case.logs.get(loss.host)
         if log is None or not _was_up(case, loss):
             continue

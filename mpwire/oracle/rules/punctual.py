@@ -12,6 +12,7 @@ from mpwire.capture.records import Step
 from mpwire.oracle.case import Case
 from mpwire.oracle.inbox import deliverables
 from mpwire.oracle.membership import End
+from mpwire.oracle.promises import NACKS_PER_SERIES
 from mpwire.oracle.registry import Outcome, broken
 from mpwire.oracle.rules.closing import joined_at
 from mpwire.oracle.serial import serial_before
@@ -23,7 +24,6 @@ ACK_SHARE = 1 / 20
 """T_ACK, as a share of RTOinit."""
 NACK_SHARE = 1 / 50
 """T_NACK, likewise."""
-NACKS_PER_SERIES = 8
 LATEST = 1.1
 """A wait is no longer than this share of its law."""
 GRACE_MS = 1.0
@@ -74,20 +74,26 @@ def late_demands(end: End) -> Iterator[Outcome]:
     """Warn of messages that were known to be missing and not asked for when it was time.
 
     That is T_NACK after the news, and twice as long after each NACK as after the one before.
-    DATA may or may not begin that anew; so the count of NACKs is the highest that may be.
+    DATA and SYNC may or may not begin that anew; so the count of NACKs is the highest that may be.
     """
     over = min(end.ended(), end.closed(), end.peer_closed())
     happened = [*end.arrived(Data, Sync, Close, CloseAck), *end.caught(Data)]
     asked = [packet for packet in end.sent(Nack) if packet.direction == "out"]
     everything = sorted([*happened, *asked], key=lambda one: one.number)
     count, begin = 0, joined_at(end)
+    known: Asked = {}
+    lacks: list[Inflow] = []
     for packet, following in pairwise(everything):
-        is_demand = isinstance(packet.message, Nack)
-        count = count + 1 if is_demand else count if isinstance(packet.message, Data) else 0
+        lacked = bool(lacks)
+        lacks = [one for one in inflows(end).values() if _lacks(end, one, packet)]
+        news = any(_is_news(end, inflow, packet, known) for inflow in lacks)
+        is_demand = _note(packet, known)
+        begins = isinstance(packet.message, Close | CloseAck) or (
+            news and (not lacked or isinstance(packet.message, Sync))
+        )
+        count = count + 1 if is_demand else 0 if begins else count
         if not begin < packet.position < following.position < over:
             continue
-        lacks = [one for one in inflows(end).values() if _lacks(end, one, packet)]
-        news = any(_is_news(end, inflow, packet) for inflow in lacks)
         if lacks and (news if not is_demand else count < NACKS_PER_SERIES):
             wait_ms = NACK_SHARE * end.timers.rto_initial_ms * 2 ** (count if is_demand else 0)
             yield from _asked(packet, following, LATEST * wait_ms)
@@ -103,15 +109,31 @@ def _lacks(end: End, inflow: Inflow, packet: Packet) -> bool:
     )
 
 
-def _is_news(end: End, inflow: Inflow, packet: Packet) -> bool:
+Asked = dict[int, tuple[int, int]]
+"""By origin the first message that was asked for, and how often since the last SYNC."""
+
+
+def _note(packet: Packet, asked: Asked) -> bool:
+    """Count what is asked for, up to the next SYNC; tell whether a packet asks."""
+    message = packet.message
+    if isinstance(message, Nack):
+        missing = message.ranges[0][0]
+        before, count = asked.get(message.origin, (missing, 0))
+        asked[message.origin] = (missing, count + 1 if before == missing else 1)
+    elif isinstance(message, Sync):
+        asked.pop(message.origin, None)
+    return isinstance(message, Nack)
+
+
+def _is_news(end: End, inflow: Inflow, packet: Packet, asked: Asked) -> bool:
     """Tell whether nobody had known before a packet that something of an origin is missing.
 
-    SYNC says it anew.
+    SYNC says it anew, where that was asked for in vain as often as is ever necessary (11.4).
     """
     message = packet.message
-    if isinstance(message, Sync) and message.origin == inflow.origin:
-        return True
     before = inflow.rcv_next(packet.position)
+    if isinstance(message, Sync) and asked.get(inflow.origin) == (before, NACKS_PER_SERIES):
+        return message.origin == inflow.origin
     return before is not None and not announced(end, inflow.origin, before, packet.number)
 
 

@@ -3,23 +3,19 @@
 from collections.abc import Iterator
 
 from mpwire.oracle.case import Case
-from mpwire.oracle.expect_close import DRAIN_SHARE, lost_at
+from mpwire.oracle.expect_close import DRAIN_SHARE
 from mpwire.oracle.inbox import deliverables
 from mpwire.oracle.membership import End
 from mpwire.oracle.obligations import owed
+from mpwire.oracle.promises import NACKS_PER_SERIES, Plea, lost_at, pleas, soonest, stale_from
 from mpwire.oracle.registry import PASSED, Outcome, broken, rule, verify
-from mpwire.oracle.rules.punctual import (
-    NACK_SHARE,
-    NACKS_PER_SERIES,
-    is_virtual,
-    late_demands,
-)
+from mpwire.oracle.rules.punctual import NACK_SHARE, is_virtual, late_demands
 from mpwire.oracle.rules.timing import spaced
 from mpwire.oracle.serial import serial_before, serial_distance, serial_next
 from mpwire.oracle.shelf import read
 from mpwire.oracle.streams import Flow, announced, asked_for, flows, inflows
 from mpwire.oracle.trace import NEVER, Packet, is_multicast
-from mpwire.wire.messages import Abort, Close, CloseAck, Data, DataAck, Nack, Sync
+from mpwire.wire.messages import Abort, Close, CloseAck, Data, DataAck, Nack, Probe, Sync
 from mpwire.wire.numbers import AbortReason, CloseFlag, DataFlag, SyncFlag
 
 RANGE_MAX = 1 << 12
@@ -76,7 +72,8 @@ def _repairs(end: End, flow: Flow, firsts: dict[int, Packet]) -> Iterator[Outcom
 @rule(
     "R91",
     "NACK goes to the originator or the relayer, asks only for what is known to exist and has not "
-    "arrived, not sooner than its law and at most eight times in a row.",
+    "arrived, not sooner than its law, at most eight times in a row, less often where SYNC is all "
+    "that comes, and not for what counts as lost.",
     source="protocol.md 17.6 R91",
     group="data",
     needs="history",
@@ -97,6 +94,8 @@ def r91(case: Case) -> Iterator[Outcome]:
             if packet.direction == "out":
                 yield _wanted(end, packet, known)
         yield from _series(end)
+        for plea in pleas(end):
+            yield from _insistence(end, plea)
         if virtual and end.membership.repair:
             yield from late_demands(end)
 
@@ -151,6 +150,30 @@ def _series(end: End) -> Iterator[Outcome]:
         )
         if len(asked) > 1:
             yield spaced(asked[-2], packet, wait_ms * 2 ** (len(asked) - 2))
+
+
+def _insistence(end: End, plea: Plea) -> Iterator[Outcome]:
+    """Judge how often, and for how long, a side asks for one message that is only promised.
+
+    Of several origins all share one series, so that what one sends hastens the question for
+    another; and CLOSE, CLOSE_ACK and PROBE may begin a series whatever was asked for before.
+    """
+    nacks = [packet for packet in plea.nacks if packet.direction == "out"]
+    others = end.arrived(Close, CloseAck, Probe)
+    alone = len(inflows(end)) == 1
+    until = min((one.number for one in others), default=nacks[-1].number + 1 if nacks else 0)
+    for packet, waits in zip(nacks, soonest(len(nacks)), strict=True):
+        if alone and packet.number < until and packet is not nacks[0]:
+            law_ms = 0.9 * end.timers.rto_initial_ms * NACK_SHARE * waits
+            yield spaced(nacks[0], packet, law_ms)
+    stale = stale_from(end, plea)
+    later = [packet for packet in nacks if stale is not None and packet.number > stale.number]
+    if stale is not None and len(later) > 1:
+        yield broken(
+            [nacks[0], stale, later[1]],
+            expected=f"nothing more for {plea.missing}, which was promised in vain",
+            seen=f"{len(later)} NACKs",
+        )
 
 
 @rule(
@@ -298,7 +321,8 @@ def _lingered_out(end: End, arrival: Packet) -> bool:
 @rule(
     "R117",
     "ABORT(DATA_LOST) is sent only when a SYNC has said that what is missing cannot be repaired, "
-    "or when what a CLOSE with HALF speaks of has not come in time.",
+    "when SYNC has promised it for too long, or when what a CLOSE with HALF speaks of has not come "
+    "in time.",
     source="protocol.md 17.6 R117",
     group="data",
     needs="history",
@@ -314,7 +338,8 @@ def r117(case: Case) -> Iterator[Outcome]:
             if told or _waited_out(end, packet):
                 yield PASSED
             else:
-                yield broken(packet, expected="SYNC with TrailSeq beyond what came", seen="none")
+                lost = "SYNC with TrailSeq beyond what came, or promises in vain"
+                yield broken(packet, expected=lost, seen="none")
 
 
 def _waited_out(end: End, abort: Packet) -> bool:

@@ -4,7 +4,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from mpwire.core import Endpoint
+from mpwire.core import Endpoint, Membership, origins
 from mpwire.core.inflow import Inflow
 from mpwire.core.outflow import Outflow
 from mpwire.core.serial import plus
@@ -124,6 +124,47 @@ def complains_without_end() -> None:
         return [replace(message, seq=plus(message.seq, 100 + one)) for one in range(10)]
 
     append(Nack, storm)
+
+
+@patch("R92", "late-thanks", "root")
+def one_message_too_many() -> None:
+    """SYNC promises a message that was never sent, whenever it is asked for."""
+    alter(Sync, seq=lambda message: plus(message.seq, 1))
+
+
+def _promise_instead(often: int) -> None:
+    """Answer so many NACKs by SYNC, and not by a repair."""
+    count = 0
+
+    def promise(original: Any, end: Membership, event: Any, now_s: float) -> None:
+        nonlocal count
+        count += 1
+        if count > often:
+            original(end, event, now_s)
+        else:
+            origins.send_sync(end, event.origin, end.outflow)
+
+    act("repair_data", promise)
+
+
+@patch("R91", "lost-by-promise", "root leaf1")
+def every_promise_believed_at_once() -> None:
+    """Each SYNC begins a series of NACKs, while each NACK is answered by SYNC."""
+
+    def believe(self: Inflow, now_s: float) -> bool:
+        self.in_vain += bool(self.asked)
+        self.begun_s = now_s
+        return True
+
+    _promise_instead(100)
+    put(Inflow, "begins_anew", believe)
+
+
+@patch("R91", "lost-by-promise", "root leaf1")
+def promises_believed_for_ever() -> None:
+    """What is promised instead of repaired is asked for again and again, though it never comes."""
+    _promise_instead(1000)
+    put(Inflow, "is_forlorn", lambda *_: False)
 
 
 @patch("DR2", "lost-between", "leaf1")

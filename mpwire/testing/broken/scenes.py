@@ -183,6 +183,17 @@ _scene(
     faults=("drop every DATA from root to leaf1",),
 )
 _scene(
+    "lost-by-promise",
+    "A message is lost as often as it is sent, and what says that it was sent is not.",
+    *JOINED,
+    'root sends "never heard" on R',
+    "L1 sees FD_CLOSE WSAECONNABORTED",
+    "P1 sees FD_CLOSE WSAECONNRESET",
+    "root closes R",
+    "everything settles",
+    faults=("drop every DATA from root to leaf1",),
+)
+_scene(
     "two-sessions",
     "A root dismantles its session and begins another one.",
     *JOINED,

@@ -1,5 +1,9 @@
 """Each check of the agent contract passes for right agents, and fails for a wrong one."""
 
+import contextlib
+import os
+import select
+import shlex
 import sys
 from pathlib import Path
 
@@ -174,6 +178,21 @@ def test_what_the_first_check_heard_counts_for_checks_that_are_not_run() -> None
     other = found(wrong, "hello", "version", "listed")
     assert other["version"].reason == "expected contract 1, found 2"
     assert other["listed"].reason == "not run"
+
+
+def test_what_an_agent_has_started_ends_with_it(tmp_path: Path) -> None:
+    kept = tmp_path / "pid"
+    found(
+        ["sh", "-c", f"sleep 600 & echo $! > {shlex.quote(str(kept))}; wait"],
+        "hello",
+        patience_s=0.1,
+    )
+    pidfd = None
+    with contextlib.suppress(ProcessLookupError):
+        pidfd = os.pidfd_open(int(kept.read_text("utf-8")))
+    if pidfd is not None:  # killed, and not reaped yet by whoever does that here
+        assert select.select([pidfd], [], [], 20)[0]
+        os.close(pidfd)
 
 
 def test_lines_that_nobody_said_prove_nothing() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from mpwire.wire.codec import decode_untrusted, encode
 from mpwire.wire.messages import (
+    Abort,
     Accept,
     Challenge,
     Close,
@@ -27,6 +28,7 @@ from mpwire.wire.messages import (
     SessionDesc,
     Sync,
 )
+from mpwire.wire.registries import AbortReason
 from tests.io.agent_process import ALL_EVENTS, AgentProcess
 from tests.testing.peers.test_peers_agreement import changed
 from tests.wire.test_wire_vectors import VECTORS, Vector
@@ -55,11 +57,11 @@ class Root:
         leaf.call("join_leaf", socket=self.number, address=address)
         self.request = self.hear(JoinReq)
 
-    def hear(self, kind: type[Heard]) -> Heard:
+    def hear(self, *kinds: type[Heard]) -> Heard:
         while True:
             octets, self.peer = self.udp.recvfrom(2048)
             message = decode_untrusted(octets)
-            if isinstance(message, kind):
+            if isinstance(message, kinds):
                 return message
 
     def say(self, message: Message) -> None:
@@ -212,6 +214,26 @@ def test_data_beyond_what_was_granted_is_dropped(root: Root) -> None:
     while "data" in (answer := root.leaf.call("recv", socket=root.number)):
         received.append(answer["data"])
     assert received == [bytes([number]).hex() for number in range(40)]
+
+
+def test_a_root_that_promises_what_it_never_sends_is_given_up() -> None:
+    leaf = AgentProcess(MODULE)
+    leaf.call("configure", timers={"rto_initial_s": 0.05, "dead_s": 1.1})
+    root = Root(leaf)
+    root.admit()
+    promise = Sync(**root.header(), seq=FIRST + 1, origin=1, trail_seq=FIRST, sflags=0)
+    root.say(promise)
+    asked = 0
+    while isinstance(said := root.hear(Nack, Abort), Nack):
+        asked += 1
+        assert said.ranges == ((FIRST, FIRST),)
+        root.say(promise)
+    assert isinstance(said, Abort)
+    assert said.reason == AbortReason.DATA_LOST
+    assert 57 <= asked < 100
+    assert leaf.wait_for("FD_CLOSE", root.number)["code"] == 10053
+    root.close()
+    assert leaf.end() == 0
 
 
 def test_what_never_came_is_not_asked_for_after_the_end() -> None:

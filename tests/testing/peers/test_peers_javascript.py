@@ -194,6 +194,16 @@ def test_testbeds_that_were_written_for_others_pass(tmp_path: Path, name: str) -
 
 
 @pytest.mark.lab
+def test_it_learns_of_the_interface_that_it_has_not_chosen(tmp_path: Path) -> None:
+    text = (BEDS / "end-interface.yaml").read_text("utf-8")
+    path = tmp_path / "unbound.yaml"
+    path.write_text(text.replace("L1 as c_leaf/d_leaf", "L1 as c_leaf/d_leaf without binding"))
+    assessment = run(path, tmp_path / "out", ("leaf1",))
+    assert assessment.failed_steps == []
+    assert assessment.verdict is Verdict.PASS
+
+
+@pytest.mark.lab
 @pytest.mark.parametrize(
     ("name", "host", "reason"),
     [

@@ -13,7 +13,8 @@
 //   socket    calls to events       strangers   whom nothing belongs to     failures   of calls
 //   joining   until an answer       crossed     by an invitation            end        of both
 //   membership  keepalive, ending   receiving   data of the root            sending    data to it
-//   codec     octets to messages    messages    the formats as data         numbers, chance, time
+//   codec     octets to messages    messages    the formats as data         udp        of Node
+//   numbers, chance, time
 //
 // Run by `python -m mpwire.testing.peers.javascript`, or by `node agent.mjs`; Node 18.14 or newer.
 
@@ -81,5 +82,8 @@ setInterval(() => {
   report();
 }, LOOK_MS).unref();
 
-say({ hello: { contract: 1, name: "mpwire-leaf-js", version: "1", calls: Object.keys(CALLS) } });
+// Node is not told of ICMP errors about what it has sent: a root behind a net that is unreachable
+// is one that does not answer.
+const known = { calls: Object.keys(CALLS), lacks: ["icmp"] };
+say({ hello: { contract: 1, name: "mpwire-leaf-js", version: "1", ...known } });
 serveLines(serve);

@@ -43,8 +43,11 @@ export class End {
 
   send(name, { body, tlvs, ...header }) {
     const whole = { session: this.session, tag: this.peerTag, sender: this.id, ...header };
-    this.socket.transmit(encode(name, whole, body, tlvs), this.peer);
+    this.socket.transmit(encode(name, whole, body, tlvs), this.peer, () => this.noWay());
   }
+
+  // This host has no way to the peer, so that nothing was sent.
+  noWay() {}
 
   // `control` is the Seq of the latest request.
   abort(why, { echo = 0, ...header } = {}) {

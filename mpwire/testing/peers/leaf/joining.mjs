@@ -168,6 +168,10 @@ export class Joining extends End {
     if (this.asks) this.#fail("WSAENETUNREACH");
   }
 
+  noWay() {
+    this.interfaceLost();
+  }
+
   // The root invites whom it has been asked by: that prevails, once it has echoed a cookie. What
   // is remembered of a cookie is part of our own request, of which there is one.
   invited(m) {

@@ -2,13 +2,15 @@
 // Written from docs/protocol.md 11.2 to 11.4 (receiving, acknowledgement, repair).
 
 import { FIRST_WINDOW, ROOT, ahead, plus, u32 } from "./numbers.mjs";
-import { Timer, plan } from "./time.mjs";
+import { Timer, now, plan } from "./time.mjs";
 
 const BUFFER = 256; // 11.3: room for messages
 const AHEAD = 1024; // 11.2: how far from what is known a message may be that is not repaired
 const UNACKNOWLEDGED = 8; // 11.3
 const SHORT_OF_ROOM = 8;
 const NACKS = 8; // 11.4
+const FEWEST = 3; // NACKs before a further SYNC begins a series
+const PROMISES = 8; // series that SYNC has begun in vain
 const RANGES = 32;
 
 export class Receiver {
@@ -22,6 +24,8 @@ export class Receiver {
     this.fresh = 0; // new messages since the last DATA_ACK
     this.reports = 0; // DATA_ACK and NACK together
     this.nacks = 0; // of this series
+    // of what RcvNext names: NACKs since a SYNC began a series, and how often one has; when
+    this.plea = { asked: 0, promises: 0, first: 0, last: 0 };
     this.acknowledgement = new Timer(() => this.acknowledge());
     this.search = new Timer(() => this.#nack());
     this.timers = [this.acknowledgement, this.search];
@@ -63,6 +67,7 @@ export class Receiver {
       this.next = plus(this.next, 1);
       if (first !== null) this.#handUp(first);
     }
+    if (this.next !== before) Object.assign(this.plea, { asked: 0, promises: 0 });
     if (member.repaired) this.#report(this.next !== before);
     member.arrived();
   }
@@ -104,6 +109,9 @@ export class Receiver {
   #nack() {
     if (!this.#misses) return;
     const ranges = this.#ranges();
+    const { plea } = this;
+    if (plea.asked + plea.promises === 0) plea.first = now();
+    plea.asked += 1;
     this.reports += 1;
     this.member.send("NACK", {
       seq: this.reports,
@@ -153,8 +161,9 @@ export class Receiver {
   takeSync(m) {
     const { member } = this;
     if (!member.repaired || !member.receives || m.origin !== ROOT) return;
+    const missed = this.#misses;
     if (!member.lingers) {
-      if (ahead(this.next, m.trailSeq) > 0) { // lost for good
+      if (ahead(this.next, m.trailSeq) > 0 || this.#hopeless(m.seq)) { // lost for good
         member.abort(9, { echo: m.seq });
         member.end("WSAECONNABORTED");
         return;
@@ -162,7 +171,25 @@ export class Receiver {
       this.#learn(m.seq);
     }
     this.#dataAck();
-    if (this.#misses && !member.lingers) this.#seekAnew(); // 16.1: it is too late then
+    if (!this.#misses || member.lingers) return; // 16.1: it is too late then
+    if (this.#timely() || !missed || this.nacks >= NACKS) this.#seekAnew();
+  }
+
+  // Is it time for another series of what was missing before this SYNC (11.4)?
+  #timely() {
+    const { plea } = this;
+    if (plea.asked < Math.min(FEWEST + plea.promises, NACKS)) return false;
+    plea.asked = 0;
+    plea.promises += 1;
+    plea.last = now();
+    return true;
+  }
+
+  // Nobody need believe for ever that everything before `end` has been sent (11.4).
+  #hopeless(end) {
+    const { asked, promises, first, last } = this.plea;
+    const inVain = asked >= NACKS && promises >= PROMISES && last - first >= plan.dead_s;
+    return inVain && ahead(this.next, end) > 0;
   }
 
   stop() {

@@ -1,7 +1,6 @@
 // A socket: calls in, events out, and the datagrams of its memberships.
 // Written from docs/sockets.md (calls, the record of events) and docs/protocol.md 15.
 
-import dgram from "node:dgram";
 import os from "node:os";
 
 import { decode } from "./codec.mjs";
@@ -10,6 +9,7 @@ import { Joining } from "./joining.mjs";
 import { DIRECTIONS, FLAG } from "./numbers.mjs";
 import { Strangers } from "./strangers.mjs";
 import { turn } from "./time.mjs";
+import { towards, udpOf } from "./udp.mjs";
 
 export const EVENTS = ["FD_CONNECT", "FD_READ", "FD_WRITE", "FD_CLOSE"]; // in order of their bits
 const MOST_CALLER_DATA = 512;
@@ -39,19 +39,20 @@ export class Socket {
     this.lost = false; // the interface of our address
     all.add(this);
     this.strangers = new Strangers((datagram, to) => this.transmit(datagram, to));
-    const type = family === "inet6" ? "udp6" : "udp4";
-    const lookup = (host, _options, done) => done(null, host, family === "inet6" ? 6 : 4);
-    this.udp = dgram.createSocket({ type, ipv6Only: family === "inet6", lookup });
+    this.any = family === "inet6" ? "::" : "0.0.0.0";
+    this.home = null; // what the kernel takes towards our peer, where nobody has chosen an address
+    this.udp = udpOf(family);
     this.udp.on("message", (datagram, from) => this.#arrive(datagram, from));
     this.udp.on("error", () => {}); // what a send cannot reach is found out by its timers
   }
 
   // The wire -----------------------------------------------------------------------------------
 
-  transmit(datagram, { host, port }) {
+  transmit(datagram, { host, port }, unsent = () => {}) {
     this.udp.send(datagram, port, host, (error) => {
       if (!["ENETUNREACH", "ENETDOWN", "EADDRNOTAVAIL"].includes(error?.code)) return;
       lookAround();
+      if (error.code === "ENETUNREACH") unsent();
       turn.done();
     });
   }
@@ -70,8 +71,8 @@ export class Socket {
   // Learn which addresses this host has: the one that a membership lives on may be gone.
   look(addresses) {
     if (!this.bound) return;
-    const [own] = this.name;
-    this.lost = own !== "0.0.0.0" && own !== "::" && !addresses.has(own);
+    const own = this.home ?? this.name[0];
+    this.lost = own !== this.any && !addresses.has(own);
     if (this.lost) for (const end of [...this.live]) end.interfaceLost();
   }
 
@@ -188,7 +189,9 @@ export class Socket {
     if (host.includes(":") !== (this.family === "inet6")) fail("WSAEAFNOSUPPORT");
     if (port === 0 || /^(0\.0\.0\.0|::)$/.test(host)) fail("WSAEADDRNOTAVAIL");
     if (data !== null && data.length > MOST_CALLER_DATA) fail("WSAEFAULT");
-    if (!this.bound) await this.bind(this.family === "inet6" ? "::" : "0.0.0.0", 0);
+    const chosen = this.bound && this.name[0] !== this.any;
+    if (!chosen) this.home = await towards(this.family, host, port);
+    if (!this.bound) await this.bind(this.home ?? this.any, 0);
     this.joining = true;
     this.record.delete("FD_CONNECT");
     const said = data !== null && data.length > 0 ? data : null;
