@@ -89,7 +89,16 @@ def bridge() -> str:
 
 @pytest.fixture(scope="module", params=["tap", "veth"])
 def carrier(request: pytest.FixtureRequest) -> str:
-    """Give each way to attach a host that works here."""
+    """Give each way to attach a host to the switch that works here."""
     if reason := carriers().get("lab") or carriers().get(request.param):
+        pytest.skip(SKIP + reason)
+    return str(request.param)
+
+
+@pytest.fixture(scope="module", params=["tap", "veth", "gates"])
+def attached(request: pytest.FixtureRequest) -> str:
+    """Give each way to attach a host that works here: to the switch, or to gates at a bridge."""
+    needed = "bridge" if request.param == "gates" else request.param
+    if reason := carriers().get("lab") or carriers().get(needed):
         pytest.skip(SKIP + reason)
     return str(request.param)

@@ -12,6 +12,7 @@ In reading order:
     matrixing   matrix: roles, implementations and testbeds, one lab for each
     contracting agent-check: whether a program keeps the agent contract
     diagnosing  doctor
+    usage       what is said of mistakes in a command line
     output      standard output, whoever reads it
     status      exit statuses
 

@@ -45,9 +45,11 @@ from mpwire.cli.options import (
 )
 from mpwire.cli.output import Output, guarded
 from mpwire.cli.status import Status
+from mpwire.cli.usage import Commands
 
 app = typer.Typer(
     name="mpwire",
+    cls=Commands,
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -281,11 +283,11 @@ def matrix(
     In a cell one implementation plays one role - root: whoever has a c_root socket, leaf: all
     others, or a host by its name - and all other hosts have the agents of the testbed. What an
     implementation lacks is UNSUPPORTED and fails nothing; the exit status is 5 only if that is all
-    there is. The table is also a page, DIR/matrix.html.
+    there is. The table is also a page, DIR/matrix.html. TESTBED may be a folder of testbeds.
 
     \b
     Examples:
-      mpwire matrix testbeds/*.yaml --agent python='mpwire agent' \\
+      mpwire matrix testbeds --agent python='mpwire agent' \\
           --agent js='python -m mpwire.testing.peers.javascript'
       mpwire matrix testbeds/rooted-*.yaml --agent mine=./my-agent --role leaf --json
     """

@@ -13,7 +13,7 @@ from mpwire.cli.results import (
     print_results,
     print_verdict,
     require_folder_of,
-    unreadable,
+    unjudged,
     write_junit,
 )
 from mpwire.cli.status import Status, worst
@@ -64,4 +64,4 @@ def _check_one(path: Path, *, junit: bool) -> Result:
     try:
         return judged(assess(open_run(path)), in_full=False, junit=junit)
     except InputError as error:
-        return unreadable(path, str(error))
+        return unjudged(path, str(error))

@@ -10,17 +10,18 @@ from xml.etree.ElementTree import Element
 
 from rich.text import Text
 
-from mpwire.capture import RunFile, annotate, open_run
+from mpwire.capture import RunFile, open_run
 from mpwire.cli.output import Output
 from mpwire.cli.results import Result, judged, write_suites
 from mpwire.cli.running import Job, RunOptions, failures_of, request_of
-from mpwire.cli.status import Status, worst
+from mpwire.cli.status import OF_VERDICT, Status, worst
 from mpwire.cli.sweeping import command_of
 from mpwire.errors import MachineError
+from mpwire.lab.launch import LabError
 from mpwire.report import assess
 from mpwire.report.agreement import Difference, first_difference
-from mpwire.report.document import comments_of, document_of
 from mpwire.report.junit import agreement_suite
+from mpwire.report.storing import store
 from mpwire.report.telling import printable
 from mpwire.report.verdict import STYLES, counted, line
 from mpwire.sim import FabricName, run_on_fabric
@@ -69,7 +70,10 @@ class Row:
     @property
     def status(self) -> Status:
         """Give the exit status: a disagreement is a violation, somebody's."""
-        statuses = [lab.result.status for lab in self.compared if lab.result is not None]
+        statuses = [
+            OF_VERDICT[lab.verdict] if lab.result is None else lab.result.status
+            for lab in self.compared
+        ]
         if Status.INTERRUPTED in statuses:
             return Status.INTERRUPTED
         if self.difference is not None:
@@ -120,13 +124,18 @@ def compare(output: Output, options: RunOptions, jobs: Sequence[Job]) -> Status:
     rows: list[Row] = []
     if not output.quiet:
         output.line(_head())
-    for job in jobs:
-        row = _row(options, job)
-        rows.append(row)
-        if not output.quiet or row.status is not Status.PASS:
-            output.line(_line(row))
-        if row.status is Status.INTERRUPTED:
-            break
+    interrupted = False
+    try:
+        for job in jobs:
+            rows.append(_row(options, job))
+            if not output.quiet or rows[-1].status is not Status.PASS:
+                output.line(_line(rows[-1]))
+            if rows[-1].status is Status.INTERRUPTED:
+                break
+    except KeyboardInterrupt:  # between two labs, or as one is judged
+        if not rows:
+            raise
+        interrupted = True
     write_suites(options.junit, [suite for row in rows for suite in row.suites])
     differing = sum(row.difference is not None for row in rows)
     told = f"{counted(len(rows), 'testbed')}: {len(rows) - differing} agree, {differing} differ"
@@ -134,7 +143,7 @@ def compare(output: Output, options: RunOptions, jobs: Sequence[Job]) -> Status:
     status = worst(row.status for row in rows)
     if output.json:
         output.document(_document(rows, status))
-    return status
+    return Status.INTERRUPTED if interrupted else status
 
 
 def _row(options: RunOptions, job: Job) -> Row:
@@ -147,7 +156,10 @@ def _row(options: RunOptions, job: Job) -> Row:
             runs[fabric] = run
         if lab.result is not None and lab.result.status is Status.INTERRUPTED:
             return row
-    row.difference = first_difference(runs, {lab.fabric: lab.verdict for lab in row.compared})
+    verdicts: dict[str, Verdict] = {
+        lab.fabric: lab.verdict for lab in row.compared if lab.result is not None
+    }
+    row.difference = first_difference(runs, verdicts)
     return row
 
 
@@ -160,8 +172,10 @@ def _lab(options: RunOptions, job: Job, fabric: FabricName) -> tuple[Lab, RunFil
             raise
         # No machine lacks anything for a simulation: it is the testbed that asks for more.
         return Lab(fabric, Verdict.UNSUPPORTED, str(error)), None
+    except LabError as error:  # this one died; the others go on
+        return Lab(fabric, Verdict.INCONCLUSIVE, str(error)), None
     assessment = assess(open_run(outcome.run_file), failures_of(outcome))
-    annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
+    store(assessment)
     result = judged(assessment, in_full=False, junit=options.junit is not None, fresh=True)
     why = "" if assessment.verdict is Verdict.PASS else result.summary
     lab = Lab(fabric, assessment.verdict, why, outcome.run_file, result)

@@ -35,12 +35,16 @@ def list_testbeds(output: Output, named: Sequence[Path], asked: Mapping[str, obj
         if value:
             raise InputError(f"--list: expected testbeds alone, found {option}")
     found: list[Exercised] = []
-    for path in files_in(named):
-        found.append(exercised_by(path))
-        _tell(output, found[-1])
+    interrupted = False
+    try:
+        for path in files_in(named):
+            found.append(exercised_by(path))
+            _tell(output, found[-1])
+    except KeyboardInterrupt:
+        interrupted = True
     if output.json:
         output.document({"testbeds": msgspec.to_builtins(found)})
-    return Status.PASS
+    return Status.INTERRUPTED if interrupted else Status.PASS
 
 
 def files_in(named: Sequence[Path]) -> Iterator[Path]:

@@ -2,29 +2,34 @@
 
 import os
 import re
+import shlex
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from mpwire.capture import annotate, open_run
+from mpwire.capture import open_run
 from mpwire.cli.agents import require_programs, words_of
+from mpwire.cli.files import testbeds_in
 from mpwire.cli.output import Output
 from mpwire.cli.running import failures_of
 from mpwire.cli.status import OF_VERDICT, Status
 from mpwire.errors import InputError
 from mpwire.lab import testbed
+from mpwire.lab.interrupts import Stop
 from mpwire.lab.launch import LabError
 from mpwire.lab.plan import Plan
 from mpwire.lab.session import TOUR
 from mpwire.lab.steps import Open
 from mpwire.report import Assessment, assess
-from mpwire.report.document import comments_of, document_of
 from mpwire.report.matrix import Cell, Matrix, cell_line, matrix_lines
 from mpwire.report.matrix_page import matrix_page
+from mpwire.report.storing import store
+from mpwire.report.telling import printable
 from mpwire.report.verdict import line
 from mpwire.sim import FabricName, RunRequest, run_on_fabric
 from mpwire.sim.session import foreign_agent
@@ -67,17 +72,18 @@ def run_matrix(output: Output, options: MatrixOptions) -> Status:
     """Run every cell and print the table.
 
     Raises:
-        InputError: a testbed has mistakes, or an implementation is not there.
+        InputError: a testbed has mistakes, or an implementation is not there, or there is no place
+            for the page.
     """
     page = options.html or options.out / "matrix.html"
     implementations = parse_implementations(options.agents)
     labs, matrix = prepare(options, implementations)
+    _prepare_page(page)
     interrupted = False
     try:
         _run_all(output, options, labs)
     except KeyboardInterrupt:
         interrupted = True
-    page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(matrix_page(matrix, page.parent), "utf-8")
     output.line()
     output.lines(matrix_lines(matrix, output.width))
@@ -85,6 +91,20 @@ def run_matrix(output: Output, options: MatrixOptions) -> Status:
     if output.json:
         output.document({**matrix.document, "page": str(page)})
     return Status.INTERRUPTED if interrupted else OF_VERDICT[matrix.verdict]
+
+
+def _prepare_page(page: Path) -> None:
+    """See that the page can be written, before anything is done that takes time.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        page.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{page.parent}: cannot write there ({error.strerror})") from None
+    if page.is_dir() or not os.access(page.parent, os.W_OK):
+        raise InputError(f"{page}: cannot write a page there")
 
 
 def parse_implementations(options: Sequence[str]) -> Commands:
@@ -114,9 +134,9 @@ def prepare(options: MatrixOptions, implementations: Commands) -> tuple[list[Lab
     labs: dict[object, Lab] = {}
     cells: list[Cell] = []
     mistakes: list[str] = []
-    for path in options.testbeds or [TOUR]:
+    for path, name in names_of(testbeds_in(options.testbeds or [TOUR])).items():
         try:
-            cells += _cells_of(path, options, implementations, roles, labs)
+            cells += _cells_of((path, name), options, implementations, roles, labs)
         except InputError as error:
             mistakes.append(str(error))
     if mistakes:
@@ -127,15 +147,23 @@ def prepare(options: MatrixOptions, implementations: Commands) -> tuple[list[Lab
     return list(labs.values()), matrix
 
 
+def names_of(paths: Iterable[Path]) -> dict[Path, str]:
+    """Give each testbed file, once, its name in the table: as short as tells it from the others."""
+    files = list(dict.fromkeys(paths))
+    alike = Counter(path.stem for path in files)
+    return {path: path.stem if alike[path.stem] == 1 else printable(str(path)) for path in files}
+
+
 def _cells_of(
-    path: Path,
+    bed: tuple[Path, str],
     options: MatrixOptions,
     implementations: Commands,
     roles: Sequence[str],
     labs: dict[object, Lab],
 ) -> Iterator[Cell]:
+    path, name = bed
     hosts = hosts_of(testbed.load(path))
-    for name, command in implementations.items():
+    for implementation, command in implementations.items():
         for role in roles:
             players = hosts.get(role, ())
             if not players:
@@ -145,9 +173,16 @@ def _cells_of(
             require_programs(plan, agents)
             key = (path, tuple(host.agent for host in plan.hosts))
             lab = labs.setdefault(key, Lab(path, plan, agents))
-            cell = Cell(testbed=plan.name, role=role, implementation=name, hosts=players, path=path)
-            lab.cells.append(cell)
-            yield cell
+            lab.cells.append(
+                Cell(
+                    testbed=name,
+                    role=role,
+                    implementation=implementation,
+                    hosts=players,
+                    path=path,
+                )
+            )
+            yield lab.cells[-1]
 
 
 def hosts_of(plan: Plan) -> dict[str, tuple[str, ...]]:
@@ -166,10 +201,10 @@ def hosts_of(plan: Plan) -> dict[str, tuple[str, ...]]:
 def _run_all(output: Output, options: MatrixOptions, labs: Sequence[Lab]) -> None:
     """Run all labs, some at a time, and tell each cell as it comes."""
     count = sum(len(lab.cells) for lab in labs)
-    number = 0
+    number, stop = 0, Stop()
     with ThreadPoolExecutor(options.jobs or os.cpu_count() or 1) as pool:
         running: dict[Future[None], Lab] = {
-            pool.submit(_run_lab, options, lab): lab for lab in labs
+            pool.submit(_run_lab, options, lab, stop): lab for lab in labs
         }
         try:
             for future in as_completed(running):
@@ -180,10 +215,11 @@ def _run_all(output: Output, options: MatrixOptions, labs: Sequence[Lab]) -> Non
                         output.line(cell_line(number, count, cell))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            stop.now()
             raise
 
 
-def _run_lab(options: MatrixOptions, lab: Lab) -> None:
+def _run_lab(options: MatrixOptions, lab: Lab, stop: Stop) -> None:
     fabric = options.fabric
     if fabric == "sim" and foreign_agent(lab.plan) is not None:
         fabric = "switch"
@@ -193,6 +229,7 @@ def _run_lab(options: MatrixOptions, lab: Lab) -> None:
         scale=options.scale,
         seed=options.seed,
         command=_command(options, lab, fabric),
+        stop=stop,
     )
     began_s = time.monotonic()
     try:
@@ -201,8 +238,10 @@ def _run_lab(options: MatrixOptions, lab: Lab) -> None:
         for cell in lab.cells:
             cell.verdict, cell.reason = Verdict.INCONCLUSIVE, str(error)
         return
+    if outcome.failure is not None and outcome.failure.kind == "interrupted":
+        return  # it has shown nothing
     assessment = assess(open_run(outcome.run_file), failures_of(outcome))
-    annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
+    store(assessment)
     for cell in lab.cells:
         cell.verdict = assessment.verdict
         cell.reason = reason_of(assessment)
@@ -235,5 +274,5 @@ def _command(options: MatrixOptions, lab: Lab, fabric: FabricName) -> list[str]:
     for name, value in (("--scale", options.scale), ("--seed", options.seed)):
         words += [] if value is None else [name, str(value)]
     for host, command in lab.agents.items():
-        words += ["--agent", f"{host}={' '.join(command)}"]
+        words += ["--agent", f"{host}={shlex.join(command)}"]
     return words

@@ -144,6 +144,9 @@ def guarded(output: Output, command: Callable[[], Status]) -> Status:
             output.complain("`mpwire doctor` says what this machine can do and what helps")
     except MpwireError as error:
         status = _trouble(output, str(error), "lab", Status.INCONCLUSIVE)
+    except UnicodeEncodeError as error:  # of an argument, or of a file's name
+        told = f"expected characters that can be written as UTF-8, found {error.object!a}"
+        status = _trouble(output, told, "input", Status.USAGE)
     except KeyboardInterrupt:
         status = _trouble(output, "interrupted", "interrupted", Status.INTERRUPTED)
     except OSError as error:

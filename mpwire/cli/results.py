@@ -1,5 +1,6 @@
 """What came of one run file or of several: as text, as a table, as a document."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +66,11 @@ def judged(
     )
 
 
-def unreadable(path: Path, error: str) -> Result:
-    """Make the result of a file that is no capture."""
+def unjudged(path: Path, error: str, status: Status = Status.USAGE) -> Result:
+    """Make the result of a file that is no capture, or of a testbed that could not be run."""
     return Result(
         path=path,
-        status=Status.USAGE,
+        status=status,
         word="ERROR",
         summary=error.removeprefix(f"{path}: "),
         document={"verdict": "ERROR", "run_file": str(path), "rules": [], "error": error},
@@ -111,10 +112,12 @@ def require_folder_of(path: Path | None) -> None:
     """See that a report can be written, before anything is done that takes time.
 
     Raises:
-        InputError: its folder is not there, or it is itself a folder.
+        InputError: its folder is not there, or not to be written in, or it is itself a folder.
     """
     if path is not None and (path.is_dir() or not path.parent.is_dir()):
         raise InputError(f"--junit {path}: expected a file in a folder that is there")
+    if path is not None and not os.access(path.parent, os.W_OK):
+        raise InputError(f"--junit {path}: cannot write there")
 
 
 def write_junit(path: Path | None, results: Sequence[Result]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from mpwire.capture import annotate, open_run
+from mpwire.capture import RunFile, open_run
+from mpwire.capture.records import Decision
 from mpwire.cli.agents import Agents, for_hosts, parse_agents, require_programs
 from mpwire.cli.files import testbeds_in
 from mpwire.cli.output import Output
@@ -19,18 +20,19 @@ from mpwire.cli.results import (
     print_results,
     print_verdict,
     require_folder_of,
+    unjudged,
     write_junit,
 )
 from mpwire.cli.status import Status, worst
 from mpwire.cli.watching import Watcher
-from mpwire.errors import InputError
+from mpwire.errors import BrokenRunError, InputError, MachineError
 from mpwire.lab import testbed
 from mpwire.lab.every import Every
 from mpwire.lab.launch import LabError
 from mpwire.lab.plan import Plan
 from mpwire.lab.session import TOUR, RunOutcome
 from mpwire.report import FailedStep, assess
-from mpwire.report.document import comments_of, document_of
+from mpwire.report.storing import store
 from mpwire.sim import FabricName, RunRequest, run_on_fabric
 
 Carrier = Literal["tap", "veth"]
@@ -77,18 +79,18 @@ class Job:
 def run(output: Output, options: RunOptions) -> Status:
     """Run testbeds one after the other and say what came of them."""
     require_folder_of(options.junit)
+    if options.sample is not None and options.every is None:
+        raise InputError("--sample: expected --every beside it")
     agents = parse_agents(options.agents)
     jobs = _prepare(options, agents)
     if options.on_all:
         return _compare(output, options, jobs)
     if options.every is not None:
         return _sweep(output, options, jobs)
-    results: list[Result] = []
-    for job in jobs:
-        result = _run_one(output, options, job, alone=len(jobs) == 1)
-        results.append(result)
-        if result.status is Status.INTERRUPTED:
-            break
+    if len(jobs) == 1:
+        results = [_run_one(output, options, jobs[0], alone=True)]
+    else:
+        results = _run_all(output, options, jobs)
     write_junit(options.junit, results)
     if output.json:
         output.document(as_document(results))
@@ -97,6 +99,29 @@ def run(output: Output, options: RunOptions) -> Status:
     else:
         print_verdict(output, results[0])
     return worst(result.status for result in results)
+
+
+def _run_all(output: Output, options: RunOptions, jobs: Sequence[Job]) -> list[Result]:
+    """Run several; what becomes of one takes nothing from those that have been run."""
+    results: list[Result] = []
+    for job in jobs:
+        try:
+            results.append(_run_one(output, options, job, alone=False))
+        except (MachineError, LabError) as error:
+            if isinstance(error, BrokenRunError) and not results:
+                raise
+            status = Status.MACHINE if isinstance(error, MachineError) else Status.INCONCLUSIVE
+            output.complain(str(error))  # in full, as no table has room for a remedy
+            results.append(unjudged(job.path, str(error), status))
+            if isinstance(error, BrokenRunError):  # as will be the next, for the same reason
+                break
+        except KeyboardInterrupt:
+            if not results:
+                raise
+            results.append(unjudged(job.path, "interrupted", Status.INTERRUPTED))
+        if results[-1].status is Status.INTERRUPTED:
+            break
+    return results
 
 
 def _compare(output: Output, options: RunOptions, jobs: Sequence[Job]) -> Status:
@@ -151,7 +176,7 @@ def _run_one(output: Output, options: RunOptions, job: Job, *, alone: bool) -> R
             if signals.came(signal.SIGINT):  # before the lab was ready to end in order
                 raise KeyboardInterrupt from None
             raise
-    return _judge(outcome, in_full=alone, junit=options.junit is not None)
+    return _judge(outcome, job.plan, in_full=alone, junit=options.junit is not None)
 
 
 def request_of(
@@ -196,15 +221,27 @@ class _Signals:
         os.close(self._writing)
 
 
-def _judge(outcome: RunOutcome, *, in_full: bool, junit: bool) -> Result:
+def _judge(outcome: RunOutcome, plan: Plan, *, in_full: bool, junit: bool) -> Result:
     """Judge what was recorded, and store the verdict with it."""
     assessment = assess(open_run(outcome.run_file), failures_of(outcome))
-    annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
+    idle = idle_faults(plan, assessment.run) if assessment.begun else []
+    unstored = store(assessment)
     written = sorted(outcome.folder.glob("*.stderr"))
     notes = [f"{path.stem} wrote to standard error: {path}" for path in written]
+    if unstored:
+        notes.append(unstored)
+    notes += [f"no message met this fault: {fault}" for fault in idle]
     if outcome.instead:
         notes.append(f"simulated, as namespaces are not to be had here: {outcome.instead}")
     return judged(assessment, in_full=in_full, junit=junit, fresh=True, notes=notes)
+
+
+def idle_faults(plan: Plan, run: RunFile) -> list[str]:
+    """List the faults of a plan that nothing in its run came to, each as its sentence."""
+    met: set[str] = set()
+    for reason in {one.reason for one in run.each(Decision) if one.reason}:
+        met.update(reason.partition(": ")[2].split("; "))
+    return [fault.text for fault in plan.faults if fault.text not in met]
 
 
 def failures_of(outcome: RunOutcome) -> list[FailedStep]:

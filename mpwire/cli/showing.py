@@ -107,7 +107,8 @@ def _title(run: RunFile) -> Text:
     if run.run is None:
         return line((printable(run.path.name), "bold"), (f"  {frames}, not from mpwire", "dim"))
     made = run.run
-    told = f"{counted(len(made.hosts), 'host')} on {made.fabric} ({made.carrier}), {frames}"
+    how = ", ".join(filter(None, (made.carrier, made.decided_by)))
+    told = f"{counted(len(made.hosts), 'host')} on {made.fabric} ({how}), {frames}"
     return line((printable(str(run.path)), "bold"), (f"  {told}", "dim"))
 
 

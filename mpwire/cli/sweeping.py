@@ -14,18 +14,22 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
 from rich.text import Text
 
-from mpwire.capture import annotate, open_run
+from mpwire.capture import open_run
 from mpwire.cli.output import Output
-from mpwire.cli.results import Result, judged, print_verdict, write_junit
+from mpwire.cli.results import judged, print_verdict, write_junit, write_suites
 from mpwire.cli.running import Job, RunOptions, failures_of, request_of
 from mpwire.cli.status import OF_VERDICT, Status, worst
 from mpwire.lab.every import Every, cases, messages, met, sampled
-from mpwire.lab.session import RunOutcome
+from mpwire.lab.interrupts import Stop
+from mpwire.lab.launch import LabError
+from mpwire.lab.session import RunOutcome, settle_latest
 from mpwire.oracle import Judgement
 from mpwire.report import Assessment, assess
-from mpwire.report.document import comments_of, document_of
+from mpwire.report.junit import sweep_suite
+from mpwire.report.storing import store
 from mpwire.report.telling import printable
 from mpwire.report.verdict import STYLES, counted, line
 from mpwire.sim import run_on_fabric
@@ -82,7 +86,7 @@ def sweep(output: Output, options: RunOptions, job: Job) -> Status:
     assert options.every is not None
     whole, outcome = _run(options, job, ())
     if whole.verdict is not Verdict.PASS:
-        annotate(outcome.run_file, document_of(whole), comments_of(whole))
+        store(whole)
         result = judged(whole, in_full=True, junit=options.junit is not None, fresh=True)
         write_junit(options.junit, [result])
         output.document(result.document) if output.json else print_verdict(output, result)
@@ -93,18 +97,18 @@ def sweep(output: Output, options: RunOptions, job: Job) -> Status:
     _drop(outcome)
     _head(output, options, job, (len(sent), len(everything), len(chosen)))
     rows: list[Row] = []
-    results: list[Result] = []
     sweeper = _Sweeper(options, job, events_of(whole.judgement))
     interrupted = False
     try:
-        for row, result in sweeper.rows(chosen):
+        for row in sweeper.rows(chosen):
             rows.append(row)
-            results.append(result)
             if row.verdict is not Verdict.PASS or not output.quiet:
                 output.line(_line(len(rows), row))
     except KeyboardInterrupt:
         interrupted = True
-    write_junit(options.junit, results)
+    settle_latest(options.out)
+    told = ((" + ".join(row.faults), row.verdict, row.told()) for row in rows)
+    write_suites(options.junit, [sweep_suite(job.plan.name, options.every, told)])
     counts = Counter(row.verdict.value for row in rows)
     output.line(line((f"{counted(len(rows), 'lab')}: {_told(counts)}", "bold")))
     if output.json:
@@ -120,8 +124,9 @@ class _Sweeper:
         self._options = options
         self._job = job
         self._expected = expected
+        self._stop = Stop()
 
-    def rows(self, chosen: Sequence[tuple[str, ...]]) -> Iterator[tuple[Row, Result]]:
+    def rows(self, chosen: Sequence[tuple[str, ...]]) -> Iterator[Row]:
         """Yield what came of each case, in order."""
         jobs = self._options.jobs or os.cpu_count() or 1
         with ThreadPoolExecutor(jobs) as pool:
@@ -129,6 +134,7 @@ class _Sweeper:
                 yield from pool.map(self._row, chosen)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
+                self._stop.now()
                 raise
 
     @property
@@ -136,8 +142,11 @@ class _Sweeper:
         """Tell whether somebody is killed: who is reports nothing more, others another end."""
         return self._options.every == "kill-after"
 
-    def _row(self, faults: tuple[str, ...]) -> tuple[Row, Result]:
-        assessment, outcome = _run(self._options, self._job, faults)
+    def _row(self, faults: tuple[str, ...]) -> Row:
+        try:
+            assessment, outcome = _run(self._options, self._job, faults, self._stop)
+        except LabError as error:  # this one died; the others go on
+            return Row(faults, Verdict.INCONCLUSIVE, stopped=str(error), met=False)
         judgement, failure = assessment.judgement, outcome.failure
         lacks = assessment.verdict is Verdict.UNSUPPORTED
         row = Row(
@@ -151,14 +160,13 @@ class _Sweeper:
             row.lost = lost_events(self._expected, events_of(judgement))
         if row.lost:
             row.verdict = Verdict.FAIL
-        junit = self._options.junit is not None
-        result = judged(assessment, in_full=False, junit=junit, fresh=True)
-        if row.verdict is Verdict.PASS:
+        interrupted = failure is not None and failure.kind == "interrupted"
+        if row.verdict is Verdict.PASS or interrupted:
             _drop(outcome)
         else:
-            annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
+            store(assessment)
             row.run_file = outcome.run_file
-        return row, result
+        return row
 
     def _verdict(self, judgement: Judgement) -> Verdict:
         """Take the judge's verdict; a script stops where somebody it needs is killed."""
@@ -186,14 +194,16 @@ def lost_events(expected: Seen, seen: Seen) -> list[str]:
     ]
 
 
-def _run(options: RunOptions, job: Job, faults: tuple[str, ...]) -> tuple[Assessment, RunOutcome]:
+def _run(
+    options: RunOptions, job: Job, faults: tuple[str, ...], stop: Stop | None = None
+) -> tuple[Assessment, RunOutcome]:
     asked = request_of(
         options,
         job,
         faults=(*options.faults, *faults),
         command=command_of(options, job, faults),
     )
-    outcome = run_on_fabric(job.path, options.out, asked)
+    outcome = run_on_fabric(job.path, options.out, msgspec.structs.replace(asked, stop=stop))
     return assess(open_run(outcome.run_file), failures_of(outcome)), outcome
 
 

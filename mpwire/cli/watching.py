@@ -11,6 +11,7 @@ from mpwire.lab.plan import Plan
 from mpwire.lab.progress import (
     AnyProgress,
     EventReported,
+    FrameLost,
     FrameSeen,
     SocketMade,
     Started,
@@ -44,6 +45,7 @@ class Watcher:
             self._cast,
             output.width,
             all_frames=all_frames,
+            grows=True,
             header_every=max(HEADER_ROWS_MIN, output.height - 4),
         )
         self._steps = 0
@@ -65,12 +67,15 @@ class Watcher:
                 self._print(self._ladder.event(_event(progress)))
             case FrameSeen():
                 self._print(self._ladder.frame(_frame(progress)))
+            case FrameLost():
+                self._ladder.lose(progress.number, progress.receiver, progress.reason)
             case _:
                 self._print(self._ladder.finish())
 
     def _start(self, progress: Started) -> None:
         hosts = counted(len(progress.hosts), "host")
-        told = f"{hosts} on a switch ({progress.carrier}), {counted(progress.steps, 'step')}"
+        how = ", ".join(filter(None, (progress.carrier, progress.decided_by)))
+        told = f"{hosts} on {progress.fabric} ({how}), {counted(progress.steps, 'step')}"
         self._output.line(line((printable(progress.name), "bold"), (f"  {told}", "dim")))
 
     def _step(self, step: StepChanged) -> None:

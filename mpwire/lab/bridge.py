@@ -2,10 +2,11 @@
 
 Frames pass from host to host without us: this is as fast as the kernel is, and what it does with
 groups is what it does anywhere. Nothing is decided here, so nothing can be lost, delayed or
-changed on purpose. One ring hears every port; `drain` reads it up to now, and proves it: it goes
-on until the record has every frame that the kernel has counted at the ports. Call it before
-recording a line that a program on a host has written: whatever the program had received or sent
-before it wrote the line then has its number first.
+changed on purpose; `gated_bridge` is for that. One ring hears every
+port; `drain` reads it up to now, and proves it: it goes on until the record has every frame that
+the kernel has counted at the ports. Call it before recording a line that a program on a host has
+written: whatever the program had received or sent before it wrote the line then has its number
+first.
 """
 
 import asyncio
@@ -16,43 +17,40 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Final, Literal
 
 from mpwire.capture.blocks import Seen
-from mpwire.capture.records import Counters, Sentinel
+from mpwire.capture.deliveries import NETEM
+from mpwire.capture.records import Counters
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.bridge_cables import BridgePort, Cables
+from mpwire.lab.bridge_decisions import BridgeDecisions
+from mpwire.lab.bridge_echoes import BridgeEchoes
 from mpwire.lab.bridge_ring import BridgeRing
 from mpwire.lab.clock import KERNEL_CLOCK
-from mpwire.lab.craft import SWITCH_MAC, echo_reply_nonce, echo_request, echo_request_nonce
+from mpwire.lab.craft import SWITCH_MAC
 from mpwire.lab.decide import Strike
-from mpwire.lab.fabric import DEADLINE_S, FabricError
+from mpwire.lab.echoes import FabricError
+from mpwire.lab.emulation import Delays
+from mpwire.lab.fabric import DEADLINE_S
+from mpwire.lab.faults import AnyFault
 from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import check_ports
 from mpwire.lab.means import allow_descriptors
 from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.outages import Outages
 from mpwire.lab.process import HostProcess
-from mpwire.lab.switch import Decide, RunRecorder, port_error
+from mpwire.lab.silence import Silence
+from mpwire.lab.switch import Decide, RunRecorder
 from mpwire.lab.topology import Topology
 
 TURN_BLOCK_COUNT: Final = 8
 """Blocks of the ring that are read before the loop may do something else."""
 
 COUNTING_ROUNDS: Final = 8
-
-
-@dataclass(slots=True)
-class _Echo:
-    """Keep what is known of an echo that was asked for."""
-
-    host: str
-    stage: Literal["start", "end"] | None
-    answer: asyncio.Future[None]
-    request: int = 0
-    """Number of the request's frame, once it has been heard."""
+HELD_S: Final = 0.001
+"""How often to look whether ports still hold messages back."""
 
 
 class BridgeFabric:
@@ -68,18 +66,21 @@ class BridgeFabric:
         snooping: bool = False,
         forwarding: MakeForwarding = MulticastRouter,
         deadline_s: float = DEADLINE_S,
+        emulated: Sequence[AnyFault] = (),
     ) -> None:
         """Prepare.
 
         Args: snooping: the bridge learns who is in which group (IGMP, MLD), and asks for it;
-            forwarding: of groups, in routers; deadline_s: for an echo through a host's stack.
+            forwarding: of groups, in routers; deadline_s: for an echo through a host's stack;
+            emulated: delays, see `emulation`.
         """
+        self.decided_by = NETEM if emulated else ""
+        self._emulated = emulated
+        self._decisions: BridgeDecisions | None = None
         self._snooping = snooping
         self._forwarding = forwarding
         self._deadline_s = deadline_s
         self._processes: list[HostProcess] = []
-        self._nonces = itertools.count(1)
-        self._echoes: dict[int, _Echo] = {}
         self._affinity = os.sched_getaffinity(0)
         self._ring: BridgeRing | None = None
         self._cables: Cables | None = None
@@ -102,7 +103,10 @@ class BridgeFabric:
         self._recorder = recorder
         allow_descriptors(64 + 16 * len(topology.ports))
         try:
-            self._cables = Cables(topology, snooping=self._snooping, deadline_s=self._deadline_s)
+            delays = self._new_delays(topology, recorder)
+            self._cables = Cables(
+                topology, snooping=self._snooping, deadline_s=self._deadline_s, delays=delays
+            )
             # The kernel takes as long for the ring as for some hosts: let it do both.
             with ThreadPoolExecutor(1) as aside:
                 ring = aside.submit(BridgeRing)
@@ -111,6 +115,7 @@ class BridgeFabric:
                 finally:
                     self._ring = ring.result()
             self._cables.connect(self._ring)
+            self._echoes = BridgeEchoes(self._cables, recorder, self.drain, self._deadline_s)
             self._outages = Outages(self.drain, self._cables.sent_counts, recorder)
             if topology.routers or self._snooping:
                 self._groups = GroupControl(topology, self._cables.hosts, self._forwarding)
@@ -121,6 +126,13 @@ class BridgeFabric:
             await self.stop()
             raise
         asyncio.get_running_loop().add_reader(self._ring.fileno(), self._on_readable)
+
+    def _new_delays(self, topology: Topology, recorder: RunRecorder) -> Delays | None:
+        if not self._emulated:
+            return None
+        delays = Delays(topology, self._emulated)
+        self._decisions = BridgeDecisions(topology, delays, recorder)
+        return delays
 
     @property
     def ring(self) -> BridgeRing:
@@ -185,7 +197,8 @@ class BridgeFabric:
             block = self.ring.read()
             if block is None:
                 break
-            if SWITCH_MAC in block.octets or self._groups is not None:
+            singly = self._groups is not None or self._decisions is not None
+            if singly or SWITCH_MAC in block.octets:
                 for seen in block.frames:
                     self._record_one(seen)
             elif block.frames:
@@ -212,35 +225,24 @@ class BridgeFabric:
         if direction == "in":
             port.delivered_count += 1
             if frame[6:12] == SWITCH_MAC:
-                self._asked(echo_request_nonce(frame), host, number)
+                self._echoes.asked(host, frame, number)
                 return
         else:
             port.sent_count += 1
             if frame[:6] == SWITCH_MAC:
-                self._answered(echo_reply_nonce(frame), host, number)
+                if self._decisions is not None:
+                    self._decisions.for_us(number)
+                self._echoes.answered(host, frame, number)
                 return
         self._handled_count += 1
+        if self._decisions is not None:
+            note = self._decisions.sent if direction == "out" else self._decisions.arrived
+            note(number, host, frame)
         if self._groups is not None:
             if direction == "out":
                 self._groups.sent(host, frame)
             elif port.is_router:
                 self._groups.expect(host, frame)
-
-    def _asked(self, nonce: int | None, host: str, number: int) -> None:
-        echo = None if nonce is None else self._echoes.get(nonce)
-        if echo is not None and echo.host == host:
-            echo.request = number
-
-    def _answered(self, nonce: int | None, host: str, number: int) -> None:
-        echo = None if nonce is None else self._echoes.get(nonce)
-        if echo is None or echo.host != host or echo.answer.done() or not echo.request:
-            return
-        if echo.stage is not None:
-            # At once, because the file's order of records is the order of what they tell.
-            self._recorder.record(
-                Sentinel(host=host, stage=echo.stage, request=echo.request, reply=number)
-            )
-        echo.answer.set_result(None)
 
     def drain(self) -> int:
         """Record everything that has passed the ports by now; return the number of frames.
@@ -258,8 +260,10 @@ class BridgeFabric:
             count += taken_count
             now_s = time.monotonic()
             give_up_s = give_up_s or now_s + self._deadline_s
-            if now_s > give_up_s or (not taken_count and self.ring.lost_count()):
-                raise FabricError(self._missing(counted))
+            lost_count = self.ring.lost_count()
+            if now_s > give_up_s or (not taken_count and lost_count):
+                why = f"; the ring was full for {lost_count}" if lost_count else ""
+                raise FabricError(self._missing(counted) + why)
             if not taken_count:
                 os.sched_yield()  # it waits in a queue of another CPU
         return count
@@ -304,7 +308,7 @@ class BridgeFabric:
 
         Raises: FabricError when no answer comes.
         """
-        await self._answers({self._ask(host, stage): host})
+        await self._echoes.answers({self._echoes.ask(host, stage): host})
 
     async def settle(self) -> None:
         """Wait until nothing is on the way any more.
@@ -315,16 +319,37 @@ class BridgeFabric:
 
         Raises: FabricError when an echo is not answered, or the hosts never fall silent.
         """
-        give_up_s = time.monotonic() + self._deadline_s
-        while time.monotonic() < give_up_s:
+        self.drain()
+        newest = 0 if self._decisions is None else self._decisions.newest
+        await self._delivered()
+        silence, unsaid = Silence(self._deadline_s), ""
+        while silence.is_awaited():
             self.drain()
             handled_count = self._handled_count
-            await self._answers(self._ask_on_all_cpus())
+            await self._echoes.answers(self._echoes.ask_on_all_cpus())
             self.drain()
-            if self._handled_count == handled_count and not self._unsaid():
+            quiet = self._handled_count == handled_count and not self.cables.held_count()
+            unsaid = self._unsaid() if quiet else ""
+            if quiet and not unsaid:
+                self._conclude(newest)
                 return
+            if self.cables.held_count():
+                with silence.held_back():
+                    await self._delivered()
             await asyncio.sleep(0)
-        raise FabricError(self._unsaid() or f"hosts still talk after {self._deadline_s} s")
+        raise FabricError(unsaid or silence.broken())
+
+    async def _delivered(self) -> None:
+        """Wait until what ports hold back by now has left them."""
+        gone_s = time.monotonic() + self.cables.delay_s
+        while self.cables.held_count() and time.monotonic() < gone_s:
+            await asyncio.sleep(HELD_S)
+
+    def _conclude(self, newest: int) -> None:
+        """Say that what was sent until then is not on the way any more."""
+        if self._decisions is not None:
+            self.drain()
+            self._decisions.conclude(newest)
 
     def _unsaid(self) -> str:
         """Say whose kernel will yet report a group, as it does after some milliseconds."""
@@ -336,50 +361,12 @@ class BridgeFabric:
                 return f"{port.name} has not reported {', '.join(groups)}"
         return ""
 
-    def _ask_on_all_cpus(self) -> dict[int, str]:
-        """Send an echo to every host from every CPU: frames wait in a queue for each of them."""
-        reached = [port.name for port in self.cables if not port.is_down]
-        asked: dict[int, str] = {}
-        present = os.sched_getaffinity(0)
-        try:
-            for cpu in sorted(self._affinity):
-                os.sched_setaffinity(0, {cpu})
-                asked |= {self._ask(host, None): host for host in reached}
-        finally:
-            os.sched_setaffinity(0, present)
-        return asked
-
-    def _ask(self, host: str, stage: Literal["start", "end"] | None) -> int:
-        port = self.cables[host]
-        if port.is_down:
-            raise FabricError(f"{host} does not take frames: port down")
-        spec, nonce = port.cable.spec, next(self._nonces)
-        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce, port.cable.place)
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._echoes[nonce] = _Echo(host, stage, answer)
-        try:
-            port.cable.port.write(frame)
-        except OSError as error:
-            del self._echoes[nonce]
-            raise FabricError(f"{host} does not take frames: {port_error(error)}") from error
-        return nonce
-
-    async def _answers(self, asked: Mapping[int, str]) -> None:
-        self.drain()
-        waited = [self._echoes[nonce].answer for nonce in asked]
-        give_up_s = time.monotonic() + self._deadline_s
-        while not all(answer.done() for answer in waited) and time.monotonic() < give_up_s:
-            self.drain()
-            await asyncio.sleep(0)
-        done = {nonce: self._echoes.pop(nonce).answer.done() for nonce in asked}
-        silent = dict.fromkeys(asked[nonce] for nonce, answered in done.items() if not answered)
-        if silent:
-            raise FabricError(f"no echo within {self._deadline_s} s from {', '.join(silent)}")
-
     async def stop(self) -> None:
         """Kill what still runs and let go of all namespaces."""
         if self._ring is not None:
             asyncio.get_running_loop().remove_reader(self._ring.fileno())
+        if self._decisions is not None:
+            self._decisions.conclude(self._decisions.newest)
         for process in self._processes:
             process.close()
         if self._groups is not None:

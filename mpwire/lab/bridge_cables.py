@@ -4,53 +4,27 @@ There is one bridge per network. What passes from one network to another does so
 which are namespaces like those of hosts.
 """
 
-import itertools
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_interface
-from pathlib import Path
 from typing import Final
 
-from mpwire.errors import MachineError
+from mpwire.errors import LocalProtocolError
 from mpwire.lab.attaching import make_hosts
-from mpwire.lab.bridge_links import (
-    DISABLED,
-    FORWARDING,
-    RESPONSE_S,
-    bridge_add,
-    port_requests,
-    port_state_set,
-    port_states,
-    querier_begin,
-    router_port_set,
-    waiting,
-)
+from mpwire.lab.bridge_links import DISABLED, FORWARDING, port_state_set
 from mpwire.lab.bridge_ring import BridgeRing
-from mpwire.lab.counters import InterfaceFile
-from mpwire.lab.craft import SWITCH_MAC
-from mpwire.lab.hosts import (
-    LOOPBACK_INDEX,
-    Cable,
-    Host,
-    enable_ipv6,
-    make_pairs,
-    silence_switch_side,
-)
+from mpwire.lab.bridges import Bridges
+from mpwire.lab.emulation import Delays, held_back
+from mpwire.lab.hosts import Cable, Host, make_pairs
 from mpwire.lab.namespaces import NetworkNamespace
-from mpwire.lab.netlink import RouteSocket, address_add, link_set
+from mpwire.lab.netlink import RouteSocket
 from mpwire.lab.ports import VethPort
 from mpwire.lab.topology import Port, Topology
+from mpwire.lab.traffic_control import Queue
 
 MESH_PORT_COUNT: Final = 64
 """Up to so many ports of a network know each other as permanent neighbours; beyond, they ask."""
-QUERIER: Final = ip_interface("fe80::8/64")
-NETFILTER: Final = Path("/proc/sys/net/bridge")
-_FILTERS: Final = tuple(f"bridge-nf-call-{tables}tables" for tables in ("ip", "ip6", "arp"))
-_numbers = itertools.count()
-# Never the same name twice, as with the pairs.
 
 
 @dataclass(slots=True)
@@ -96,16 +70,25 @@ class _SentCounts(Mapping[str, int]):
 class Cables:
     """Hold hosts, routers and the bridges between them."""
 
-    def __init__(self, topology: Topology, *, snooping: bool, deadline_s: float) -> None:
-        """Prepare; nothing is made yet."""
+    def __init__(
+        self,
+        topology: Topology,
+        *,
+        snooping: bool,
+        deadline_s: float,
+        delays: Delays | None = None,
+    ) -> None:
+        """Prepare; nothing is made yet.
+
+        Args: snooping: the bridges learn who is in which group; delays: what ports hold back.
+        """
+        self._delays = delays
         self._topology = topology
         self._snooping = snooping
         self._deadline_s = deadline_s
-        self._bridges: dict[str, int] = {}
         self._hosts: dict[str, Host] = {}
         self._ports: dict[str, BridgePort] = {}
-        self._counted: InterfaceFile | None = None
-        self._dropped_before: Mapping[str, int] = {}
+        self._bridges: Bridges | None = None
 
     def __getitem__(self, port: str) -> BridgePort:
         """Give a port by its vantage."""
@@ -129,27 +112,30 @@ class Cables:
         """Give the namespace of a host."""
         return self._hosts[host].namespace
 
+    @property
+    def bridges(self) -> Bridges:
+        """Give the bridges, once they are made."""
+        if self._bridges is None:
+            raise LocalProtocolError("the bridges have not been made")
+        return self._bridges
+
     def make(self) -> None:
         """Make the bridges, the hosts and the routers; they are connected, but down.
 
         Raises: OSError, MachineError for what the kernel refuses.
         """
-        silence_switch_side()
-        _keep_filters_out()
-        self._counted = InterfaceFile("")
+        networks = self._topology.networks
         with RouteSocket() as route:
-            self._make_bridges(route)
+            self._bridges = Bridges(route, networks, snooping=self._snooping)
             make_hosts(self._topology, self._hosts)
             for cable in make_pairs(self._hosts.values()):
                 self._add_port(cable, route)
             requests = []
             for port in self:
                 spec = port.cable.spec
-                requests += port_requests(
-                    port.index, self._bridges[spec.network], spec.mac_octets()
-                )
-                if self._snooping and port.is_router:
-                    requests.append(router_port_set(port.index))
+                requests += self._bridges.port(port.index, spec, is_router=port.is_router)
+                if self._delays is not None and not port.is_router:
+                    requests += self._delays.requests(port.index, port.name)
             route.apply(requests)
 
     def connect(self, ring: BridgeRing) -> None:
@@ -164,22 +150,10 @@ class Cables:
         for port in self:
             port.cable.wait_until_usable(self._deadline_s)
         self._wait_until_forwarding()
-        # A bridge that snoops reports a group of its own at some moment, into ports that may only
-        # just have come up: what they drop until all forward is nobody's loss.
-        self._dropped_before = self._dropped()
-        if self._snooping:
-            self._wait_for_members()
-
-    def _make_bridges(self, route: RouteSocket) -> None:
-        names = {network.name: f"b{next(_numbers)}" for network in self._topology.networks}
-        made = [bridge_add(one, SWITCH_MAC, snooping=self._snooping) for one in names.values()]
-        route.apply([link_set(LOOPBACK_INDEX), *made])
-        self._bridges = {network: route.index_of(name) for network, name in names.items()}
-        for network in self._topology.networks:
-            if self._snooping and "inet6" in network.families:
-                # A question about groups needs an address that it comes from (RFC 3810 5.1.14).
-                enable_ipv6(names[network.name])
-                route.apply([address_add(self._bridges[network.name], QUERIER)])
+        self.bridges.count_from_here()
+        heard_s = time.monotonic() + self.bridges.ask_for_members()
+        while time.monotonic() < heard_s:
+            os.sched_yield()
 
     def _add_port(self, cable: Cable, route: RouteSocket) -> None:
         assert isinstance(cable.port, VethPort)
@@ -192,22 +166,9 @@ class Cables:
         known = self._topology.on(port.network)
         return () if len(known) > MESH_PORT_COUNT else known
 
-    def _wait_for_members(self) -> None:
-        """Begin to ask who is in a group; until all could answer, groups are for everybody."""
-        with RouteSocket() as route:
-            route.apply([querier_begin(bridge) for bridge in self._bridges.values()])
-        heard_s = time.monotonic() + 2 * RESPONSE_S
-        while time.monotonic() < heard_s:
-            os.sched_yield()
-
     def _wait_until_forwarding(self) -> None:
-        """Wait until the kernel has noticed every carrier; a thread of its own does, some time."""
-        give_up_s = time.monotonic() + self._deadline_s
         ports = [port.index for port in self if not port.is_down]
-        while waiting(port_states(), ports):
-            if time.monotonic() > give_up_s:
-                raise MachineError("the bridge does not forward to all its ports")
-            os.sched_yield()
+        self.bridges.wait_until_forwarding(ports, self._deadline_s)
 
     def stop(self, name: str) -> None:
         """Let a port pass nothing any more, before the interface behind it goes down.
@@ -242,29 +203,29 @@ class Cables:
 
     def counted(self) -> Mapping[str, tuple[int, int]]:
         """Read how many frames each interface of a port has received and sent."""
-        assert self._counted is not None
-        return self._counted.packets()
+        return self.bridges.counted()
 
     def dropped_count(self, port: str) -> int:
         """Count the frames for a host that were lost at its port since all ports forward."""
-        interface = self._ports[port].interface
-        before = self._dropped_before.get(interface, 0)
-        return self._dropped().get(interface, before) - before
+        index = self._ports[port].index
+        unheld = [one.dropped_count for one in self._held_back() if one.interface == index]
+        return self.bridges.dropped_count(self._ports[port].interface) + sum(unheld)
 
-    def _dropped(self) -> Mapping[str, int]:
-        assert self._counted is not None
-        return self._counted.dropped()
+    def held_count(self) -> int:
+        """Count the messages that ports hold back now."""
+        return sum(one.waiting_count for one in self._held_back())
+
+    @property
+    def delay_s(self) -> float:
+        """Tell how long ports hold a message back at most."""
+        return 0.0 if self._delays is None else self._delays.most_s
+
+    def _held_back(self) -> list[Queue]:
+        return [] if self._delays is None else held_back()
 
     def close(self) -> None:
         """Let go of all hosts; the bridges are left to their namespace."""
         for host in self._hosts.values():
             host.close()
-        if self._counted is not None:
-            self._counted.close()
-
-
-def _keep_filters_out() -> None:
-    """Let no packet filter look at what passes the bridge, nor drop what it finds odd."""
-    for name in _FILTERS:
-        with suppress(FileNotFoundError):  # a kernel without such filters
-            (NETFILTER / name).write_text("0", "ascii")
+        if self._bridges is not None:
+            self._bridges.close()

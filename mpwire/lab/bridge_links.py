@@ -6,11 +6,10 @@ address is told to it), floods no frame to a stranger, runs no spanning tree and
 
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from mpwire.lab.netlink import (
-    HEADER,
     IFF_UP,
     IFLA_ADDRESS,
     IFLA_IFNAME,
@@ -27,13 +26,12 @@ from mpwire.lab.netlink import (
     Request,
     attribute,
     attributes,
+    dump,
     text,
     word,
 )
 
 RTM_GETLINK, RTM_SETLINK = 18, 19
-NLM_F_DUMP: Final = 0x300
-NLMSG_DONE: Final = 3
 _AF_BRIDGE: Final = 7
 _MASTER, _PROTINFO, _OPERSTATE = 10, 12, 16
 _BR_FORWARD_DELAY, _BR_STP, _BR_SNOOPING, _BR_QUERIER, _BR_RESPONSE = 1, 5, 23, 25, 34
@@ -120,34 +118,18 @@ def _port_set(port: int, *options: bytes) -> Request:
 
 def port_states() -> dict[int, PortState]:
     """Ask the kernel for the state of every port in the thread's present namespace."""
-    found: dict[int, PortState] = {}
-    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as route:
-        route.bind((0, 0))
-        body = LINK.pack(_AF_BRIDGE, 0, 0, 0, 0)
-        route.send(Request("states of ports", RTM_GETLINK, NLM_F_DUMP, body).octets(0))
-        while not _take_states(route.recv(1 << 18), found):
-            pass
-    return found
+    asked = LINK.pack(_AF_BRIDGE, 0, 0, 0, 0)
+    return dict(_states(dump("states of ports", RTM_GETLINK, asked)))
 
 
-def _take_states(octets: bytes, found: dict[int, PortState]) -> bool:
-    """Note the states in one part of a dump; tell whether it was the last."""
-    at = 0
-    while at < len(octets):
-        length, kind, *_ = HEADER.unpack_from(octets, at)
-        if kind == NLMSG_DONE:
-            return True
-        if kind == RTM_NEWLINK:
-            begin = at + HEADER.size
-            index = LINK.unpack_from(octets, begin)[2]
-            outer = attributes(octets[begin + LINK.size : at + length])
-            inner = attributes(outer.get(_PROTINFO, b""))
-            state = inner.get(_PORT_STATE)
-            if state is not None:
-                is_up = outer.get(_OPERSTATE, b"")[:1] == bytes([_OPER_UP])
-                found[index] = PortState(is_up, state[0])
-        at += (length + 3) & ~3
-    return False
+def _states(bodies: Iterable[bytes]) -> Iterator[tuple[int, PortState]]:
+    for body in bodies:
+        index = LINK.unpack_from(body)[2]
+        outer = attributes(body[LINK.size :])
+        state = attributes(outer.get(_PROTINFO, b"")).get(_PORT_STATE)
+        if state is not None:
+            is_up = outer.get(_OPERSTATE, b"")[:1] == bytes([_OPER_UP])
+            yield index, PortState(is_up, state[0])
 
 
 def waiting(states: dict[int, PortState], ports: Sequence[int]) -> list[int]:

@@ -23,8 +23,9 @@ from mpwire.lab.netlink import interface_index
 from mpwire.lab.ring import bind_to_all, make_ring
 
 BLOCK_OCTETS = 1 << 15
-BLOCK_COUNT = 1 << 11
-"""Together 64 MiB, which the kernel gives to anybody."""
+BLOCK_COUNT = 3 << 10
+"""Together 96 MiB, which the kernel gives to anybody. Count on three quarters: beyond those it
+looks whether there is room without its lock, and may lose a frame while a block changes hands."""
 COLLECTED_COUNT = 1 << 14
 """Blocks that may wait for us outside the ring in a flood of frames: half a gigabyte."""
 RETIRE_MS = 20

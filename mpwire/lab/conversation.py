@@ -45,6 +45,7 @@ class LiveLab:
         self._lab = lab
         self._lines = lab.lines()
         self._follower = Follower(on_progress)
+        self._listens = True
 
     def begin(self) -> Failure | None:
         """Wait until the agents are ready; return why they are not, if so.
@@ -53,7 +54,9 @@ class LiveLab:
             MachineError: this machine cannot run it.
             LabError: the lab process died.
         """
-        return self._answer().failed
+        failure = self._answer().failed
+        self._listens = failure is None
+        return failure
 
     def perform(self, step: AnyStep | AnyExpectation) -> Answered:
         """Carry out a step.
@@ -81,7 +84,8 @@ class LiveLab:
         Raises:
             LabError: the lab process died.
         """
-        self._lab.say(msgspec.json.encode(dialogue.Finish()))
+        if self._listens:  # one that has not begun ends by itself
+            self._lab.say(msgspec.json.encode(dialogue.Finish()))
         return self.wait()
 
     def wait(self) -> RunOutcome:

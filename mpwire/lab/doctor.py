@@ -27,8 +27,8 @@ _BRIDGE_REMEDY = (
     " sudo modprobe -a bridge veth"
 )
 _NETEM_REMEDY = (
-    "optional, no testbed needs it, as the fabrics switch and sim impair by themselves:"
-    " sudo modprobe sch_netem, where the kernel has it"
+    "optional, as mpwire does without it what it would do on the fabric bridge:"
+    " sudo modprobe -a sch_netem sch_prio cls_u32, where the kernel has them"
 )
 
 

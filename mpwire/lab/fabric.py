@@ -8,19 +8,17 @@ before it wrote the line then has its number first.
 """
 
 import asyncio
-import itertools
 import os
 import select
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
-from mpwire.capture.records import Counters, Sentinel
+from mpwire.capture.records import Counters
 from mpwire.errors import LocalProtocolError, MachineError, MpwireError
 from mpwire.lab.attaching import attach_by_pairs, make_hosts
 from mpwire.lab.clock import KERNEL_CLOCK
-from mpwire.lab.craft import echo_reply_nonce, echo_request
 from mpwire.lab.decide import Strike
+from mpwire.lab.echoes import Echo, Echoes, FabricError
 from mpwire.lab.groups import GroupControl
 from mpwire.lab.hosts import Cable, Host, check_ports, packed_neighbours
 from mpwire.lab.means import allow_descriptors, tap_opens
@@ -29,13 +27,15 @@ from mpwire.lab.outages import Outages
 from mpwire.lab.ports import TAP_QUEUE_COUNT, TapPort
 from mpwire.lab.process import HostProcess
 from mpwire.lab.ring import PacketRing
+from mpwire.lab.silence import Silence
 from mpwire.lab.switch import (
     Decide,
+    Port,
     Recorder,
     Source,
     Switch,
+    Ways,
     deliver_all,
-    port_error,
     spare,
     ways,
 )
@@ -51,15 +51,12 @@ DEADLINE_S = 10.0
 """How long a host's stack may take for an echo on a machine that is busy elsewhere."""
 
 
-class FabricError(MpwireError):
-    """A host's stack does not do what every host's stack does."""
-
-
 class SwitchFabric:
     """Run hosts and the wire between them."""
 
     name = "switch"
     clock = KERNEL_CLOCK
+    decided_by = ""
 
     def __init__(
         self,
@@ -83,8 +80,7 @@ class SwitchFabric:
         self._hosts: dict[str, Host] = {}
         self._ring: PacketRing | None = None
         self._processes: list[HostProcess] = []
-        self._nonces = itertools.count(1)
-        self._echoes: dict[int, _Echo] = {}
+        self._echoes: Echoes | None = None
         self._affinity = os.sched_getaffinity(0)
         self._epoll: select.epoll | None = None
         self._switch: Switch | None = None
@@ -130,7 +126,7 @@ class SwitchFabric:
                 cable.bring_up(() if answering else lans[ports[name].network])
             for cable in self._cables.values():
                 cable.wait_until_usable(self._deadline_s)
-            if topology.routers:
+            if self._hears_groups(topology):
                 self._groups = GroupControl(topology, self._hosts, self._forwarding)
         except OSError as error:
             await self.stop()
@@ -138,23 +134,16 @@ class SwitchFabric:
         except BaseException:
             await self.stop()
             raise
-        self._switch = Switch(
-            recorder,
-            {name: cable.port for name, cable in self._cables.items()},
-            {name: spec.mac_octets() for name, spec in ports.items()},
-            self._decide,
-            packed_neighbours(ports.values()) if answering else None,
-            ways=ways(topology),
-        )
-        self._switch.received = self._received
+        neighbours = packed_neighbours(ports.values()) if answering else None
+        self._switch = self._new_switch(recorder, neighbours, ways(topology))
+        self._echoes = Echoes(self._switch, self._cables, recorder, self._deadline_s)
+        self._switch.received = self._echoes.received
         self._switch.strike = self._strike
         self._outages = Outages(self.drain, self._switch.read_count, recorder)
         if self._groups is not None:
             self._switch.sent, self._switch.arrives = self._groups.sent, self._groups.arrives
         self._epoll = select.epoll()
-        taps = [one.port for one in self._cables.values() if isinstance(one.port, TapPort)]
-        sources: list[Source] = [self._ring] if self._ring else [*taps]
-        self._sources = {source.fileno(): source for source in sources}
+        self._sources = {source.fileno(): source for source in self._listening()}
         for descriptor in self._sources:
             self._epoll.register(descriptor, select.EPOLLIN)
         asyncio.get_running_loop().add_reader(self._epoll.fileno(), self._on_readable)
@@ -169,12 +158,40 @@ class SwitchFabric:
         for host in self._hosts.values():
             self._cables |= host.cables
 
+    def _hears_groups(self, topology: Topology) -> bool:
+        """Tell whether anybody but the hosts cares who is in a group."""
+        return bool(topology.routers)
+
+    def _new_switch(
+        self, recorder: Recorder, neighbours: Mapping[bytes, bytes] | None, ways: Ways
+    ) -> Switch:
+        ports, macs = self._cable_ports(), self._macs()
+        return Switch(recorder, ports, macs, self._decide, neighbours, ways=ways)
+
+    def _cable_ports(self) -> dict[str, Port]:
+        return {name: cable.port for name, cable in self._cables.items()}
+
+    def _macs(self) -> dict[str, bytes]:
+        return {name: cable.spec.mac_octets() for name, cable in self._cables.items()}
+
+    def _listening(self) -> list[Source]:
+        """List all from which frames are read."""
+        taps = [one.port for one in self._cables.values() if isinstance(one.port, TapPort)]
+        return [self._ring] if self._ring else [*taps]
+
     @property
     def switch(self) -> Switch:
         """Give the switch, whose `decide` may be replaced at any moment."""
         if self._switch is None:
             raise LocalProtocolError("the fabric has not been started")
         return self._switch
+
+    @property
+    def echoes(self) -> Echoes:
+        """Give the echoes of a fabric that was started."""
+        if self._echoes is None:
+            raise LocalProtocolError("the fabric has not been started")
+        return self._echoes
 
     def _on_readable(self) -> None:
         """Take turns when the loop finds frames; a fault ends the reading and is kept."""
@@ -194,7 +211,8 @@ class SwitchFabric:
         for descriptor, flags in self._epoll.poll(0):
             source = self._sources[descriptor]
             read_count = self.switch.drain(source, TURN_FRAME_COUNT)
-            if not read_count and flags & ~select.EPOLLIN and source is not self._ring:
+            gone = flags & ~select.EPOLLIN and isinstance(source, TapPort)
+            if not read_count and gone:
                 self._epoll.unregister(descriptor)  # somebody has removed the TAP device
             count += read_count
         self._set_alarm()
@@ -265,7 +283,11 @@ class SwitchFabric:
 
         Raises: FabricError when no answer comes.
         """
-        await self._answers([self._ask(host, stage)])
+        await self._answered([self.echoes.ask(host, stage)])
+
+    async def _answered(self, asked: Sequence[Echo]) -> None:
+        self.drain()
+        await self.echoes.answers(asked)
 
     async def settle(self) -> None:
         """Wait until nothing is on the way any more.
@@ -276,22 +298,24 @@ class SwitchFabric:
 
         Raises: FabricError when an echo is not answered, or the hosts never fall silent.
         """
-        loop = asyncio.get_running_loop()
         self.drain()
         await self._delivered_until(self.switch.held.last_due_s)
-        deadline_s = loop.time() + self._deadline_s
-        while loop.time() < deadline_s:
+        silence, missing = Silence(self._deadline_s), ""
+        while silence.is_awaited():
             self.drain()
             handled_count = self.switch.handled_count
             reached = [port for port in self._cables if port not in self._outages]
-            await self._answers([self._ask(host, None) for host in reached])
+            await self._answered([self.echoes.ask(host, None) for host in reached])
             self.drain()
             quiet = self.switch.handled_count == handled_count and not len(self.switch.held)
-            if quiet and not self._missing() and not self._unsaid(reached):
+            missing = (self._missing() or self._unsaid(reached)) if quiet else ""
+            if quiet and not missing:
                 return
+            if len(self.switch.held):
+                with silence.held_back():
+                    await self._delivered_until(self.switch.held.last_due_s)
             await asyncio.sleep(0)
-        missing = self._missing() or self._unsaid(reached)
-        raise FabricError(missing or f"hosts still talk after {self._deadline_s} s")
+        raise FabricError(missing or silence.broken())
 
     async def _delivered_until(self, due_s: float) -> None:
         """Wait until nothing is held any more that was due by then."""
@@ -319,47 +343,6 @@ class SwitchFabric:
         ]
         return found[0] if found else ""
 
-    def _ask(self, host: str, stage: Literal["start", "end"] | None) -> "_Echo":
-        cable = self._cables[host]
-        spec, nonce = cable.spec, next(self._nonces)
-        frame = echo_request(spec.mac_octets(), spec.interfaces()[0].ip, nonce, cable.place)
-        answer = asyncio.get_running_loop().create_future()
-        try:
-            request = self.switch.inject(host, frame)
-        except OSError as error:
-            raise FabricError(f"{host} does not take frames: {port_error(error)}") from error
-        echo = self._echoes[nonce] = _Echo(host, stage, nonce, request, answer)
-        return echo
-
-    async def _answers(self, echoes: Sequence["_Echo"]) -> None:
-        self.drain()
-        try:
-            async with asyncio.timeout(self._deadline_s):
-                for echo in echoes:
-                    await echo.answer
-        except TimeoutError as error:
-            # The one that was waited for is cancelled, those after it are pending.
-            silent = ", ".join(
-                echo.host for echo in echoes if echo.answer.cancelled() or not echo.answer.done()
-            )
-            raise FabricError(f"no echo within {self._deadline_s} s from {silent}") from error
-        finally:
-            for echo in echoes:
-                self._echoes.pop(echo.nonce, None)
-
-    def _received(self, sender: str, frame: bytes, number: int) -> None:
-        """Take a frame to the switch itself: an answer that somebody waits for, or nothing."""
-        nonce = echo_reply_nonce(frame)
-        echo = None if nonce is None else self._echoes.get(nonce)
-        if echo is None or echo.host != sender or echo.answer.done():
-            return
-        if echo.stage is not None:
-            # At once, because the file's order of records is the order of what they tell.
-            self._recorder.record(
-                Sentinel(host=sender, stage=echo.stage, request=echo.request, reply=number)
-            )
-        echo.answer.set_result(number)
-
     async def stop(self) -> None:
         """End the programs, remove the hosts; frames still under way are lost. Harmless twice."""
         if self._epoll is not None:
@@ -380,14 +363,3 @@ class SwitchFabric:
         if self._ring is not None:
             self._ring.close()
         os.sched_setaffinity(0, self._affinity)
-
-
-@dataclass(slots=True)
-class _Echo:
-    """Keep what is known of an echo that was asked for."""
-
-    host: str
-    stage: Literal["start", "end"] | None
-    nonce: int
-    request: int
-    answer: asyncio.Future[int]

@@ -17,7 +17,9 @@ from mpwire.wire.registries import DataFlag
 ANY: Final = "message"
 """Stands for every type."""
 TYPES: Final = (ANY, *(kind.name for kind in MessageType))
-FLAGS: Final = (*(str(flag.name) for flag in HeaderFlag), *(str(flag.name) for flag in DataFlag))
+FLAGS_OF_ALL: Final = (*(str(flag.name) for flag in HeaderFlag),)
+FLAGS_OF_DATA: Final = (*(str(flag.name) for flag in DataFlag),)
+FLAGS: Final = (*FLAGS_OF_ALL, *FLAGS_OF_DATA)
 """Flags of the header, and of DATA."""
 
 

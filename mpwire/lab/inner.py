@@ -9,7 +9,7 @@ import asyncio
 import io
 import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -20,10 +20,13 @@ import msgspec
 from mpwire.capture import RunWriter
 from mpwire.errors import BrokenRunError, MachineError
 from mpwire.lab import smcroute
-from mpwire.lab.able import SMCROUTE
+from mpwire.lab.able import SMCROUTE, emulates, meddles
 from mpwire.lab.bridge import BridgeFabric
+from mpwire.lab.completion import complete
 from mpwire.lab.dialogue import AnyQuestion, AnyTold
+from mpwire.lab.emulation import netem_lacks
 from mpwire.lab.fabric import SwitchFabric
+from mpwire.lab.gated_bridge import GatedBridgeFabric
 from mpwire.lab.live import Ask, LiveRunner
 from mpwire.lab.mroute import MakeForwarding, MulticastRouter
 from mpwire.lab.pipes import CHUNK_OCTETS, LINE_OCTETS_MAX, LineWriter
@@ -51,7 +54,7 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     try:
         failure = await runner.run()
-        _finish(writer, folder, runner.said)
+        complete(writer, folder, runner.said)
     except MachineError as error:
         with suppress(OSError):  # what could not be written before cannot be now, either
             writer.close()
@@ -62,17 +65,6 @@ async def carry_out(order: Order, output: LineWriter) -> int:
     output.write(encode(ended(failure)))
     await output.flush()
     return STATUS[failure.kind] if failure else 0
-
-
-def _finish(writer: RunWriter, folder: Path, all_said: Mapping[str, str]) -> None:
-    """Complete the run file, and put what agents wrote to standard error beside it."""
-    try:
-        writer.finish()
-        for host, said in all_said.items():
-            if said:
-                (folder / f"{host}.stderr").write_text(said, "utf-8")
-    except OSError as error:
-        raise BrokenRunError(f"the run file cannot be completed: {error.strerror}") from error
 
 
 async def _runner(order: Order, writer: RunWriter, tell: Callable[[AnyTold], None]) -> Runner:
@@ -103,7 +95,12 @@ def _fabric(order: Order) -> Fabric:
     if SMCROUTE in needs and not smcroute.lacks():
         forwarding = partial(smcroute.SmcrouteRouter, Path(order.folder))
     if order.fabric == "bridge":
-        return BridgeFabric(snooping="snooping" in needs, forwarding=forwarding)
+        snooping = "snooping" in needs
+        faults = order.plan.faults
+        if not order.live and emulates(order.plan) and not netem_lacks():
+            return BridgeFabric(snooping=snooping, forwarding=forwarding, emulated=faults)
+        make = GatedBridgeFabric if order.live or meddles(order.plan) else BridgeFabric
+        return make(snooping=snooping, forwarding=forwarding)
     return SwitchFabric(carrier=order.carrier, forwarding=forwarding)
 
 

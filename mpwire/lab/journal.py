@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from mpwire.capture.blocks import Seen
-from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Step
+from mpwire.capture.records import AgentExit, AgentLine, AnyRecord, Decision, Step
 from mpwire.errors import BrokenRunError, MpwireError
 from mpwire.lab import progress
 from mpwire.lab.clock import KERNEL_CLOCK, Clock
@@ -96,11 +96,31 @@ class Journal:
 
     def record(self, record: AnyRecord, /) -> None:
         """Record anything else."""
-        if self._broken is None:
-            try:
-                self._recorder.record(record)
-            except OSError as error:
-                self._fail(error)
+        if self._broken is not None:
+            return
+        try:
+            self._recorder.record(record)
+        except OSError as error:
+            self._fail(error)
+        if isinstance(record, Decision) and self._watched:
+            self._decided(record)
+
+    def _decided(self, decision: Decision) -> None:
+        """Show what is lost; what is held back shows when it arrives."""
+        if decision.delivered is None and decision.receiver:
+            self.tell(
+                progress.FrameLost(
+                    time_ns=self.clock.now_ns(),
+                    number=decision.frame,
+                    receiver=decision.receiver,
+                    reason=decision.reason or "",
+                )
+            )
+
+    @property
+    def trouble(self) -> str:
+        """Say why nothing is noted any more; nothing if all could be."""
+        return "" if self._broken is None else str(self._broken)
 
     def check(self) -> None:
         """Do nothing, if all could be noted.

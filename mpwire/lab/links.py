@@ -3,8 +3,7 @@
 A link writes calls and matches answers; events and questions may come at any moment between. It
 trusts nothing: an agent under test may crash, hang, or print anything without end. Whatever breaks
 the contract ends the link with a reason that says what was printed, every open call fails with it,
-and nothing more is read. Both directions are recorded line by line before anything else happens to
-them.
+and nothing more is read. Both directions are recorded line by line, before all else.
 """
 
 import asyncio
@@ -14,6 +13,7 @@ from typing import Any, Final, Literal, Protocol
 
 import msgspec
 
+from mpwire.lab.patience import came_in_time
 from mpwire.lab.pipes import AgentProcess
 from mpwire.lab.steps import CHANGES, EVENTS
 
@@ -96,8 +96,7 @@ class Report:
 class _Hello(msgspec.Struct):
     contract: int
     calls: list[str]
-    name: str = "unnamed"
-    version: str = ""
+    lacks: list[str] = []
 
 
 class _Error(msgspec.Struct):
@@ -139,13 +138,16 @@ class AgentLink:
         self.process = process
         self.reports: list[Report] = []
         self.calls: frozenset[str] = frozenset()
-        """What the agent says it implements."""
+        """What the agent says it implements; below, what it says it is not told of."""
+        self.lacks: frozenset[str] = frozenset()
         self.fault: AgentFault | None = None
         """Set once the agent can no longer be used."""
         self.leaving = False
         """The agent was told to exit, so its end is no fault."""
         self.dismissed = False
         """The agent was ended because nobody waits for it any more, which is no fault of it."""
+        self.thaws_s = 0.0
+        """Until this time of the loop a fault has stopped it, so it cannot answer."""
         self.crashed = False
         """The script had the agent killed, so its end is no fault."""
         self.silenced = False
@@ -214,8 +216,7 @@ class AgentLink:
         self, answer: asyncio.Future[dict[str, Any]], name: str, patience_s: float
     ) -> dict[str, Any]:
         """Wait for the answer to a call begun earlier; raise as `call` does."""
-        done, _ = await asyncio.wait([answer], timeout=patience_s)
-        if not done:
+        if not await came_in_time(answer, patience_s, lambda: self.thaws_s):
             raise AgentFault(f"{self.host} did not answer {name} within {patience_s:.3g} s")
         return answer.result()
 
@@ -349,7 +350,7 @@ class AgentLink:
     def _take_hello(self, hello: _Hello) -> str | None:
         if hello.contract != CONTRACT:
             return f"{self.host} speaks contract {hello.contract}, expected {CONTRACT}"
-        self.calls = frozenset(hello.calls)
+        self.calls, self.lacks = frozenset(hello.calls), frozenset(hello.lacks)
         self._greeted = True
         return None
 

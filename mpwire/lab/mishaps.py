@@ -158,8 +158,9 @@ FORMS: Final = (
     Form(
         "router ROUTER loses NETWORK",
         Unplug,
-        "Set the router's port in that network down: nothing passes there, and hosts are told so"
-        " (ICMP net unreachable) where no other router knows a way.",
+        "Set the router's port in that network down: nothing passes there, and who sends that way"
+        " is told so (ICMP net unreachable). Routes stay as they are, whatever another router"
+        " could reach.",
         "router edge loses south",
     ),
     Form(

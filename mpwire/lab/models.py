@@ -27,6 +27,10 @@ Call = Literal[
 """Calls of the agent contract, version 1."""
 CALLS: Final[tuple[str, ...]] = get_args(Call)
 
+Required = Literal[Call, "icmp"]
+REQUIRED: Final[tuple[str, ...]] = get_args(Required)
+"""What a testbed may ask of agents: calls, and to be told of ICMP errors."""
+
 Need = Literal["kernel", "snooping", "smcroute"]
 """What a testbed may need of a fabric."""
 
@@ -173,8 +177,10 @@ class Testbed(Part):
         lt=2**63,
         description="Origin of all that is random; null draws anew every run.",
     )
-    requires: list[Call] = Field(
-        default=[], description="Calls every agent must offer, else the run is UNSUPPORTED."
+    requires: list[Required] = Field(
+        default=[],
+        description="Calls every agent must offer, else the run is UNSUPPORTED; `icmp`: to learn of"
+        " ICMP errors about what it has sent.",
     )
     needs: list[Need] = Field(
         default=[],

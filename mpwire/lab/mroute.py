@@ -20,6 +20,7 @@ from ipaddress import ip_address
 from typing import Final, Protocol
 
 from mpwire.lab.namespaces import NetworkNamespace
+from mpwire.lab.refusal import explain_forwarding
 
 MRT_INIT, MRT_ADD_VIF, MRT_ADD_MFC, MRT_DEL_MFC = 200, 202, 204, 205
 """The same numbers at both levels, IPPROTO_IP and IPPROTO_IPV6."""
@@ -61,7 +62,7 @@ class KernelMulticast:
         """Take the forwarding of groups over; nothing is forwarded yet.
 
         Args: interfaces: those between which groups are forwarded.
-        Raises: OSError where this kernel does not forward groups.
+        Raises: MachineError where this kernel does not forward groups; OSError.
         """
         self._version = version
         family, protocol, self._level = _FAMILIES[version]
@@ -71,12 +72,18 @@ class KernelMulticast:
             self._socket = socket.socket(family, socket.SOCK_RAW | socket.SOCK_CLOEXEC, protocol)
             try:
                 self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _QUEUE_OCTETS)
-                self._socket.setsockopt(self._level, MRT_INIT, 1)
+                self._begin()
                 for name, place in self._places.items():
                     self._add(place, socket.if_nametoindex(name))
-            except OSError:
+            except BaseException:
                 self._socket.close()
                 raise
+
+    def _begin(self) -> None:
+        try:
+            self._socket.setsockopt(self._level, MRT_INIT, 1)
+        except OSError as error:
+            raise explain_forwarding(self._version, error.errno or 0) from error
 
     def _add(self, place: int, index: int) -> None:
         if self._version == 4:
@@ -144,7 +151,7 @@ class MulticastRouter:
         try:
             for version in versions:
                 self._kernels[version] = KernelMulticast(namespace, version, interfaces)
-        except OSError:
+        except BaseException:
             self.close()
             raise
 

@@ -12,7 +12,7 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_network
 from types import TracebackType
@@ -24,7 +24,8 @@ RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH = 16, 20, 24, 28
 RTM_DELADDR = 21
 NLM_F_REQUEST, NLM_F_ACK = 0x1, 0x4
 NLM_F_REPLACE, NLM_F_EXCL, NLM_F_CREATE = 0x100, 0x200, 0x400
-NLMSG_ERROR = 2
+NLM_F_DUMP = 0x300
+NLMSG_ERROR, NLMSG_DONE = 2, 3
 NUD_PERMANENT = 0x80
 IFA_F_NODAD, IFA_F_PERMANENT = 0x02, 0x80
 IFF_UP = 0x1
@@ -56,6 +57,8 @@ _ATTRIBUTE: Final = struct.Struct("=HH")
 _FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 _NEW: Final = NLM_F_CREATE | NLM_F_EXCL
 
+DUMP_OCTETS: Final = 1 << 18
+"""More than the kernel puts into one part of a dump."""
 BATCH_COUNT = 64
 """Requests in flight: were they all refused, above some 250 the kernel would answer ENOBUFS."""
 
@@ -272,17 +275,44 @@ class RouteSocket:
                 raise MachineError(f"the kernel refused {what}: {os.strerror(number)}")
 
 
-def _answers(octets: bytes) -> list[tuple[int, int]]:
-    """List the sequence number and the errno of each answer, 0 for done.
+def dump(what: str, kind: int, body: bytes) -> Iterator[bytes]:
+    """Ask for all there is of a kind in the thread's present namespace; yield what follows headers.
 
-    Layout: nlmsghdr, negated errno 32, ...
+    Args: what: for people, when it is refused; kind: RTM_GET...
+    Raises: MachineError when it is refused.
     """
+    with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE) as route:
+        route.bind((0, 0))
+        route.send(Request(what, kind, NLM_F_DUMP, body).octets(0))
+        while True:
+            for answer, _, octets in _messages(route.recv(DUMP_OCTETS)):
+                if answer == NLMSG_DONE:
+                    return
+                if answer == NLMSG_ERROR:
+                    raise MachineError(f"the kernel refused {what}: {os.strerror(_errno(octets))}")
+                yield octets
+
+
+def _answers(octets: bytes) -> list[tuple[int, int]]:
+    """List the sequence number and the errno of each answer, 0 for done."""
     found = []
+    for kind, sequence, body in _messages(octets):
+        if kind != NLMSG_ERROR or len(body) < 4:
+            raise MachineError(f"unexpected netlink message of type {kind}")
+        found.append((sequence, _errno(body)))
+    return found
+
+
+def _messages(octets: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield type, sequence number and what follows the header of each message."""
     at = 0
     while at < len(octets):
         length, kind, _, sequence, _ = HEADER.unpack_from(octets, at)
-        if kind != NLMSG_ERROR or length < 20:
-            raise MachineError(f"unexpected netlink message of type {kind}")
-        found.append((sequence, -struct.unpack_from("=i", octets, at + HEADER.size)[0]))
+        yield kind, sequence, octets[at + HEADER.size : at + length]
         at += (length + 3) & ~3
-    return found
+
+
+def _errno(octets: bytes) -> int:
+    """Layout: nlmsgerr: negated errno 32, ..."""
+    number: int = struct.unpack_from("=i", octets)[0]
+    return -number

@@ -4,13 +4,16 @@ The process that reads the file (ruamel.yaml, pydantic) and the one that runs it
 thread, quick to start) are two. A plan is what travels between them, as JSON.
 """
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 from mpwire.lab.faults import AnyFault
 from mpwire.lab.steps import AnyExpectation, AnyStep
 from mpwire.lab.topology import Port, Topology
+
+ICMP: Final = "icmp"
+"""What a testbed may require of agents beside calls: to learn of ICMP errors."""
 
 
 class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +60,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     timers: dict[str, float]
     """Arguments of `configure`; empty means the defaults of the specification."""
     requires: tuple[str, ...]
-    """Calls every agent must offer, or the run is UNSUPPORTED."""
+    """Calls every agent must offer, or the run is UNSUPPORTED; or `ICMP`."""
     needs: tuple[str, ...] = ()
     """What the network must have, or the run is UNSUPPORTED."""
     script: tuple[AnyStep, ...]

@@ -24,6 +24,8 @@ class Started(Progress, frozen=True, kw_only=True, tag="started"):
     macs: dict[str, str]
     carrier: str
     fabric: str = "switch"
+    decided_by: str = ""
+    """See the record `run`."""
     steps: int
     """Lines of the script."""
 
@@ -68,6 +70,14 @@ class FrameSeen(Progress, frozen=True, kw_only=True, tag="frame"):
     """The frame in hexadecimal."""
 
 
+class FrameLost(Progress, frozen=True, kw_only=True, tag="lost"):
+    """A frame that was seen to leave its host never reaches another."""
+
+    number: int
+    receiver: str
+    reason: str
+
+
 class Ended(Progress, frozen=True, kw_only=True, tag="ended"):
     """The run is over and its file complete."""
 
@@ -83,4 +93,4 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["failed", "unsupported", "interrupted"] = "failed"
 
 
-AnyProgress = Started | StepChanged | SocketMade | EventReported | FrameSeen | Ended
+AnyProgress = Started | StepChanged | SocketMade | EventReported | FrameSeen | FrameLost | Ended

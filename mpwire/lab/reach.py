@@ -47,6 +47,11 @@ class Reach:
         self._apart: set[str] = set()
         """Hosts that are cut off from all others, both ways."""
 
+    @property
+    def hosts_are_down(self) -> bool:
+        """Tell whether a host has lost its interface, or its addresses."""
+        return bool(self._down)
+
     def perform(self, step: Severing) -> None:
         """Make one step happen."""
         match step:

@@ -31,7 +31,7 @@ _KINDS: Final = {
     "agents": "mapping",
     "timers": "mapping",
     "seed": "whole number or null",
-    "requires": "list of calls",
+    "requires": "list of calls, or `icmp`",
     "needs": "list of `kernel`, `snooping`, `smcroute`",
     "faults": "list of sentences",
     "script": "list of sentences",

@@ -1,4 +1,4 @@
-"""Say why the kernel refused a namespace and what to do about it."""
+"""Say why the kernel refused a namespace, or to forward groups, and what to do about it."""
 
 import errno
 import os
@@ -81,3 +81,16 @@ def explain(step: str, number: int, facts: Facts) -> MachineError:
     what = STEPS.get(step, step)
     reason = os.strerror(number)
     return MachineError(f"the kernel refused {what} ({reason}); {remedy_for(number, facts)}")
+
+
+def explain_forwarding(version: int, number: int) -> MachineError:
+    """Build the error for a router that a kernel does not let forward groups.
+
+    Args: version: of IP, 4 or 6; number: the kernel's errno.
+    """
+    remedy = ""
+    if number == errno.ENOPROTOOPT:
+        option = "CONFIG_IP_MROUTE" if version == 4 else "CONFIG_IPV6_MROUTE"
+        remedy = f"; it was built without {option}: use another kernel, or --fabric sim"
+    reason = os.strerror(number)
+    return MachineError(f"the kernel refused to forward groups of IPv{version} ({reason}){remedy}")

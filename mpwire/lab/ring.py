@@ -16,7 +16,7 @@ from mpwire.errors import MachineError
 from mpwire.lab.netlink import interface_index
 
 SLOT_COUNT = 4096
-"""Frames that may wait."""
+"""Frames that may wait. The kernel may lose one when more than three quarters do."""
 _SLOT_OVERHEAD_OCTETS = 128
 """Header, address and alignment before a frame in its slot, and a VLAN tag."""
 _BLOCK_OCTETS = 1 << 16

@@ -24,7 +24,7 @@ from mpwire.lab.impairments import Impairments
 from mpwire.lab.journal import Journal, Tell
 from mpwire.lab.links import CONTRACT, AgentFault, AgentLink, Bell, Refused, Unsupported
 from mpwire.lab.pipes import AgentProcess
-from mpwire.lab.plan import HostPlan, Plan
+from mpwire.lab.plan import ICMP, HostPlan, Plan
 from mpwire.lab.progress import Ended, Failure, Started
 from mpwire.lab.stage import ANSWER_PATIENCE_S, Stage, StepFailed, gathered
 from mpwire.lab.switch import Decide, RunRecorder
@@ -55,6 +55,10 @@ class Fabric(Protocol):
     @property
     def carrier(self) -> str:
         """How hosts are attached; final after `start`."""
+
+    @property
+    def decided_by(self) -> str:
+        """Say what decides about every frame, where that is a bridge; for the run file."""
 
     def impair(self, decide: Decide, strike: Callable[[Strike], None]) -> None:
         """Let faults act on frames, and through them on agents."""
@@ -180,6 +184,7 @@ class Runner:
                 faults=[fault.text for fault in plan.faults],
                 fabric=self._fabric.name,
                 carrier=self._fabric.carrier,
+                decided_by=self._fabric.decided_by,
                 contract=CONTRACT,
                 hosts=recorded(plan),
                 routers=routers(plan),
@@ -198,6 +203,7 @@ class Runner:
                 macs={host.name: host.mac for host in plan.hosts},
                 carrier=self._fabric.carrier,
                 fabric=self._fabric.name,
+                decided_by=self._fabric.decided_by,
                 steps=len(plan.script),
             )
         )
@@ -231,7 +237,7 @@ class Runner:
                 raise fault
             await act()
         except asyncio.CancelledError:
-            kind, reason = "interrupted", INTERRUPTED
+            kind, reason = "interrupted", self._journal.trouble or INTERRUPTED
         except Unsupported as lacking:
             kind, reason = "unsupported", str(lacking)
         except (StepFailed, Refused, AgentFault, MpwireError) as error:
@@ -273,9 +279,9 @@ class Runner:
     async def _configure(self, host: HostPlan, life: int = 0) -> None:
         link = self._links[host.name]
         await link.greet(ANSWER_PATIENCE_S)
-        for call in self.plan.requires:
-            if call not in link.calls:
-                raise Unsupported(f"unsupported: {call} by {host.name}")
+        for name in self.plan.requires:
+            if name in link.lacks or (name != ICMP and name not in link.calls):
+                raise Unsupported(f"unsupported: {name} by {host.name}")
         seed = None if host.seed is None else host.seed + life
         arguments: dict[str, object] = {"seed": seed}
         if self.plan.timers:
@@ -289,13 +295,13 @@ class Runner:
         wrong: list[str] = []
         for frozen in sorted(self._stage.frozen):
             self._stage.thaw(frozen)
-        self._stage.reach.restore()
         try:
-            await self._hurried(self._stage.settle)
+            await self._hurried(self._restored)
         except Unsupported:
             pass  # an agent without barrier was unsupported from its first call
         except (StepFailed, Refused, AgentFault, MpwireError) as error:
             wrong.append(str(error))
+        self._stage.reach.restore()  # also when not all has settled
         wrong += await self._dismiss()
         try:
             await self._fabric.settle()
@@ -306,6 +312,13 @@ class Runner:
             self._journal.record(self._fabric.counters(port))
         if wrong:
             raise StepFailed("; ".join(dict.fromkeys(wrong)))
+
+    async def _restored(self) -> None:
+        """Give back what was taken, when whoever has lost it has noticed, and let all settle."""
+        if self._stage.reach.hosts_are_down:
+            await self._stage.settle()
+        self._stage.reach.restore()
+        await self._stage.settle()
 
     async def _hurried(self, act: Callable[[], Awaitable[object]]) -> None:
         """Do something that agents can hold up; after Ctrl-C, end those who do and try again."""

@@ -14,6 +14,7 @@ from typing import Final
 
 import msgspec
 
+from mpwire.lab import impossible
 from mpwire.lab.forms import RESERVED, SLOTS, Form, Part
 from mpwire.lab.source import Problem
 from mpwire.lab.step import Step
@@ -217,13 +218,20 @@ def _resolve(line: Line, match: _Match, names: Names) -> tuple[Step | None, list
             wrong.append(error)
     _remember_new(line, match, values, names)
     if wrong:
-        return None, [
-            Problem(line.line, line.columns[e.token.start], e.found, e.expected, e.hint)
-            for e in wrong
-        ]
+        return None, [_told(line, error) for error in wrong]
     place = {"line": line.line, "column": line.columns[0], "text": line.text}
     tag = match.form.step.__struct_config__.tag
-    return msgspec.convert({**place, **values, "do": tag}, type=match.form.step), []
+    step = msgspec.convert({**place, **values, "do": tag}, type=match.form.step)
+    try:
+        impossible.check(step, {part.field: tokens[0] for part, tokens in match.filled}, names)
+    except WrongWord as error:
+        return None, [_told(line, error)]
+    return step, []
+
+
+def _told(line: Line, error: WrongWord) -> Problem:
+    column = line.columns[error.token.start]
+    return Problem(line.line, column, error.found, error.expected, error.hint)
 
 
 def _remember_new(line: Line, match: _Match, values: Mapping[str, object], names: Names) -> None:

@@ -2,13 +2,10 @@
 
 import contextlib
 import itertools
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Final, Literal
 
 import msgspec
@@ -17,12 +14,19 @@ from mpwire.errors import BrokenRunError, InputError, MachineError
 from mpwire.lab import testbed
 from mpwire.lab.able import preferred
 from mpwire.lab.dialogue import Answered, AnyTold
+from mpwire.lab.interrupts import Interrupts, Stop, first_interrupt
 from mpwire.lab.launch import LabError, launch
 from mpwire.lab.plan import Order
 from mpwire.lab.progress import AnyProgress, Ended, Failure, Started
+from mpwire.lab.source import require_utf8
 
 TOUR: Final = Path(__file__).with_name("tour.yaml")
 """The testbed that `mpwire run` runs when none is named: testbeds/rooted-lan.yaml."""
+
+# Made ready before there are threads, several of which may run a lab: where two use a type for
+# the first time at the same moment, msgspec crashes.
+for _kind in (AnyTold, Order):
+    msgspec.json.Decoder(_kind)
 
 OnProgress = Callable[[AnyProgress], None]
 
@@ -55,12 +59,14 @@ def run_testbed(
     faults: Sequence[str] = (),
     on_progress: OnProgress | None = None,
     command: Sequence[str] | None = None,
+    stop: Stop | None = None,
 ) -> RunOutcome:
     """Check a testbed file, run it in namespaces of its own, and leave a run file.
 
     The run file is `out/NAME-N/run.pcapng`; `out/latest` leads to the newest folder. Ctrl-C stops
     the script, finishes the run file and returns with a failure of kind "interrupted"; a second
-    one ends the lab at once.
+    one ends the lab at once. If the first comes too late to stop anything, KeyboardInterrupt is
+    raised when the run file is complete.
 
     Args:
         path: the testbed file; `TOUR` is the quick tour.
@@ -74,6 +80,7 @@ def run_testbed(
         faults: sentences that are added to those of the file.
         on_progress: called with every step, frame and event as it happens.
         command: command line to be noted in the run file; None takes this process's.
+        stop: by which another thread can stop the script, as Ctrl-C does.
 
     Raises:
         InputError: the file has mistakes (all are listed), or `out` cannot be written.
@@ -90,7 +97,9 @@ def run_testbed(
             carrier=carrier,
             watched=on_progress is not None,
         )
-        return _carried_out(order, folder, on_progress)
+        outcome, interrupts = _carried_out(order, folder, on_progress, stop or Stop())
+    interrupts.claim(outcome.failure)
+    return outcome
 
 
 @contextlib.contextmanager
@@ -109,18 +118,24 @@ def run_folder(out: Path, name: str) -> Iterator[Path]:
     except MachineError:
         _remove_if_empty(folder)
         raise
+    except KeyboardInterrupt:
+        if (folder / "run.pcapng").exists():
+            point_latest(out, folder)
+        raise
     point_latest(out, folder)
 
 
-def _carried_out(order: Order, folder: Path, on_progress: OnProgress | None) -> RunOutcome:
+def _carried_out(
+    order: Order, folder: Path, on_progress: OnProgress | None, stop: Stop
+) -> tuple[RunOutcome, Interrupts]:
     """Let a lab carry out an order; raise as `run_testbed` does."""
     with launch(msgspec.to_builtins(order)) as lab:
         follower = Follower(on_progress)
-        with _first_interrupt(lab.interrupt):
+        with first_interrupt(lab.interrupt) as interrupts, stop.reaches(lab.interrupt):
             for line in lab.lines():
                 follower.take(line)
-        status = lab.wait()
-    return follower.outcome(folder, status)
+            status = lab.wait()
+    return follower.outcome(folder, status), interrupts
 
 
 class Follower:
@@ -173,35 +188,13 @@ class Follower:
         )
 
 
-@contextlib.contextmanager
-def _first_interrupt(act: Callable[[], None]) -> Iterator[None]:
-    """Let the first Ctrl-C do something else than to raise KeyboardInterrupt.
-
-    A program that handles SIGINT in its own way, or runs this in a thread, is left to itself.
-    """
-    usual = signal.default_int_handler
-    main = threading.current_thread() is threading.main_thread()
-    if not main or signal.getsignal(signal.SIGINT) is not usual:
-        yield
-        return
-
-    def handle(_number: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, usual)
-        act()
-
-    signal.signal(signal.SIGINT, handle)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, usual)
-
-
 def new_folder(out: Path, name: str) -> Path:
     """Make a folder that nobody has.
 
     Raises:
         InputError: `out` cannot be written.
     """
+    require_utf8(out.absolute())
     try:
         out.mkdir(parents=True, exist_ok=True)
         for number in itertools.count(1):
@@ -224,6 +217,18 @@ def point_latest(out: Path, folder: Path) -> None:
         link.replace(out / "latest")
     except OSError as error:
         raise InputError(f"{out / 'latest'}: cannot write there ({error.strerror})") from error
+
+
+def settle_latest(out: Path) -> None:
+    """Lead `latest` to the newest run that is left, where the one it led to has been removed."""
+    link = out / "latest"
+    if link.exists() or not link.is_symlink():
+        return
+    left = [file for file in out.glob("*/run.pcapng") if file.parent.name != link.name]
+    if left:
+        point_latest(out, max(left, key=lambda file: file.stat().st_mtime_ns).parent)
+    else:
+        link.unlink(missing_ok=True)
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -5,6 +5,7 @@ Whoever writes a testbed by hand makes mistakes by hand. Each is told as
 every key and value beside the data, and maps a place inside a quoted text back to its column.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _CLASHES: Final = (
     ("found unexpected end of stream", "the end of the file", "a closing quote"),
     ("could not find expected ':'", "a line without ': '", "'key: value'"),
     ("'<stream end>'", "the end of the file", "a closing bracket"),
+    ("expected '<document start>'", "a line that does not go on with those above", "'key: value'"),
     ("expected <block end>", "a line that does not fit the indentation", "one list or mapping"),
     ("found unknown escape character", "an unknown escape in double quotes", "single quotes"),
 )
@@ -151,6 +153,18 @@ def foreign(error: UnicodeDecodeError) -> Problem:
     line, begun = before.count("\n") + 1, before.rfind("\n") + 1
     found = f"the octet 0x{error.object[error.start]:02x}, which is no UTF-8"
     return Problem(line, len(before) - begun + 1, found, "text in UTF-8")
+
+
+def require_utf8(path: os.PathLike[str]) -> None:
+    """See that a run file can hold a path: octets that are no UTF-8 stand in it as surrogates.
+
+    Raises:
+        InputError: it cannot.
+    """
+    try:
+        os.fspath(path).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise InputError(f"{error.object!a}: expected a path in UTF-8") from None
 
 
 def _start(node: Node) -> tuple[int, int]:

@@ -95,7 +95,6 @@ class Stage:
         self.reach = Reach(plan.topology, fabric, network or Decider(plan.faults, plan.seed))
         self.frozen: set[str] = set()
         """Hosts whose agents have been stopped."""
-        self._frozen_until_s: dict[str, float] = {}
         self._strikes: list[asyncio.Task[None]] = []
         self.received: bytes | None = None
         """What the newest step that received anything has got."""
@@ -289,13 +288,12 @@ class Stage:
 
     def _freeze_for(self, link: AgentLink, frozen_s: float) -> None:
         loop = asyncio.get_running_loop()
-        until_s = max(loop.time() + frozen_s, self._frozen_until_s.get(link.host, 0.0))
-        self._frozen_until_s[link.host] = until_s
+        until_s = link.thaws_s = max(loop.time() + frozen_s, link.thaws_s)
         link.process.signal(signal.SIGSTOP)
 
         def go_on() -> None:
             # A loop may call a moment early: who froze it last is told by the time, not the clock.
-            if self._frozen_until_s[link.host] == until_s and link.host not in self.frozen:
+            if link.thaws_s == until_s and link.host not in self.frozen:
                 link.process.signal(signal.SIGCONT)
 
         loop.call_at(until_s, go_on)

@@ -193,11 +193,16 @@ class Switch:
         self.handled_count += 1
         if self.sent is not None:
             self.sent(sender, frame)
+        known = self._neighbours if frame[0] & 1 else None
+        if known and (answer := answer_resolution(frame, known)):
+            self._undelivered(number, NOBODY, ANSWERED)
+            self.inject(sender, answer)
+            return
+        self._pass_on(number, frame, sender)
+
+    def _pass_on(self, number: int, frame: bytes, sender: str) -> None:
+        """Let everybody have a frame who is to get it."""
         if frame[0] & 1:
-            if self._neighbours and (answer := answer_resolution(frame, self._neighbours)):
-                self._undelivered(number, NOBODY, ANSWERED)
-                self.inject(sender, answer)
-                return
             for receiver in self._others[sender]:
                 self._hand_over(number, frame, sender, receiver)
             if not self._others[sender]:

@@ -21,9 +21,9 @@ from mpwire.lab import places, script
 from mpwire.lab.editing import sentence_schema
 from mpwire.lab.forms import Form
 from mpwire.lab.grammar import EXPECTATIONS, FORMS
-from mpwire.lab.models import CALLS, HOSTS_TAGS, Network, Testbed, Timers
+from mpwire.lab.models import HOSTS_TAGS, REQUIRED, Network, Testbed, Timers
 from mpwire.lab.plan import HostPlan, Plan
-from mpwire.lab.source import Document, Problem, TestbedError, foreign, read
+from mpwire.lab.source import Document, Problem, TestbedError, foreign, read, require_utf8
 from mpwire.lab.step import Step
 from mpwire.lab.topology import Network as NetworkSpec
 from mpwire.lab.topology import derive
@@ -74,6 +74,7 @@ def load(
         TestbedError: mistakes in the file, each with its position.
         InputError: the file cannot be read, or `agents` names a host that is not there.
     """
+    require_utf8(path)
     try:
         text = path.read_text("utf-8")
     except OSError as error:
@@ -165,7 +166,7 @@ def _explained(error: ErrorDetails, document: Document) -> Problem:
         found = f"{len(value)} of them" if value else "none"
     expected = _EXPECTED[kind].format(**context)
     if path[:1] == ("requires",) and kind == "literal_error":
-        return Problem(*place, found, "a call of the agent contract", guess(str(value), CALLS))
+        return Problem(*place, found, "a call of the agent contract", guess(str(value), REQUIRED))
     return Problem(*place, found, expected, _advice(path, value))
 
 

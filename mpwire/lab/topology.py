@@ -8,6 +8,7 @@ The n-th network (from 0) is 10.77.n.0/24 and fd77:0:0:n::/64. Its hosts count f
 order, its routers take 1, 254, 253, ...; a link address ends in the numbers of network and node.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
@@ -204,6 +205,7 @@ def derive(
     )
 
 
+@functools.cache
 def prefix(family: str, place: int) -> str:
     """Give the prefix of the network that stands there in the order, from 0."""
     return str(ip_interface(_address(family, place, 0)).network)
@@ -221,6 +223,9 @@ class _Ways:
     def __init__(self, networks: Sequence[Network], routers: Sequence[Node]) -> None:
         self._networks = networks
         self._routers = routers
+        self._attached = {one.name: [port.network for port in one.ports] for one in routers}
+        self._steps: dict[tuple[str, str], dict[str, int]] = {}
+        """By target and family: what every node asks for."""
 
     def routes(self, node: Node) -> tuple[Route, ...]:
         """List the routes of a node to all networks that it can reach and is not attached to."""
@@ -242,8 +247,10 @@ class _Ways:
 
     def _next_hop(self, node: Node, target: str, family: str) -> tuple[Port, Port] | None:
         """Return the node's own port and the next router's, on the shortest way to a network."""
-        attached = {one.name: [port.network for port in one.ports] for one in self._routers}
-        steps = distances(self._networks, attached, target, family)
+        steps = self._steps.get((target, family))
+        if steps is None:
+            steps = distances(self._networks, self._attached, target, family)
+            self._steps[target, family] = steps
         best: tuple[int, Port, Port] | None = None
         for router in self._routers:
             near = [steps[one.network] for one in router.ports if one.network in steps]

@@ -52,6 +52,18 @@ class Names:
     """By host, where not every host has all."""
     routers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Networks by router."""
+    crashed: dict[str, int] = field(default_factory=dict)
+    """Host whose agent does not run, to the line that says so."""
+    gone: dict[str, int] = field(default_factory=dict)
+    """Socket that went with its process, to the line that says so."""
+
+    def bury(self, host: str, line: int, *, stays: bool) -> None:
+        """Note that an agent ended, and its sockets with it; `stays`: no other one begins."""
+        self.crashed.pop(host, None)
+        if stays:
+            self.crashed[host] = line
+        for name in self.sockets_of(host):
+            self.gone.setdefault(name, line)
 
     def sockets_of(self, host: str) -> list[str]:
         """List the sockets that a host has made so far."""

@@ -5,13 +5,14 @@ is done, or raises; when the test has ended the run ends in order and is judged 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 import msgspec
 
-from mpwire.capture import annotate, open_run
+from mpwire.capture import open_run
 from mpwire.errors import InputError
 from mpwire.lab import source, testbed
 from mpwire.lab.plan import Plan
@@ -25,7 +26,7 @@ from mpwire.plugin.labs import Begun, Labs
 from mpwire.plugin.sentences import Spoken, head_of, place_of_caller, sentences_in
 from mpwire.plugin.telling import skip_unsupported
 from mpwire.report import Assessment, FailedStep, assess
-from mpwire.report.document import comments_of, document_of
+from mpwire.report.storing import store
 
 __tracebackhide__ = True
 """A test's traceback ends in the test."""
@@ -262,8 +263,7 @@ class Lab:
             outcome = self.running.begun.live.finish()
             run = open_run(outcome.run_file)
             self._assessment = assess(run, _failures(outcome))
-            document = document_of(self._assessment)
-            annotate(outcome.run_file, document, comments_of(self._assessment))
+            store(self._assessment)
             of_messages = (claim.against_run(run) for claim in self._claims if claim.messages)
             self.broken += [wrong for wrong in of_messages if wrong]
         return self._assessment
@@ -281,8 +281,9 @@ class Lab:
     def keep(self) -> Path:
         """Keep the folder of the run, with the steps as a testbed; return the run file."""
         told = self.running.spoken.testbed(head_of(self.running.data))
-        (self.folder / STEPS_FILE).write_text(told, "utf-8")
-        self._labs.keep(self.folder)
+        with suppress(OSError, InputError):  # a full disk hides no failure
+            (self.folder / STEPS_FILE).write_text(told, "utf-8")
+            self._labs.keep(self.folder)
         return self.folder / "run.pcapng"
 
     def drop(self) -> None:

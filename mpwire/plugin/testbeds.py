@@ -7,7 +7,7 @@ from typing import Final
 
 import pytest
 
-from mpwire.capture import annotate, open_run
+from mpwire.capture import open_run
 from mpwire.errors import MachineError, MpwireError
 from mpwire.lab import testbed
 from mpwire.lab.plan import Plan
@@ -18,7 +18,7 @@ from mpwire.plugin.labs import Labs
 from mpwire.plugin.telling import lacked, skip_unsupported, told
 from mpwire.report import assess
 from mpwire.report.assessment import FailedStep
-from mpwire.report.document import comments_of, document_of
+from mpwire.report.storing import store
 from mpwire.vocabulary import Verdict
 
 _KEYS: Final = re.compile(r"^(about|hosts|script)\s*:", re.MULTILINE)
@@ -70,7 +70,7 @@ class TestbedItem(pytest.Item):
         if assessment.verdict is Verdict.UNSUPPORTED:
             labs.drop(outcome.folder)
             skip_unsupported(lacked(assessment))
-        annotate(outcome.run_file, document_of(assessment), comments_of(assessment))
+        store(assessment)
         labs.keep(outcome.folder)
         raise NotPassedError(told(assessment, [], outcome.run_file))
 

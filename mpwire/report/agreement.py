@@ -66,6 +66,9 @@ class _Event(msgspec.Struct):
     code: int = 0
 
 
+_EVENTS = msgspec.json.Decoder(_Event)
+
+
 def first_difference(
     runs: Mapping[str, RunFile], verdicts: Mapping[str, Verdict]
 ) -> Difference | None:
@@ -139,7 +142,7 @@ def _named(names: Mapping[tuple[str, int], str], key: tuple[str, int]) -> str:
 
 def _event(line: bytes) -> _Event | None:
     try:
-        event = msgspec.json.decode(line, type=_Event)
+        event = _EVENTS.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
     return event if event.event else None

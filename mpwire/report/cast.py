@@ -39,6 +39,9 @@ class _Line(msgspec.Struct):
     result: dict[str, object] | None = None
 
 
+_LINES = msgspec.json.Decoder(_Line)
+
+
 class SocketNames:
     """Learn the names of sockets from the script and the agents' lines, in their order."""
 
@@ -47,7 +50,6 @@ class SocketNames:
         self.known: dict[tuple[str, int], str] = {}
         self._making: tuple[str, str] | None = None
         self._waiting: dict[tuple[str, int], str] = {}
-        self._decoder = msgspec.json.Decoder(_Line)
         self._ended: dict[str, int] = {}
 
     def step(self, text: str, state: str) -> None:
@@ -64,7 +66,7 @@ class SocketNames:
         if not self._waiting and (self._making is None or self._making[0] != host):
             return
         try:
-            said = self._decoder.decode(line)
+            said = _LINES.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         if said.id is None:

@@ -1,6 +1,6 @@
 """The assessment as JUnit XML, for CI servers: a suite per run, a case per rule that looked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -56,6 +56,22 @@ def agreement_suite(name: str, verdicts: Mapping[str, str], difference: str) -> 
     case = ET.SubElement(suite, "testcase", classname=printable(name), name="the fabrics agree")
     if difference:
         ET.SubElement(case, "failure", message=printable(difference))
+    return _counted(suite)
+
+
+def sweep_suite(name: str, every: str, labs: Iterable[tuple[str, Verdict, str]]) -> ET.Element:
+    """Make the suite of one lab for each message, a case each.
+
+    Args: labs: the faults of each, what came of it, and why it is no PASS.
+    """
+    suite = ET.Element("testsuite", name=printable(f"{name} --every {every}"))
+    for faults, verdict, reason in labs:
+        case = ET.SubElement(
+            suite, "testcase", classname=printable(f"{name}.{every}"), name=printable(faults)
+        )
+        if verdict is not Verdict.PASS:
+            tag = "failure" if verdict is Verdict.FAIL else "skipped"
+            ET.SubElement(case, tag, message=printable(f"{verdict.value}: {reason}"))
     return _counted(suite)
 
 

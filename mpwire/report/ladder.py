@@ -86,6 +86,7 @@ class Ladder:
         marks: Marks | None = None,
         fates: Mapping[int, Sequence[Decision]] | None = None,
         all_frames: bool = False,
+        grows: bool = False,
         header_every: int = HEADER_EVERY,
     ) -> None:
         """Begin with nothing drawn.
@@ -96,6 +97,7 @@ class Ladder:
             marks: what breaks rules, where that is known already.
             fates: what became of each frame, by its number, where that is known already.
             all_frames: show echoes, address resolution and the like, too.
+            grows: it is drawn while the run goes on: what has not arrived yet is not lost.
             header_every: rows after which the lifelines' names are repeated; 0: never.
         """
         self.cast = cast
@@ -103,7 +105,8 @@ class Ladder:
         self.origin_ns: int | None = None
         """Time zero; the first thing that has a time, unless it is set before."""
         self._marks = marks or Marks()
-        self._fates = fates or {}
+        self._fates: dict[int, Sequence[Decision]] = dict(fates or {})
+        self._grows = grows
         self._all_frames = all_frames
         self._header_every = header_every
         self._since_header = 0
@@ -164,6 +167,11 @@ class Ladder:
         leaving.arrived.append((number, receiver))
         late = direction == "in" and self._known(vantage) is not None
         return rows + self._transmission(leaving, late=late)
+
+    def lose(self, number: int, receiver: str, reason: str) -> None:
+        """Learn that a frame will never arrive at a host; call it before the frame is drawn."""
+        fate = Decision(frame=number, receiver=receiver, delivered=None, reason=reason)
+        self._fates[number] = [*self._fates.get(number, ()), fate]
 
     def event(self, event: SocketEvent) -> list[Row]:
         """Take a socket event that an agent reported."""
@@ -295,18 +303,24 @@ class Ladder:
         later: list[str] = []
         why: list[str] = []
         here = {number for number, _ in sent.arrived}
-        for fate in self._fates.get(sent.number, ()):
+        known = self._fates.get(sent.number, ())
+        if self._grows:  # and would grow without end
+            self._fates.pop(sent.number, None)
+        for fate in known:
             if fate.delivered is None:
                 ends.setdefault(fate.receiver, "lost")
-                lost.append(printable(fate.reason or "no reason given").removeprefix("drop:"))
+                lost.append(_why(fate.reason or "no reason given"))
             elif fate.delivered not in here:
                 ends.setdefault(fate.receiver, "later")
                 later.append(str(fate.delivered))
-                why += [printable(fate.reason)] if fate.reason else []
+                why += [_why(fate.reason)] if fate.reason else []
         if not ends:  # only who sees every delivery may call a frame lost
-            seen: End = "lost" if sent.by_host else "arrived"
+            missed: End = "later" if self._grows else "lost"
+            seen: End = missed if sent.by_host else "arrived"
             ends[self._of(_ends(sent.decoded)[1]) or ""] = seen
         notes = [(f"lost: {', '.join(dict.fromkeys(lost))}", LOST)] if lost else []
+        if "later" in ends.values() and not later:
+            notes.append(("not there yet", DIM))
         told = ", ".join([f"arrives as {', '.join(later)}", *dict.fromkeys(why)])
         return ends, notes + ([(told, DIM)] if later else [])
 
@@ -358,6 +372,11 @@ def _ends(
         return decoded.source, decoded.destination
     source = None if decoded.source is None else (decoded.source, 0)
     return source, None if decoded.destination is None else (decoded.destination, 0)
+
+
+def _why(reason: str) -> str:
+    """Say why a frame was lost or late, without the word for it that stands before it."""
+    return printable(reason).removeprefix("drop:").removeprefix("impaired: ")
 
 
 def _error(code: int) -> str:

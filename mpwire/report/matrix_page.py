@@ -2,6 +2,7 @@
 
 import html
 import os
+import shlex
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
@@ -60,7 +61,7 @@ def _parts(matrix: Matrix, folder: Path) -> Iterator[str]:
     yield "<h2>Implementations</h2>\n<dl>\n"
     for name, words in matrix.implementations.items():
         yield f"<dt>{_text(name)}: {_text(told(matrix.counts(name)))}</dt>\n"
-        yield f"<dd><code>{_text(' '.join(words))}</code></dd>\n"
+        yield f"<dd><code>{_text(shlex.join(words))}</code></dd>\n"
     yield "</dl>\n"
     others = [cell for cell in matrix.cells if cell.verdict not in (None, Verdict.PASS)]
     if others:

@@ -29,7 +29,7 @@ class SimulatedLab:
             if not line:
                 return
             told = msgspec.json.decode(line, type=dict[str, object])
-            self._ended = told.get("progress") == "ended"
+            self._ended = told.get("progress") == "ended" or "lacks" in told
             yield told
 
     def say(self, line: bytes) -> None:

@@ -71,6 +71,7 @@ def exercised_by(path: Path) -> Exercised:
 
     Raises:
         InputError: the file has mistakes.
+        KeyboardInterrupt: Ctrl-C stopped its script, so that it shows nothing.
     """
     plan = testbed.load(path)
     known = Exercised(testbed=str(path), name=plan.name, about=plan.about, verdict="")
@@ -83,6 +84,8 @@ def exercised_by(path: Path) -> Exercised:
             outcome = run_simulated(plan, Path(folder))
         except MachineError as error:
             return msgspec.structs.replace(known, lacking=f"not simulated: {error}")
+        if outcome.failure is not None and outcome.failure.kind == "interrupted":
+            raise KeyboardInterrupt
         assessment = assess(open_run(outcome.run_file))
     touched = tuple(rule.id for rule in assessment.judgement.rules if rule.exercised)
     said = _CITED.findall(plan.text) if assessment.verdict is Verdict.PASS else []

@@ -1,5 +1,6 @@
 """The `sim` fabric: simulated hosts, and every frame through the same switch as ever."""
 
+import asyncio
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
@@ -23,6 +24,7 @@ class SimFabric:
 
     name = "sim"
     carrier = "none"
+    decided_by = ""
 
     def __init__(self, loop: VirtualLoop) -> None:
         """Prepare to run in a loop, which is also the clock."""
@@ -181,9 +183,12 @@ class SimFabric:
         return held or any(self._end(port).in_flight for port in self.switch.read_count)
 
     async def _pause(self, duration_s: float) -> None:
-        future = self._loop.create_future()
-        self._loop.call_later(duration_s, future.set_result, None)
-        await future
+        passed = asyncio.Event()
+        waking = self._loop.call_later(duration_s, passed.set)
+        try:
+            await passed.wait()
+        finally:
+            waking.cancel()  # for who is interrupted no time passes
 
     async def stop(self) -> None:
         """End the agents; frames that are held are lost."""

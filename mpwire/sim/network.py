@@ -20,7 +20,7 @@ class SimNetwork:
         self._watched: dict[SimSocket, Callable[[Udp], None]] = {}
         self._called: set[SimSocket] = set()
         """Sockets whose reader will be called."""
-        self._changes: list[Change] = []
+        self._changes: list[AddressChanged] = []
 
     def bind(self, address: Address | None, family: int) -> SimSocket:
         """Bind a socket."""
@@ -80,9 +80,11 @@ class SimNetwork:
         self._stack.on_interface = note
 
     def changes(self) -> Iterable[Change]:
-        """Tell what has changed since."""
+        """Tell what has changed since; to who was frozen, what is as it was has not."""
         changes, self._changes = self._changes, []
-        return changes
+        first = {one.host: one for one in reversed(changes)}
+        last = {one.host: one for one in changes}
+        return [one for host, one in last.items() if one.is_up is first[host].is_up]
 
     def shut(self) -> None:
         """Have nothing to let go of."""

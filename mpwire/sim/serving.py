@@ -6,11 +6,15 @@ paying for imports each time, keeps one of these: see `child`.
 
 import os
 import sys
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
 from mpwire.capture import RunWriter
+from mpwire.errors import BrokenRunError, MachineError
+from mpwire.lab.completion import complete
 from mpwire.lab.dialogue import AnyQuestion, AnyTold
 from mpwire.lab.live import LiveRunner
 from mpwire.lab.plan import Order
@@ -21,7 +25,11 @@ from mpwire.sim.loop import VirtualLoop
 
 
 def carry_out(order: Order) -> None:
-    """Carry out one order; its progress goes to standard output, the last line ends it."""
+    """Carry out one order; its progress goes to standard output, the last line ends it.
+
+    Raises:
+        BrokenRunError: it could not be recorded.
+    """
     plan, folder, loop = order.plan, Path(order.folder), VirtualLoop()
     writer = RunWriter(folder, vantages(plan))
     fabric = SimFabric(loop)
@@ -33,16 +41,15 @@ def carry_out(order: Order) -> None:
         runner = Runner(plan, fabric, writer, tell, watched=order.watched, command=order.command)
     try:
         failure = loop.run_until_complete(runner.run())
+        complete(writer, folder, runner.said)
     finally:
         loop.close()
-    writer.finish()
-    for host, said in runner.said.items():
-        if said:
-            (folder / f"{host}.stderr").write_text(said, "utf-8")
+        with suppress(OSError):  # what could not be written before cannot be now, either
+            writer.close()
     tell(ended(failure))
 
 
-def tell(line: AnyTold) -> None:
+def tell(line: AnyTold | Mapping[str, object]) -> None:
     """Say one line."""
     unwritten = msgspec.json.encode(line) + b"\n"
     while unwritten:
@@ -58,5 +65,8 @@ async def ask() -> AnyQuestion | None:
 def main() -> int:
     """Carry out orders until nobody gives any more."""
     for line in iter(sys.stdin.buffer.readline, b""):
-        carry_out(msgspec.json.decode(line, type=Order))
+        try:
+            carry_out(msgspec.json.decode(line, type=Order))
+        except MachineError as error:
+            tell({"lacks": str(error), "broke": isinstance(error, BrokenRunError)})
     return 0

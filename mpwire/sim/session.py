@@ -1,8 +1,6 @@
 """Run a testbed on the fabric that was asked for: in the simulation, or in namespaces."""
 
-import signal
 import sys
-import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +11,8 @@ import msgspec
 from mpwire.capture import RunWriter
 from mpwire.errors import BrokenRunError, MachineError
 from mpwire.lab import testbed
+from mpwire.lab.completion import complete
+from mpwire.lab.interrupts import Stop, first_interrupt
 from mpwire.lab.plan import Plan
 from mpwire.lab.progress import Failure
 from mpwire.lab.runner import REFERENCE_AGENT, Runner
@@ -35,6 +35,7 @@ class RunRequest(msgspec.Struct, frozen=True, kw_only=True):
     seed: int | None = None
     faults: Sequence[str] = ()
     command: Sequence[str] | None = None
+    stop: Stop | None = None
 
 
 def run_on_fabric(
@@ -77,6 +78,7 @@ def _in_namespaces(
         faults=request.faults,
         on_progress=on_progress,
         command=request.command,
+        stop=request.stop,
     )
 
 
@@ -122,13 +124,10 @@ def run_simulated(
     watched = on_progress is not None
     runner = Runner(plan, SimFabric(loop), writer, on_progress, watched=watched, command=command)
     try:
-        if threading.current_thread() is threading.main_thread():
-            loop.add_signal_handler(signal.SIGINT, runner.interrupt)
-        failure: Failure | None = loop.run_until_complete(runner.run())
+        with first_interrupt(lambda: loop.call_soon_threadsafe(runner.interrupt)) as interrupts:
+            failure: Failure | None = loop.run_until_complete(runner.run())
     finally:
         loop.close()
-    path = writer.finish()
-    for host, said in runner.said.items():
-        if said:
-            (folder / f"{host}.stderr").write_text(said, "utf-8")
+    path = complete(writer, folder, runner.said)
+    interrupts.claim(failure)
     return RunOutcome(folder, path, SimFabric.carrier, failure, SimFabric.name)

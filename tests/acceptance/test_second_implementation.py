@@ -47,6 +47,39 @@ def test_a_matrix_of_two_implementations(tmp_path: Path) -> None:
     assert (done.returncode, document["verdict"]) == (0, "PASS")
 
 
+APART = """\
+about: A leaf asks where its host has no way to.
+networks: {here: {}, there: {}}
+hosts: {root: here, far: there}
+timers: {scale: 0.1}
+script:
+  - root opens R as c_root/d_root
+  - root listens on R
+  - far opens F as c_leaf/d_leaf
+  - far joins R with F
+  - F sees FD_CONNECT WSAENETUNREACH
+expect:
+  - F saw FD_CONNECT WSAENETUNREACH
+"""
+
+
+@pytest.mark.lab
+def test_the_second_one_says_what_it_is_told_of_and_what_not(tmp_path: Path) -> None:
+    """Its own system tells it that there is no way, and nobody what routers find out."""
+    (tmp_path / "apart.yaml").write_text(APART, "utf-8")
+    command = [sys.executable, "-m", "mpwire", "matrix", str(tmp_path / "apart.yaml")]
+    command += [str(HOME / "testbeds" / "routed-partition.yaml"), "--agent", AGENTS[1]]
+    done = subprocess.run(
+        [*command, "--role", "leaf", "--json", "--out", str(tmp_path / "runs")],
+        capture_output=True,
+        check=False,
+    )
+    found = {
+        one["testbed"]: one["reason"] or one["verdict"] for one in json.loads(done.stdout)["cells"]
+    }
+    assert found == {"apart": "PASS", "routed-partition": "unsupported: icmp by near"}
+
+
 @pytest.mark.lab
 def test_what_the_contract_shows_is_what_happens(tmp_path: Path) -> None:
     text = (HOME / "docs" / "agents.md").read_text("utf-8")

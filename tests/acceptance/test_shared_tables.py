@@ -122,11 +122,19 @@ SHARED: Final = (
     ),
     Shared(
         "requests for what is missing",
-        ("mpwire.core.receiving", "NACK_SENDS: Final = 8", "NACK_SENDS: Final = 12"),
+        ("mpwire.core.inflow", "NACK_SENDS: Final = 8", "NACK_SENDS: Final = 12"),
         {f"{RULES}.repairing.NACKS_PER_SERIES": 4},
         "R91",
         SESSION + "".join(SENDS[:2]) + LATER,
         (UNHEARD, "drop the first DATA", "drop every NACK", "drop every SYNC"),
+    ),
+    Shared(
+        "series in vain",
+        ("mpwire.core.inflow", "SERIES_IN_VAIN: Final = 8", "SERIES_IN_VAIN: Final = 4"),
+        {"mpwire.oracle.promises.NACKS_IN_VAIN": 80},
+        "R117",
+        SESSION + SENDS[0] + "  - L1 sees FD_CLOSE WSAECONNABORTED\n",
+        (UNHEARD, "drop every DATA"),
     ),
     Shared(
         "announcements of a new member",

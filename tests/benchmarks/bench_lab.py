@@ -34,7 +34,7 @@ HERE = Path(__file__).parent
 PATHS = [str(HERE), str(HERE.parent / "lab"), str(HERE.parent.parent)]
 MODULES = ["inner_bench"]
 ROUND_COUNT = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-CARRIERS = ("tap", "veth", "bridge")
+CARRIERS = ("tap", "veth", "bridge", "gates")
 PEERS = {"ip -batch": "with_ip", "mininet": "with_mininet"}
 CLOCK = time.perf_counter
 
@@ -148,7 +148,7 @@ def main() -> int:
         say(f"{'hosts':>5} {'':>9} {'start':>9} {'CPU':>9}  of ip: time, CPU; awake, launch, kill")
         for hosts in (3, 100):
             starts(hosts)
-        for carrier in ("tap", "veth"):
+        for carrier in ("tap", "veth", "gates"):
             rate = run("forward", carrier=carrier, count=40_000)["frames_per_s"]
             say(f"{carrier}: {rate / 1000:.0f} k recorded frames/s through the switch")
         floods()

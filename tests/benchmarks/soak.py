@@ -30,6 +30,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mpwire.capture import open_run
 from mpwire.lab import testbed as testbeds
@@ -88,7 +89,9 @@ class Kind:
         if self.fabric == "sim":
             plan = testbeds.load(path, seed=number, faults=faults, scale=scale)
             return run_simulated(plan, folder).run_file
-        return run_testbed(path, folder, seed=number, faults=faults, scale=scale).run_file
+        named: Literal["switch", "bridge"] = "bridge" if self.fabric == "bridge" else "switch"
+        outcome = run_testbed(path, folder, fabric=named, seed=number, faults=faults, scale=scale)
+        return outcome.run_file
 
 
 def play(number: int, out: Path, kind: Kind) -> Outcome:
@@ -153,7 +156,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="number of the first run")
     parser.add_argument("--jobs", type=int, default=2, help="runs at a time")
     parser.add_argument("--load", type=int, default=0, help="busy processes")
-    parser.add_argument("--fabric", choices=("switch", "sim"), default="switch")
+    parser.add_argument("--fabric", choices=("switch", "bridge", "sim"), default="switch")
     parser.add_argument("--library", action="store_true", help="play testbeds of the library")
     parser.add_argument("--bad-networks", action="store_true", help="on networks that are drawn")
     parser.add_argument("--out", type=Path, help="where to keep what did not pass")

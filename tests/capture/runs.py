@@ -10,6 +10,7 @@ def run_record(
     *,
     fabric: str = "switch",
     carrier: str = "tap",
+    decided_by: str = "",
     started_ns: int = 0,
     routers: Sequence[Router] = (),
 ) -> Run:
@@ -21,6 +22,7 @@ def run_record(
         seed=None,
         fabric=fabric,
         carrier=carrier,
+        decided_by=decided_by,
         contract=1,
         hosts=[*hosts],
         routers=[*routers],

@@ -47,6 +47,23 @@ def test_wrong_usage_is_status_2(mpwire: Mpwire, arguments: Sequence[str]) -> No
     assert done.stderr or not arguments
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [("--every", "dorp", ("'dorp', expected one of 'drop', 'drop-pair', 'dup', 'reorder', "
+      "'kill-after'; did you mean 'drop'?")),
+     ("--carrier", "pigeon", "'pigeon', expected one of 'tap', 'veth'"),
+     ("--seed", "abc", None), ("--scale", "fast", None)],
+)  # fmt: skip
+def test_a_wrong_value_is_told_in_our_words(
+    mpwire: Mpwire, option: str, value: str, told: str | None
+) -> None:
+    done = mpwire("run", option, value)
+    expected = {"--seed": "expected a whole number", "--scale": "expected a number"}
+    said = f"found {told}" if told else expected[option]
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"Error: Invalid value for '{option}': {said}\n")
+
+
 def test_help_that_nobody_reads_to_its_end_is_no_violation(
     environment: dict[str, str], argv: Sequence[str]
 ) -> None:

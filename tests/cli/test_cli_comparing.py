@@ -65,6 +65,7 @@ def test_fabrics_that_agree_are_a_line_each_and_a_suite(
 def test_what_one_fabric_cannot_do_is_shown_and_not_compared(
     mpwire: Mpwire, short: Path, tmp_path: Path
 ) -> None:
+    short.write_text(short.read_text("utf-8") + "needs: [kernel]\n", "utf-8")
     fault = ("--fault", "drop the first ACCEPT")
     out = ("--out", tmp_path / "runs")
     done = mpwire("run", "--fabric", "all", "--json", *fault, short, *out)
@@ -73,17 +74,15 @@ def test_what_one_fabric_cannot_do_is_shown_and_not_compared(
     jsonschema.validate(document, SCHEMA)
     (testbed,) = document["testbeds"]
     assert (testbed["agreed"], testbed["verdict"]) == (True, "PASS")
-    assert [run["verdict"] for run in testbed["runs"]] == ["PASS", "PASS", "UNSUPPORTED"]
-    assert "which passes every message on" in testbed["runs"][2]["why"]
+    assert [run["verdict"] for run in testbed["runs"]] == ["UNSUPPORTED", "PASS", "PASS"]
+    assert "'kernel', which the fabric sim does not have" in testbed["runs"][0]["why"]
 
 
 def test_a_fabric_that_cannot_do_it_alone_is_no_pass(
     mpwire: Mpwire, short: Path, tmp_path: Path
 ) -> None:
-    done = mpwire(
-        *("run", "--fabric", "bridge", "--fault", "drop the first ACCEPT", short),
-        *("--out", tmp_path / "runs"),
-    )
+    short.write_text(short.read_text("utf-8") + "needs: [snooping]\n", "utf-8")
+    done = mpwire("run", "--fabric", "switch", short, "--out", tmp_path / "runs")
     assert done.returncode == 5
     assert " UNSUPPORTED " in done.stdout
 
@@ -118,3 +117,23 @@ def test_one_fault_for_every_message_needs_one_fabric(mpwire: Mpwire, short: Pat
     done = mpwire("run", "--fabric", "all", "--every", "drop", short)
     assert done.returncode == 2
     assert "expected one fabric" in done.stderr
+
+
+FROZEN = """\
+  - leaf1 freezes
+  - leaf1 loses its interface
+"""
+MISSED = FROZEN + "  - leaf1 regains its interface\n  - leaf1 thaws\n"
+
+
+@pytest.mark.parametrize(("while_joined", "told"), [(FROZEN, True), (MISSED, False)])
+def test_what_a_frozen_agent_missed_is_the_same_everywhere(
+    mpwire: Mpwire, tmp_path: Path, *, while_joined: str, told: bool
+) -> None:
+    """What is still gone in the end it notices; what has come back meanwhile was never gone."""
+    path = tmp_path / "frozen.yaml"
+    path.write_text(SHORT.partition("  - everything settles")[0] + while_joined, "utf-8")
+    done = mpwire("run", "--fabric", "all", path, "--out", tmp_path / "runs")
+    assert done.stdout.splitlines()[1].split() == ["frozen", "PASS", "PASS", "PASS", "agree"]
+    recorded = (tmp_path / "runs" / "latest" / "run.pcapng").read_bytes()
+    assert (b'"event":"FD_CLOSE","socket":1,"code":10050' in recorded) is told

@@ -1,8 +1,9 @@
 """`mpwire run --list`."""
 
 import json
+import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import jsonschema
@@ -58,3 +59,17 @@ def test_what_lies_here_is_listed_where_nothing_is_named(
     (tmp_path / "testbeds").mkdir()
     (tmp_path / "testbeds" / "one.yaml").write_text("about: x\n", "utf-8")
     assert list(files_in([])) == [Path("testbeds/one.yaml")]
+
+
+def test_an_interrupt_stops_the_list(argv: Sequence[str], environment: dict[str, str]) -> None:
+    command = [*argv, "run", "--list", *[str(TOUR)] * 30]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        told, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert "INCONCLUSIVE" not in told

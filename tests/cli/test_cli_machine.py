@@ -20,6 +20,15 @@ timers: {scale: 0.1}
 script: [root opens R as c_root/d_root, root listens on R]
 """
 SMALL_DISK = "mkdir disk && mount -t tmpfs -o size=8k none disk &&"
+FULL_DISK = f"{SMALL_DISK} {{ head -c 8192 /dev/zero > disk/all; }} &&"
+TESTS = """\
+import pytest
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_of_many_steps(lab, number):
+    lab.start(hosts=["root"])
+    lab.do("root opens R as c_root/d_root", "root listens on R")
+"""
 NO_TUN = "mount -t tmpfs none /dev/net &&"
 NO_USER_NAMESPACES = (
     "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-all --"
@@ -39,7 +48,12 @@ REFUSED = "the kernel refused new user, mount, PID and network namespaces"
 def run_where(lacking: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a testbed in namespaces in which something is taken away first."""
     (folder / "bed.yaml").write_text(BED, "utf-8")
-    command = [sys.executable, "-m", "mpwire", "run", "bed.yaml", *arguments]
+    return start_where(lacking, folder, "mpwire", "run", "bed.yaml", *arguments)
+
+
+def start_where(lacking: str, folder: Path, *module: str) -> subprocess.CompletedProcess[str]:
+    """Run a module, with its arguments, in such namespaces."""
+    command = [sys.executable, "-m", *module]
     root = Path(__file__).parents[2]
     return subprocess.run(
         ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c",
@@ -90,12 +104,39 @@ def test_auto_simulates_and_says_why(tmp_path: Path) -> None:
     assert "user.max_user_namespaces is 0" in done.stdout
 
 
-@pytest.mark.parametrize("fabric", ["switch", "bridge", "sim", "auto"])
-def test_a_disk_that_is_full_breaks_the_run_off(tmp_path: Path, fabric: str) -> None:
-    done = run_where(SMALL_DISK, tmp_path, "--fabric", fabric, "--out", "disk")
+@pytest.mark.parametrize(
+    ("disk", "fabric"),
+    [
+        *[(SMALL_DISK, fabric) for fabric in ("switch", "bridge", "sim", "auto")],
+        *[(FULL_DISK, fabric) for fabric in ("switch", "sim")],
+    ],
+)
+def test_a_disk_that_is_full_breaks_the_run_off(tmp_path: Path, disk: str, fabric: str) -> None:
+    done = run_where(disk, tmp_path, "--fabric", fabric, "--out", "disk")
     assert done.returncode == 4, done.stderr
     assert done.stderr.startswith("the run was broken off: No space left on device\n")
     assert "Traceback" not in done.stderr
+
+
+def test_a_testbed_that_a_full_disk_cannot_hold_is_not_begun(tmp_path: Path) -> None:
+    begin = ("mpwire", "lab", "init", "disk/meeting")
+    tried = f"{FULL_DISK} ! {shlex.join([sys.executable, '-m', *begin])} &&"
+    done = start_where(tried, tmp_path, *begin)
+    assert done.returncode == 2
+    refusal = "disk/meeting.yaml: cannot write there (No space left on device)\n"
+    assert done.stderr == 2 * refusal
+
+
+@pytest.mark.parametrize("fabric", ["switch", "sim"])
+def test_tests_tell_that_the_disk_is_full_and_others_go_on(tmp_path: Path, fabric: str) -> None:
+    (tmp_path / "test_full.py").write_text(TESTS, "utf-8")
+    options = ("-p", "no:cacheprovider", "-o", "addopts=", f"--mpwire-fabric={fabric}")
+    done = start_where(SMALL_DISK, tmp_path, "pytest", *options, "--mpwire-out=disk")
+    assert done.returncode == 1, done.stdout
+    assert "the run was broken off: No space left on device" in done.stdout
+    assert "2 failed" in done.stdout
+    assert "Traceback" not in done.stdout
+    assert "OSError" not in done.stdout
 
 
 def run_under_apparmor(

@@ -10,7 +10,13 @@ import jsonschema
 import pytest
 
 from mpwire.capture import open_run
-from mpwire.cli.matrixing import MatrixOptions, hosts_of, parse_implementations, prepare
+from mpwire.cli.matrixing import (
+    MatrixOptions,
+    hosts_of,
+    names_of,
+    parse_implementations,
+    prepare,
+)
 from mpwire.errors import InputError
 from mpwire.lab import testbed
 
@@ -96,6 +102,41 @@ def test_a_role_may_be_a_host(meeting: Path, opened: Path) -> None:
         prepare(MatrixOptions([meeting], Path("x"), roles=["leaf9"]), implementations)
 
 
+def test_testbeds_of_one_name_are_told_apart(tmp_path: Path) -> None:
+    paths = [Path("a/bed.yaml"), Path("a/other.yaml"), Path("b/bed.yaml"), Path("a/bed.yaml")]
+    assert names_of(paths) == {
+        Path("a/bed.yaml"): "a/bed.yaml",
+        Path("a/other.yaml"): "other",
+        Path("b/bed.yaml"): "b/bed.yaml",
+    }
+    for name, text in (("a", MEETING), ("b", OPEN)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "bed.yaml").write_text(text, "utf-8")
+    beds = [tmp_path / "a" / "bed.yaml", tmp_path / "b" / "bed.yaml"]
+    _, matrix = prepare(MatrixOptions(beds, Path("x")), parse_implementations([JS]))
+    assert [(cell.testbed, cell.role) for cell in matrix.cells] == [
+        (str(beds[0]), "root"),
+        (str(beds[0]), "leaf"),
+        (str(beds[1]), "leaf"),
+    ]
+    assert matrix.cell(str(beds[1]), "js", "leaf") is matrix.cells[2]
+
+
+@pytest.mark.usefixtures("opened")
+def test_the_testbeds_of_a_folder_have_a_row_each(
+    mpwire: Mpwire, meeting: Path, tmp_path: Path
+) -> None:
+    options = ("--fabric", "sim", "--role", "leaf", "--out", tmp_path / "o", "--json")
+    done = mpwire("matrix", meeting.parent, *options)
+    document = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert document["testbeds"] == ["meeting", "open"]
+    (tmp_path / "none").mkdir()
+    nothing = mpwire("matrix", tmp_path / "none", *options)
+    assert nothing.returncode == 2
+    assert "found no testbeds there, expected *.yaml" in nothing.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -123,6 +164,18 @@ def test_all_mistakes_are_told_before_anything_is_started(
     assert "bad.yaml:1:1" in done.stderr
     assert "found no program 'no-such-program'" in done.stderr
     assert done.stdout == ""
+
+
+def test_a_page_without_a_place_is_told_before_anything_is_started(
+    mpwire: Mpwire, meeting: Path, tmp_path: Path
+) -> None:
+    taken = tmp_path / "taken"
+    taken.write_text("", "utf-8")
+    for page in (taken / "page.html", tmp_path):
+        done = mpwire("matrix", meeting, "--html", page, "--out", tmp_path / "o")
+        assert done.returncode == 2
+        assert "write" in done.stderr
+    assert not (tmp_path / "o").exists()
 
 
 @pytest.mark.lab

@@ -62,6 +62,11 @@ def test_a_terminal_gets_colours(
         (KeyboardInterrupt(), Status.INTERRUPTED, "interrupted\n"),
         (OSError(28, "No space left on device", "x"), Status.MACHINE, "x: No space left on "),
         (OSError("odd"), Status.MACHINE, "odd\n"),
+        (
+            UnicodeEncodeError("utf-8", "a\udcff", 1, 2, "surrogates not allowed"),
+            Status.USAGE,
+            "expected characters that can be written as UTF-8, found 'a\\udcff'\n",
+        ),
     ],
 )
 def test_trouble_is_a_line_and_a_status(

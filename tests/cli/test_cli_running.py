@@ -99,6 +99,53 @@ def test_several_testbeds_are_a_table(mpwire: Mpwire, short: Path, tmp_path: Pat
     assert count == "2 files: 1 PASS, 1 FAIL"
 
 
+def test_one_that_cannot_be_run_takes_no_result_from_others(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    foreign = tmp_path / "foreign.yaml"
+    foreign.write_text(SHORT.replace("script:", "agents: {default: cat}\nscript:"), "utf-8")
+    report = tmp_path / "report.xml"
+    options = ("--fabric", "sim", "--out", tmp_path / "runs", "--junit", report)
+    done = mpwire("run", short, foreign, short, *options, "--json")
+    assert done.returncode == 4
+    document = json.loads(done.stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert document["verdict"] == "ERROR"
+    assert [one["verdict"] for one in document["results"]] == ["PASS", "ERROR", "PASS"]
+    told = "the fabric sim runs the reference agent only, and root has cat"
+    assert document["results"][1]["error"] == told
+    assert f'message="{told}"' in report.read_text("utf-8")
+    table = mpwire("run", short, foreign, *options)
+    assert table.stdout.endswith("\n2 files: 1 PASS, 1 ERROR\n")
+    assert table.stderr == f"{told}\n"
+
+
+def test_a_path_that_no_run_file_can_hold_is_refused(
+    mpwire: Mpwire, short: Path, tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd\udcff"
+    odd.mkdir()
+    (odd / "bed.yaml").write_text(SHORT, "utf-8")
+    for arguments in ((odd / "bed.yaml",), (odd,), (short, "--out", odd)):
+        done = mpwire("run", "--fabric", "sim", *arguments, cwd=tmp_path)
+        assert done.returncode == 2
+        assert "odd\\udcff" in done.stderr
+        assert "expected a path in UTF-8" in done.stderr
+    assert [path.name for path in odd.iterdir()] == ["bed.yaml"]
+    command = ("run", short, "--fabric", "sim", "--fault", "drop \udcff", "--json")
+    assert mpwire(*command, cwd=tmp_path).returncode == 2
+
+
+def test_a_fault_that_no_message_met_is_told(mpwire: Mpwire, short: Path, tmp_path: Path) -> None:
+    idle = ("drop the 9th ACCEPT from root to leaf1", "hold every DATA for 20 ms")
+    met = ("hold every CLOSE for 20 ms", "duplicate the first CLOSE from leaf1 to root")
+    faults = [word for sentence in (*idle, *met) for word in ("--fault", sentence)]
+    done = mpwire("run", short, "--fabric", "sim", *faults, "--out", tmp_path / "runs")
+    assert done.returncode == 0
+    said = [line.strip() for line in done.stdout.splitlines() if "met this fault" in line]
+    assert said == [f"no message met this fault: {sentence}" for sentence in idle]
+
+
 @pytest.mark.lab
 def test_a_failed_expectation_is_no_pass(mpwire: Mpwire, tmp_path: Path) -> None:
     path = tmp_path / "wrong.yaml"

@@ -57,6 +57,24 @@ def test_no_file_is_overwritten(mpwire: Mpwire, tmp_path: Path, name: str) -> No
     assert (tmp_path / "taken.yaml").read_text("utf-8") == "mine"
 
 
+@pytest.mark.parametrize("name", ["", ".", ".."])
+def test_what_is_no_name_begins_nothing(mpwire: Mpwire, tmp_path: Path, name: str) -> None:
+    done = mpwire("lab", "init", "--", name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "expected the name of a testbed" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"), [("two words", "'two words.yaml'"), ("-x", "./-x.yaml")]
+)
+def test_the_next_command_can_be_copied(
+    mpwire: Mpwire, tmp_path: Path, name: str, shown: str
+) -> None:
+    done = mpwire("lab", "init", "--", name, cwd=tmp_path)
+    assert done.stdout.endswith(f"; next: mpwire run {shown}\n")
+
+
 def test_programs_are_told_where_it_is(mpwire: Mpwire, tmp_path: Path) -> None:
     document = json.loads(mpwire("lab", "init", tmp_path / "x.yaml", "--json").stdout)
     jsonschema.validate(document, json.loads((DOCS / "cli-schema.json").read_text("utf-8")))

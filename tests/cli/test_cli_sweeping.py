@@ -4,6 +4,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -58,6 +59,37 @@ def test_nobody_misses_what_a_killed_host_can_no_longer_report(
     assert done.stdout.endswith(" PASS\n")
 
 
+def test_reports_blame_nobody_for_a_script_that_a_kill_has_stopped(
+    mpwire: Mpwire, meeting: Path, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.xml"
+    done = mpwire(
+        *("run", meeting, "--every", "kill-after", "--fabric", "sim", "--sample", 4),
+        *("--junit", report, "--out", tmp_path / "o"),
+    )
+    assert done.returncode == 0
+    assert "killed by signal 9" in done.stdout
+    (suite,) = ET.fromstring(report.read_bytes())  # noqa: S314 - our own
+    counted = [suite.get(count) for count in ("tests", "failures", "skipped")]
+    assert counted == ["4", "0", "0"]
+
+
+def test_latest_leads_to_what_is_left(mpwire: Mpwire, meeting: Path, tmp_path: Path) -> None:
+    options = ("--fabric", "sim", "--quiet", "--out", tmp_path / "o")
+    sweep = ("run", meeting, "--every", "drop", "--sample", 2, *options)
+    assert mpwire(*sweep).returncode == 0
+    assert list((tmp_path / "o").iterdir()) == []
+    mpwire("run", meeting, *options)
+    mpwire("run", meeting, *options)
+    assert mpwire(*sweep).returncode == 0
+    assert (tmp_path / "o" / "latest").resolve() == (tmp_path / "o" / "meeting-2").resolve()
+
+
+def test_a_sample_is_drawn_of_cases_alone(mpwire: Mpwire, meeting: Path) -> None:
+    done = mpwire("run", meeting, "--sample", 3)
+    assert (done.returncode, done.stderr) == (2, "--sample: expected --every beside it\n")
+
+
 @pytest.mark.lab
 def test_the_table_has_a_line_for_each_lab(mpwire: Mpwire, meeting: Path, tmp_path: Path) -> None:
     report = tmp_path / "report.xml"
@@ -72,7 +104,10 @@ def test_the_table_has_a_line_for_each_lab(mpwire: Mpwire, meeting: Path, tmp_pa
     assert [row.split()[:3] for row in rows] == [[str(n), "PASS", "drop"] for n in (1, 2, 3)]
     assert all(" + drop the " in row for row in rows)
     assert total == "3 labs: 3 PASS"
-    assert report.read_text("utf-8").count("<testsuite ") == 3
+    (suite,) = ET.fromstring(report.read_bytes())  # noqa: S314 - our own
+    assert suite.get("name") == "meeting --every drop-pair"
+    assert [case.get("name") for case in suite] == [row.split("PASS ")[1].strip() for row in rows]
+    assert {suite.get(count) for count in ("failures", "skipped", "errors")} == {"0"}
 
 
 @pytest.mark.lab
@@ -111,20 +146,30 @@ def test_a_lab_that_did_not_pass_is_kept(mpwire: Mpwire, meeting: Path, tmp_path
 
 
 @pytest.mark.lab
-def test_a_fabric_that_cannot_harm_messages_supports_no_case(
+@pytest.mark.usefixtures("bridge")
+def test_a_sweep_goes_through_a_bridge_as_well(
     mpwire: Mpwire, meeting: Path, tmp_path: Path
 ) -> None:
     done = mpwire(
-        *("run", meeting, "--every", "drop", "--sample", 1, "--fabric", "bridge"),
+        *("run", meeting, "--every", "drop", "--sample", 2, "--fabric", "bridge"),
         *("--out", tmp_path / "o"),
     )
-    _, row, total = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert done.stdout.splitlines()[-1] == "2 labs: 2 PASS"
+
+
+@pytest.mark.lab
+def test_a_fabric_without_what_a_testbed_needs_supports_no_case(
+    mpwire: Mpwire, meeting: Path, tmp_path: Path
+) -> None:
+    meeting.write_text(meeting.read_text("utf-8") + "needs: [snooping]\n", "utf-8")
+    done = mpwire(
+        *("run", meeting, "--every", "drop", "--sample", 1, "--fabric", "switch"),
+        *("--out", tmp_path / "o"),
+    )
     assert done.returncode == 5
-    assert row.split()[:3] == ["1", "UNSUPPORTED", "drop"]
-    assert "  unsupported: 'drop the " in row
-    assert "line 0" not in row
-    assert "not sent again" not in row
-    assert total == "1 lab: 1 UNSUPPORTED"
+    assert "unsupported: 'snooping', which the fabric switch does not have" in done.stdout
+    assert "labs" not in done.stdout, "there is nothing to take a message from"
 
 
 def test_one_testbed_at_a_time(mpwire: Mpwire, meeting: Path) -> None:

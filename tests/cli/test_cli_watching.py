@@ -93,7 +93,7 @@ def test_a_person_sees_the_session_as_it_happens(terminal: Callable[..., Termina
     shown = terminal("run")
     assert shown.read_all() == 0
     for seen in (
-        "4 hosts on a switch (",
+        "4 hosts on switch (",
         "leaf1 joins R with L1",
         " JOIN_REQ ",
         "⚑ R FD_ACCEPT",
@@ -104,6 +104,19 @@ def test_a_person_sees_the_session_as_it_happens(terminal: Callable[..., Termina
         assert seen in shown.seen
     assert "\x1b[" in shown.seen
     assert shown.seen.index("⚑ P3 FD_CLOSE") < shown.seen.index(" PASS ")
+
+
+@pytest.mark.lab
+def test_what_is_lost_is_told_from_what_is_late(terminal: Callable[..., Terminal]) -> None:
+    faults = ("drop the 1st CONFIRM from leaf1 to root", "hold every CLOSE for 30 ms")
+    shown = terminal("run", *(word for fault in faults for word in ("--fault", fault)))
+    assert shown.read_all() == 0
+    lines = shown.seen.splitlines()
+    (lost,) = (line for line in lines if "╳" in line)
+    assert " CONFIRM " in lost
+    assert "lost: drop" in lost
+    assert any("╌" in line and " CLOSE " in line for line in lines)
+    assert any("not there yet" in line and " CLOSE " in line for line in lines)
 
 
 @pytest.mark.lab

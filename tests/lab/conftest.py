@@ -43,6 +43,7 @@ class ProcessFabric:
 
     name = "processes"
     carrier = "none"
+    decided_by = ""
     clock = KERNEL_CLOCK
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from mpwire.capture.blocks import Seen
 from mpwire.lab.bridge import BridgeFabric
 from mpwire.lab.bridge_links import port_states
 from mpwire.lab.bridge_ring import BridgeRing
-from mpwire.lab.fabric import FabricError
+from mpwire.lab.echoes import FabricError
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.netlink import RouteSocket, link_set, veth_add
 
@@ -141,7 +141,6 @@ async def parted(spec: inner.Spec) -> object:
 async def groups(spec: inner.Spec) -> object:
     """Send to a group of which one host of three is a member."""
     async with inner.fabric_of(spec) as (fabric, tape):
-        assert isinstance(fabric, BridgeFabric)
         six = spec["ipv6"]
         member = network.open_socket(fabric, "h1", socket.AF_INET6)
         member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
@@ -196,6 +195,20 @@ async def stranger(spec: inner.Spec) -> object:
             for entry in tape.entries
             if entry.get("data", "").endswith(b"to nobody".hex())
         ]
+
+
+@inner.scenario
+async def flooded(spec: inner.Spec) -> object:
+    """Send more than the ring has room for, while nobody reads it."""
+    async with inner.fabric_of(spec) as (fabric, _):
+        sender = network.open_socket(fabric, "h1")
+        for _ in range(spec["count"]):
+            sender.sendto(bytes(1400), ("10.77.0.2", PORT))
+        try:
+            fabric.drain()
+        except FabricError as error:
+            return str(error)
+        return ""
 
 
 @inner.scenario

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import inner_scenarios as inner
-from inner_network import open_socket
+from inner_network import FullTape, open_socket
 
 from mpwire.capture import RunWriter
 from mpwire.capture.records import AnyRecord, Decision
@@ -19,6 +19,7 @@ from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.ports import TAP_QUEUE_COUNT
 from mpwire.lab.progress import AnyProgress, StepChanged
 from mpwire.lab.runner import Runner
+from mpwire.lab.topology import lan
 from mpwire.lab.vantages import vantages
 
 Loss = Callable[[SwitchFabric], object]
@@ -148,7 +149,8 @@ def lost_decision(fabric: SwitchFabric) -> None:
 async def losing(spec: inner.Spec) -> object:
     """Run a testbed, and lose what the specification says after the step that it names."""
     plan = testbed.parse(spec["bed"], Path(spec["folder"]) / "bed.yaml", {})
-    fabric = SwitchFabric(carrier=spec["carrier"], deadline_s=spec.get("deadline_s", 10.0))
+    fabric = inner.make_fabric(spec, deadline_s=spec.get("deadline_s", 10.0))
+    assert isinstance(fabric, SwitchFabric)
     writer = RunWriter(Path(spec["folder"]), vantages(plan))
 
     def tell(line: AnyProgress) -> None:
@@ -208,6 +210,18 @@ async def leaving(spec: inner.Spec) -> object:
         await fabric.settle()
         outages = [entry["tx_dropped"] for entry in tape.entries if entry.get("kind") == "outage"]
         return {"interface": fabric.counters("h1").interface, "outages": outages}
+
+
+@inner.scenario
+async def full_at_once(_spec: inner.Spec) -> object:
+    """Find the disk full while hosts say for the first time which groups they are in."""
+    before = inner.open_files()
+    fabric = inner.make_fabric({"carrier": "gates", "snooping": True})
+    try:
+        await fabric.start(lan(inner.specs(8, ipv6=True)), FullTape())
+    except OSError as error:
+        return {"said": str(error), "left": len(inner.open_files()) - len(before)}
+    return "nothing was said"
 
 
 TALKER = """

@@ -8,9 +8,12 @@ from typing import Any
 import inner_scenarios as inner
 
 from mpwire.core import Entropy, TimerPlan
+from mpwire.errors import MachineError
 from mpwire.io.driver import Driver
 from mpwire.io.network import KernelNetwork
 from mpwire.lab.fabric import SwitchFabric
+from mpwire.lab.mroute import KernelMulticast
+from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.vocabulary import JoinFlag, NetworkEvent, SocketFlag
 from mpwire.winsock.protocols import Protocol
 from mpwire.winsock.scope import MultipointIoctl
@@ -205,3 +208,17 @@ async def neighbours(spec: inner.Spec) -> object:
             }
 
         return await _while(members, doing)
+
+
+@inner.scenario
+async def second_forwarder(_spec: inner.Spec) -> object:
+    """Let a second socket ask to forward IPv4 groups in a namespace where one does already."""
+    with NetworkNamespace.created() as namespace:
+        first = KernelMulticast(namespace, 4, ["lo"])
+        try:
+            KernelMulticast(namespace, 4, ["lo"]).close()
+        except MachineError as error:
+            return str(error)
+        finally:
+            first.close()
+    return None

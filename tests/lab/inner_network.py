@@ -19,7 +19,8 @@ from mpwire.capture.recorder import RunWriter
 from mpwire.errors import LocalProtocolError, MachineError
 from mpwire.lab import netlink
 from mpwire.lab.decide import UNHARMED, Fate
-from mpwire.lab.fabric import FabricError, SwitchFabric
+from mpwire.lab.echoes import FabricError
+from mpwire.lab.fabric import SwitchFabric
 from mpwire.lab.launch import launch
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.ring import SLOT_COUNT
@@ -275,7 +276,9 @@ async def recorded(spec: inner.Spec) -> object:
     ]
     with RunWriter(Path(spec["folder"]), hosts) as writer:
         fabric = inner.make_fabric(spec)
-        run = run_record(hosts, fabric=fabric.name, carrier=fabric.carrier)
+        run = run_record(
+            hosts, fabric=fabric.name, carrier=fabric.carrier, decided_by=fabric.decided_by
+        )
         writer.record(run)
         await fabric.start(lan(specs), writer)
         await asyncio.gather(*(fabric.sentinel(host.name, "start") for host in specs))

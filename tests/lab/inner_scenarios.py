@@ -16,6 +16,8 @@ from mpwire.capture.blocks import Seen
 from mpwire.capture.records import AnyRecord
 from mpwire.lab.bridge import BridgeFabric
 from mpwire.lab.fabric import SwitchFabric
+from mpwire.lab.faults import ANY, Duration, Hold, Which
+from mpwire.lab.gated_bridge import GatedBridgeFabric
 from mpwire.lab.namespaces import NetworkNamespace
 from mpwire.lab.process import HostProcess
 from mpwire.lab.switch import Decide, deliver_all
@@ -103,8 +105,17 @@ AnyFabric = SwitchFabric | BridgeFabric
 
 
 def make_fabric(spec: Spec, decide: Decide = deliver_all, deadline_s: float = 10.0) -> AnyFabric:
-    """Make a fabric as the specification says: the carrier "bridge" means the other one."""
+    """Make a fabric as the specification says: the last three carriers are others."""
     carrier = spec.get("carrier")
+    if carrier == "gates":
+        return GatedBridgeFabric(
+            snooping=spec.get("snooping", False), decide=decide, deadline_s=deadline_s
+        )
+    if carrier == "noting":  # every message is held back for no time at all
+        word = Hold(
+            text="hold it", line=0, column=0, message=ANY, which=Which(), duration=Duration(0, 0)
+        )
+        return BridgeFabric(deadline_s=deadline_s, emulated=[word])
     if carrier == "bridge":
         return BridgeFabric(snooping=spec.get("snooping", False), deadline_s=deadline_s)
     return SwitchFabric(carrier=carrier, decide=decide, deadline_s=deadline_s)

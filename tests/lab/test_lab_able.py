@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mpwire.lab import testbed
-from mpwire.lab.able import lacking, preferred
+from mpwire.lab.able import lacking, meddles, preferred
 from mpwire.lab.source import TestbedError
 
 BED = """
@@ -29,26 +29,30 @@ def test_any_fabric_runs_what_asks_for_nothing(fabric: str) -> None:
     assert lacks(fabric) == ""
 
 
-def test_a_bridge_has_no_part_in_what_becomes_of_messages() -> None:
-    faults = 'faults: ["drop the first ACCEPT"]'
-    assert lacks("switch", more=faults) == lacks("sim", more=faults) == ""
-    assert lacks("bridge", more=faults) == (
-        "'drop the first ACCEPT' on the fabric bridge, which passes every message on"
-    )
+FAULTS = 'faults: ["drop the first ACCEPT"]'
+
+
+@pytest.mark.parametrize("fabric", ["switch", "sim", "bridge"])
+def test_faults_act_on_any_fabric(fabric: str) -> None:
+    assert lacks(fabric, more=FAULTS) == ""
+    assert lacks(fabric, "the network cuts off leaf1 from root") == ""
 
 
 @pytest.mark.parametrize(
-    ("step", "able"),
+    ("step", "more", "needed"),
     [
-        ("the network cuts off leaf1", True),
-        ("the network heals", True),
-        ("the network cuts off leaf1 from root", False),
-        ("the network cuts off leaf1 one way", False),
+        ("the network cuts off leaf1", "", False),
+        ("the network heals", "", False),
+        ("the network cuts off leaf1 from root", "", True),
+        ("the network cuts off leaf1 one way", "", True),
+        ("everything settles", FAULTS, True),
     ],
 )
-def test_a_bridge_parts_a_host_from_all_others_only(step: str, able: bool) -> None:
-    assert (lacks("bridge", step) == "") is able
-    assert lacks("switch", step) == ""
+def test_a_bridge_parts_a_host_from_all_others_by_itself(
+    step: str, more: str, needed: bool
+) -> None:
+    plan = testbed.parse(BED.format(step=step, more=more), Path("bed.yaml"), {})
+    assert meddles(plan) is needed
 
 
 @pytest.mark.parametrize(
@@ -69,10 +73,10 @@ def test_what_a_testbed_needs_is_had_or_told(needs: str, able: list[str], chosen
     assert preferred(plan) == chosen
 
 
-def test_what_no_fabric_of_namespaces_can_do_is_left_to_the_switch() -> None:
-    more = 'needs: [snooping]\nfaults: ["drop the first ACCEPT"]'
+def test_faults_do_not_keep_a_testbed_from_the_fabric_that_it_needs() -> None:
+    more = f"needs: [snooping]\n{FAULTS}"
     plan = testbed.parse(BED.format(step="everything settles", more=more), Path("bed.yaml"), {})
-    assert preferred(plan) == "switch"
+    assert preferred(plan) == "bridge"
 
 
 def test_a_need_that_nobody_knows_is_a_mistake() -> None:

@@ -289,18 +289,6 @@ def test_a_testbed_of_many_kinds_of_steps_holds(tmp_path: Path, name: str) -> No
 
 
 @pytest.mark.usefixtures("inside")
-@pytest.mark.parametrize("step", ["leaf2 crashes", "leaf2 listens on L2"])
-def test_nothing_happens_on_a_host_after_its_agent_has_crashed(tmp_path: Path, step: str) -> None:
-    opened = "  - leaf2 opens L2 as c_leaf/d_leaf\n  - leaf2 crashes\n"
-    bed = f"about: x\nhosts: [leaf2]\nscript:\n{opened}  - {step}\n"
-    (tmp_path / "bed.yaml").write_text(bed, "utf-8")
-    failure = run_testbed(tmp_path / "bed.yaml", tmp_path).failure
-    assert failure is not None
-    assert failure.text == step
-    assert "leaf2's agent was killed by signal 9" in str(failure)
-
-
-@pytest.mark.usefixtures("inside")
 def test_a_delivery_may_kill(tmp_path: Path) -> None:
     fault = "kill leaf1 after the first CHALLENGE"
     bed = BEDS["the error that a failed join leaves"]

@@ -1,6 +1,7 @@
 """The fabric bridge: what passes, what is recorded of it, and what the kernel makes of it."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -43,6 +44,24 @@ def test_datagrams_pass_and_every_frame_is_recorded_at_both_ends(talk: dict[str,
     for number in range(5):
         assert heard(tape, b"hello %d" % number) == [("h2", "out"), ("h1", "in")]
         assert heard(tape, b"HELLO %d" % number) == [("h1", "out"), ("h2", "in")]
+
+
+@pytest.mark.usefixtures("bridge")
+def test_where_ports_may_hold_messages_back_there_is_a_decision_about_each_frame(
+    inside: Run,
+) -> None:
+    tape = inside("talk", carrier="noting", count=5)["tape"]
+    by_number = {frame["number"]: frame for frame in frames(tape)}
+    decided = records(tape, "decision")
+    outbound = {number for number, frame in by_number.items() if frame["direction"] == "out"}
+    assert {one["frame"] for one in decided} == outbound
+    delivered = [one for one in decided if one["delivered"]]
+    assert len(delivered) == 2 * 5
+    for one in delivered:
+        sent, taken = by_number[one["frame"]], by_number[one["delivered"]]
+        assert taken["host"] == one["receiver"] != sent["host"]
+        assert (taken["data"], one["reason"]) == (sent["data"], None), "no message of the protocol"
+    assert {one["reason"] for one in decided if not one["delivered"]} == {"for the switch"}
 
 
 def test_an_answer_is_printed_after_its_delivery_and_before_the_next_question(
@@ -188,14 +207,25 @@ def test_what_is_cut_off_or_unplugged_hears_nothing_and_comes_back(
 
 @pytest.mark.parametrize("ipv6", [False, True])
 @pytest.mark.parametrize("snooping", [False, True])
+@pytest.mark.parametrize("carrier", ["bridge", "gates"])
+@pytest.mark.usefixtures("bridge")
 def test_groups_are_for_everybody_or_with_snooping_for_members(
-    inside: Run, bridge: str, snooping: bool, ipv6: bool
+    inside: Run, carrier: str, snooping: bool, ipv6: bool
 ) -> None:
-    result = inside("groups", modules=MODULES, carrier=bridge, snooping=snooping, ipv6=ipv6)
+    result = inside("groups", modules=MODULES, carrier=carrier, snooping=snooping, ipv6=ipv6)
     assert result["taken"] == ["group"]
     sent, *arrived = (tuple(one) for one in result["heard"])
     others = [] if snooping else [("h3", "in")]
     assert (sent, sorted(arrived)) == (("h2", "out"), [("h1", "in"), *others])
+
+
+def test_what_found_the_ring_full_is_told(inside: Run, bridge: str) -> None:
+    said = inside("flooded", modules=MODULES, carrier=bridge, count=40_000)
+    assert re.fullmatch(
+        r"h1 has sent 40000 and was sent \d+ frames, 3\d{4} and \d+ were heard;"
+        r" the ring was full for \d{5}",
+        said,
+    )
 
 
 def test_a_frame_that_the_kernel_counts_and_nobody_hears_is_told(inside: Run, bridge: str) -> None:

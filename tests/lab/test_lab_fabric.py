@@ -1,4 +1,4 @@
-"""The switch fabric on both carriers, with programs on its hosts."""
+"""The fabrics that decide, a switch on both carriers and gates at a bridge, with programs."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,9 +11,9 @@ pytestmark = pytest.mark.lab
 
 
 @pytest.fixture(scope="module")
-def talk(inside: Callable[..., dict[str, Any]], carrier: str) -> dict[str, Any]:
-    result = inside("talk", carrier=carrier, count=5)
-    assert result["carrier"] == carrier
+def talk(inside: Callable[..., dict[str, Any]], attached: str) -> dict[str, Any]:
+    result = inside("talk", carrier=attached, count=5)
+    assert result["carrier"] == ("veth" if attached == "gates" else attached)
     return result
 
 

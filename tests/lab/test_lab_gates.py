@@ -28,7 +28,8 @@ LOSSES = [
     ("undecided_delivery", SETTLED, "delivered, but by no decision of the fabric"),
     ("lost_decision", SETTLED, "no decision of the fabric"),
 ]
-OVERFLOW = {"tap": "leaf2: interface counter tx_dropped is ", "veth": "leaf2: the capture dropped "}
+DROPPED = "leaf2: the capture dropped "
+OVERFLOW = {"tap": "leaf2: interface counter tx_dropped is ", "veth": DROPPED, "gates": DROPPED}
 
 BED = """
 about: Something gets lost on the way.
@@ -101,13 +102,13 @@ script:
 
 
 @pytest.fixture
-def judged(inside: Run, carrier: str, tmp_path: Path) -> Callable[..., Judgement]:
+def judged(inside: Run, attached: str, tmp_path: Path) -> Callable[..., Judgement]:
     """Run a testbed with a loss and judge what is on record."""
 
     def judged(loss: str, after: str, bed: str = BED, **spec: object) -> Judgement:
         tmp_path.chmod(0o777)
         folder = str(tmp_path)
-        spec |= {"loss": loss, "after": after, "bed": bed, "folder": folder, "carrier": carrier}
+        spec |= {"loss": loss, "after": after, "bed": bed, "folder": folder, "carrier": attached}
         inside("losing", modules=MODULES, **spec)
         return judge(open_run(tmp_path))
 
@@ -136,12 +137,12 @@ def test_a_loss_makes_the_run_inconclusive_and_is_named(
 
 
 def test_frames_beyond_every_queue_are_missed(
-    judged: Callable[..., Judgement], carrier: str
+    judged: Callable[..., Judgement], attached: str
 ) -> None:
     judgement = judged("queue_overflow", SETTLED)
     assert failures(judgement) == []
     assert judgement.verdict is Verdict.INCONCLUSIVE
-    assert any(OVERFLOW[carrier] in reason for reason in judgement.incomplete)
+    assert any(OVERFLOW[attached] in reason for reason in judgement.incomplete)
 
 
 def test_what_a_full_buffer_swallowed_is_held_against_nobody(
@@ -156,7 +157,7 @@ def test_what_a_full_buffer_swallowed_is_held_against_nobody(
 
 
 def test_what_meets_an_interface_that_the_script_took_down_is_no_loss(
-    judged: Callable[..., Judgement], carrier: str, tmp_path: Path
+    judged: Callable[..., Judgement], attached: str, tmp_path: Path
 ) -> None:
     judgement = judged("nothing", SETTLED, HELD)
     assert judgement.verdict is Verdict.PASS, (judgement.incomplete, judgement.stopped)
@@ -164,7 +165,7 @@ def test_what_meets_an_interface_that_the_script_took_down_is_no_loss(
     refused = [one for one in run.of(Decision) if one.reason == PORT_DOWN]
     (counters,) = [one for one in run.of(Counters) if one.host == "leaf1"]
     assert len(refused) == 1
-    assert counters.interface["rx_dropped"] == (1 if carrier == "tap" else 0)
+    assert counters.interface["rx_dropped"] == (1 if attached == "tap" else 0)
 
 
 def test_a_simulated_interface_is_no_other(tmp_path: Path) -> None:
@@ -176,18 +177,24 @@ def test_a_simulated_interface_is_no_other(tmp_path: Path) -> None:
 
 
 def test_an_interface_that_goes_explains_what_it_drops_and_nothing_else(
-    inside: Run, carrier: str
+    inside: Run, attached: str
 ) -> None:
-    told = inside("outage", modules=MODULES, carrier=carrier, hosts=2, burst=300, times=40)
+    told = inside("outage", modules=MODULES, carrier=attached, hosts=2, burst=300, times=40)
     assert told["refused"] >= 40, "each outage refuses a datagram, and perhaps what it answers"
-    assert told["interface"]["rx_dropped"] == (told["refused"] if carrier == "tap" else 0)
+    assert told["interface"]["rx_dropped"] == (told["refused"] if attached == "tap" else 0)
     assert sum(told["outages"]) == told["interface"]["tx_dropped"]
-    assert carrier == "veth" or told["outages"], "no frame was caught in forty outages"
+    assert attached != "tap" or told["outages"], "no frame was caught in forty outages"
 
 
 def test_what_a_kernel_says_while_its_interface_is_down_is_explained(
-    inside: Run, carrier: str
+    inside: Run, attached: str
 ) -> None:
-    told = inside("leaving", modules=MODULES, carrier=carrier, hosts=2)
+    told = inside("leaving", modules=MODULES, carrier=attached, hosts=2)
     assert told["interface"]["tx_dropped"] > 0
     assert sum(told["outages"]) == told["interface"]["tx_dropped"]
+
+
+@pytest.mark.usefixtures("bridge")
+def test_gates_that_cannot_start_leave_nothing_open(inside: Run) -> None:
+    told = inside("full_at_once", modules=MODULES)
+    assert told == {"said": "[Errno 28] No space left on device", "left": 0}

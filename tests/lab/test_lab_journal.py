@@ -8,12 +8,12 @@ from typing import Literal
 import pytest
 
 from mpwire.capture.blocks import Seen
-from mpwire.capture.records import AgentLine, AnyRecord, Step
+from mpwire.capture.records import AgentLine, AnyRecord, Decision, Step
 from mpwire.errors import BrokenRunError, MachineError
 from mpwire.lab.craft import SWITCH_MAC
 from mpwire.lab.journal import Journal
 from mpwire.lab.links import Report
-from mpwire.lab.progress import AnyProgress, EventReported, FrameSeen, StepChanged
+from mpwire.lab.progress import AnyProgress, EventReported, FrameLost, FrameSeen, StepChanged
 
 BETWEEN = bytes(6) + b"\x02" * 6 + b"frame"
 FROM_SWITCH = bytes(6) + SWITCH_MAC + b"echo"
@@ -72,9 +72,11 @@ def test_only_who_watches_hears_of_frames_and_events() -> None:
         told = list[AnyProgress]()
         journal = Journal(Tape(), told.append, watched=watched)
         journal.frame("h", "in", BETWEEN, 1)
+        for receiver, delivered in (("i", None), ("j", 2), ("", None)):
+            journal.record(Decision(frame=1, receiver=receiver, delivered=delivered, reason="why"))
         journal.event("h", Report(1, "FD_READ", 0, 1))
         journal.step(3, "text", "failed", "reason")
-        kinds = [FrameSeen, EventReported, StepChanged] if watched else [StepChanged]
+        kinds = [FrameSeen, FrameLost, EventReported, StepChanged] if watched else [StepChanged]
         assert [type(line) for line in told] == kinds
 
 

@@ -43,3 +43,8 @@ def test_sockets_of_one_host_meet_in_a_group_that_does_not_leave_it(
     assert result["elsewhere"] == []
     assert result["sent"] == 0
     assert result["unsent"] == [0, 0, 0]
+
+
+def test_a_refusal_to_forward_groups_says_what_was_refused(inside: Run) -> None:
+    said = inside("second_forwarder", modules=MODULES)
+    assert said == "the kernel refused to forward groups of IPv4 (Address already in use)"

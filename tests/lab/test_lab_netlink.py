@@ -1,5 +1,6 @@
 """Requests to the kernel, octet by octet as a library of others encodes them."""
 
+import socket
 import struct
 from collections.abc import Callable
 from ipaddress import ip_interface
@@ -11,6 +12,7 @@ from pyroute2.netlink.rtnl.ifinfmsg import ifinfmsg
 from pyroute2.netlink.rtnl.ndmsg import ndmsg
 from pyroute2.netlink.rtnl.rtmsg import rtmsg
 
+from mpwire.errors import MachineError
 from mpwire.lab import netlink
 from mpwire.lab.netlink import NLM_F_ACK, NLM_F_REQUEST, Request
 
@@ -114,3 +116,19 @@ def test_attributes_are_decoded_as_they_are_encoded() -> None:
     found = netlink.attributes(octets)
     assert found == {3: b"eth0\0", 5: netlink.word(1, 9)}
     assert netlink.attributes(found[5]) == {1: struct.pack("=I", 9)}
+
+
+RTM_GETLINK, IFLA_IFNAME = 18, 3
+
+
+def test_a_dump_lists_all_there_is_in_as_many_parts_as_it_takes() -> None:
+    bodies = netlink.dump("interfaces", RTM_GETLINK, netlink.LINK.pack(0, 0, 0, 0, 0))
+    names = [netlink.attributes(body[netlink.LINK.size :])[IFLA_IFNAME] for body in bodies]
+    assert [name.rstrip(b"\0").decode() for name in names] == [
+        name for _, name in socket.if_nameindex()
+    ]
+
+
+def test_a_dump_that_the_kernel_refuses_is_told() -> None:
+    with pytest.raises(MachineError, match="the kernel refused no such list: Operation not supp"):
+        list(netlink.dump("no such list", 1022, bytes(16)))

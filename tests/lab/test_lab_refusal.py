@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from mpwire.lab.refusal import Facts, explain, read_facts, remedy_for
+from mpwire.lab.refusal import Facts, explain, explain_forwarding, read_facts, remedy_for
 
 
 def facts(
@@ -50,6 +50,18 @@ def test_the_error_names_what_was_refused_and_the_remedy() -> None:
         " AppArmor restricts"
     )
     assert "a user id map" in str(explain("map", errno.EACCES, facts()))
+
+
+@pytest.mark.parametrize(
+    ("version", "option"), [(4, "CONFIG_IP_MROUTE"), (6, "CONFIG_IPV6_MROUTE")]
+)
+def test_a_kernel_without_multicast_routing_is_named(version: int, option: str) -> None:
+    said = str(explain_forwarding(version, errno.ENOPROTOOPT))
+    assert (
+        f"groups of IPv{version} (Protocol not available); it was built without {option}:" in said
+    )
+    assert "--fabric sim" in said
+    assert option not in str(explain_forwarding(version, errno.EPERM))
 
 
 def test_facts_are_read_from_this_machine() -> None:

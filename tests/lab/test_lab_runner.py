@@ -9,8 +9,9 @@ import pytest
 
 from mpwire.capture import RunWriter
 from mpwire.lab import testbed
-from mpwire.lab.fabric import FabricError
+from mpwire.lab.echoes import FabricError
 from mpwire.lab.journal import Journal
+from mpwire.lab.models import CALLS as OFFERED
 from mpwire.lab.plan import Plan
 from mpwire.lab.progress import (
     AnyProgress,
@@ -131,6 +132,19 @@ def test_required_calls_are_looked_for_in_the_hello(play: Play) -> None:
     played = play(text)
     assert played.failure.kind == "unsupported"
     assert played.failure.reason == "unsupported: getsockname by root"
+
+
+@pytest.mark.parametrize("lacking", [True, False])
+def test_who_is_not_told_of_icmp_errors_says_so_in_the_hello(play: Play, *, lacking: bool) -> None:
+    text = bed().replace("script:", "requires: [icmp]\nscript:")
+    hello = {"contract": 1, "name": "deaf", "version": "1", "calls": list(OFFERED)}
+    told = {**hello, "lacks": ["icmp", "something later"]} if lacking else hello
+    played = play(text, leaf1={"hello": [[{"hello": told}]]})
+    if lacking:
+        assert played.failure.kind == "unsupported"
+        assert played.failure.reason == "unsupported: icmp by leaf1"
+    else:
+        assert played.failure is None
 
 
 FAULTS: list[tuple[dict[str, Any], str]] = [

@@ -22,8 +22,8 @@ def check(found: dict[str, Any]) -> None:
     assert found["affinity"]
 
 
-def test_a_start_that_lacks_descriptors_leaves_none(inside: Run, carrier: str) -> None:
-    check(inside("no_room", modules=MODULES, carrier=carrier, hosts=3))
+def test_a_start_that_lacks_descriptors_leaves_none(inside: Run, attached: str) -> None:
+    check(inside("no_room", modules=MODULES, carrier=attached, hosts=3))
 
 
 def test_a_start_of_a_bridge_that_lacks_descriptors_leaves_none(inside: Run, bridge: str) -> None:

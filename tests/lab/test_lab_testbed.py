@@ -415,6 +415,10 @@ YAML_MISTAKES = [
         "about: x\n- y\n",
         "2:1: found a line that does not fit the indentation, expected one list or mapping",
     ),
+    (
+        "[about]\nx = 3\n",
+        "2:1: found a line that does not go on with those above, expected 'key: value'",
+    ),
     ("about: \x01\n", "1:8: found the character U+0001, expected printable text"),
     (
         "about: @x\n",

@@ -130,7 +130,7 @@ def test_the_page_links_every_cell_to_its_run_and_needs_nothing_else(
     assert not {"script", "img", "link", "iframe"} & set(page.tags)
     assert "R65 <b>lan</b> & \\x1b[31mmore" in page.text  # and no element of that name
     assert "b" not in page.tags
-    assert "node <leaf & more>.mjs" in page.text
+    assert "node '<leaf & more>.mjs'" in page.text
     assert "url(" not in page.text
     assert page.text.count("– UNSUPPORTED") == 2
 

@@ -3,6 +3,7 @@
 import itertools
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -111,12 +112,16 @@ def test_agents_that_stand_still_again_and_again_go_on_in_the_end(tmp_path: Path
 
 
 @pytest.mark.lab
-def test_the_same_seed_decides_the_same_on_any_fabric(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("bridge")
+@pytest.mark.parametrize("fabric", ["switch", "bridge"])
+def test_the_same_seed_decides_the_same_on_any_fabric(
+    tmp_path: Path, fabric: Literal["switch", "bridge"]
+) -> None:
     """Compare what befell each message that both runs have, by link, type and number."""
     (tmp_path / "sim").mkdir()
     lossy = TOUR.with_name("fault-lossy.yaml")
     here = _fates(simulated(lossy, tmp_path / "sim"))
-    there = _fates(open_run(run_testbed(lossy, tmp_path).run_file))
+    there = _fates(open_run(run_testbed(lossy, tmp_path, fabric=fabric).run_file))
     common = here.keys() & there.keys()
     assert len(common) > 30
     assert any(here[key] for key in common)
