@@ -40,13 +40,12 @@ class Caller:
     def family(self) -> dict[int, list[str]]:
         """Find every living process that carries the mark, with its command line."""
         found = {}
-        for path in Path("/proc").iterdir():
-            if not path.name.isdigit():
-                continue
+        for pid in _processes():
+            path = Path("/proc", pid)
             with contextlib.suppress(OSError):
                 if self.mark.encode() in (path / "environ").read_bytes().split(b"\0"):
                     command = (path / "cmdline").read_bytes().decode().split("\0")
-                    found[int(path.name)] = command
+                    found[int(pid)] = command
         return found
 
     def member(self, role: str) -> int | None:
@@ -83,18 +82,27 @@ def wait_until(holds: Callable[[], bool], what: str) -> None:
 
 def _links(processes: Iterable[int | str]) -> Iterator[tuple[Path, str]]:
     """Yield what leads to a network namespace among what some processes are in or hold open."""
-    for pattern in (f"{one}/{kind}" for one in processes for kind in ("ns/net", "fd/*")):
-        for path in Path("/proc").glob(pattern):
+    for process in processes:
+        folder = Path("/proc", str(process))
+        paths = [folder / "ns" / "net"]
+        with contextlib.suppress(OSError):  # it has ended since it was found
+            paths += (folder / "fd").iterdir()
+        for path in paths:
             with contextlib.suppress(OSError):
                 target = str(path.readlink())
                 if target.startswith("net:"):
                     yield path, target
 
 
+def _processes() -> list[str]:
+    """List all processes by their numbers."""
+    return [path.name for path in Path("/proc").iterdir() if path.name.isdigit()]
+
+
 def held_namespaces() -> set[str]:
     """Name every network namespace that a process other than this one is in or holds open."""
     own = f"/proc/{os.getpid()}/"
-    return {name for path, name in _links(["[0-9]*"]) if not str(path).startswith(own)}
+    return {name for path, name in _links(_processes()) if not str(path).startswith(own)}
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ import random
 import select
 import signal
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -54,15 +55,25 @@ LONGEST_S = 0.4
 RECORDED = {"run.pcapng", "run.journal"}
 
 
-WAYS: tuple[dict[str, Any], ...] = ({}, {"carrier": "veth"}, {"fabric": "bridge"})
-"""Of making hosts, in turn."""
+GATED = 'faults: ["drop the first ACCEPT"]\n'
+"""Makes a bridge have gates."""
+Way = tuple[dict[str, Any], str]
+PLAIN: Way = ({}, "")
+WAYS: tuple[Way, ...] = (
+    PLAIN,
+    ({"carrier": "veth"}, ""),
+    ({"fabric": "bridge"}, ""),
+    ({"fabric": "bridge"}, GATED),
+)
+"""Of making hosts, in turn: what is ordered, and what the testbed has besides."""
 
 
-def order(folder: Path, way: dict[str, Any]) -> object:
+def order(folder: Path, way: Way) -> object:
     """Order a lab with agents that start at once, as they have no network."""
     silent = {"default": (sys.executable, "-I", "-S", str(AGENT), "{}")}
-    plan = testbed.parse(BED, folder / "bed.yaml", silent)
-    return msgspec.to_builtins(Order(plan=plan, folder=str(folder), watched=True, **way))
+    ordered, more = way
+    plan = testbed.parse(BED + more, folder / "bed.yaml", silent)
+    return msgspec.to_builtins(Order(plan=plan, folder=str(folder), watched=True, **ordered))
 
 
 def read_lines(one: Caller, count: int) -> int:
@@ -93,33 +104,31 @@ def test_a_kill_at_any_moment_leaves_nothing(inside: object, tmp_path: Path, tur
     assert inside, "labs can run here"
     draw = random.Random(turn)
     way = WAYS[turn % len(WAYS)]
-    if any(carriers().get(name) for name in way.values()):
-        way = {}  # this machine cannot make such hosts
+    if any(carriers().get(name) for name in way[0].values()):
+        way = PLAIN  # this machine cannot make such hosts
     before = interfaces(), mounts()
     runs, temporary = tmp_path / "runs", tmp_path / "temporary"
     runs.mkdir()
     temporary.mkdir()
-    whole = Caller(order(_new(runs, 0), way), temporary, "mpwire.lab.inner")
-    line_count = read_lines(whole, sys.maxsize)
-    assert whole.process.wait(GONE_DEADLINE_S) == 0
-    whole.close()
+    with closing(Caller(order(_new(runs, 0), way), temporary, "mpwire.lab.inner")) as whole:
+        line_count = read_lines(whole, sys.maxsize)
+        assert whole.process.wait(GONE_DEADLINE_S) == 0
     for number in range(1, KILLS // ROUNDS + 1):
         victim = ("caller", "supervisor", "lab")[number % 3]
         folder = _new(runs, number)
         lines = draw.randrange(line_count + 1)
         pause_s = draw.uniform(0, LONGEST_S if lines == 0 else LONGEST_S / 20)
-        one = Caller(order(folder, way), temporary, "mpwire.lab.inner")
-        read_lines(one, lines)
-        select.select([], [], [], pause_s)
         told = f"turn {turn}, {way}, kill {number}: {victim} {pause_s:.3f} s after line {lines}"
-        with kept_namespaces(one.family()) as namespaces:
-            kill(one, victim)
-            one.process.wait(GONE_DEADLINE_S)
-            assert_nothing_left(one, namespaces)
+        with closing(Caller(order(folder, way), temporary, "mpwire.lab.inner")) as one:
+            read_lines(one, lines)
+            select.select([], [], [], pause_s)
+            with kept_namespaces(one.family()) as namespaces:
+                kill(one, victim)
+                one.process.wait(GONE_DEADLINE_S)
+                assert_nothing_left(one, namespaces)
         assert {path.name for path in folder.iterdir()} <= RECORDED, told
         wait_until(lambda: (interfaces(), mounts()) == before, f"{told}: interfaces or mounts")
         _read(folder, told)
-        one.close()
 
 
 def _new(runs: Path, number: int) -> Path:
