@@ -1,7 +1,7 @@
 """What came of one run file or of several: as text, as a table, as a document."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree.ElementTree import Element
@@ -16,7 +16,7 @@ from mpwire.report.document import document_of
 from mpwire.report.junit import erroneous, junit_document, suite_of
 from mpwire.report.telling import printable, shortened
 from mpwire.report.timeline import timeline_lines
-from mpwire.report.verdict import STYLES, counted, headline, line, verdict_lines
+from mpwire.report.verdict import STYLES, counted, headline, idle_lines, line, verdict_lines
 from mpwire.vocabulary import Verdict
 
 VERDICTS = ("PASS", "FAIL", "INCONCLUSIVE", "UNSUPPORTED", "ERROR")
@@ -53,6 +53,7 @@ def judged(
 ) -> Result:
     """Make the result of a run that was judged; junit: with the part of a report about it."""
     interrupted = fresh and assessment.interrupted
+    idle = [] if in_full else idle_lines(assessment)  # else they are a part of what is told
     return Result(
         path=assessment.run.path,
         status=Status.INTERRUPTED if interrupted else OF_VERDICT[assessment.verdict],
@@ -62,7 +63,7 @@ def judged(
         suite=suite_of(assessment) if junit else None,
         assessment=assessment if in_full else None,
         fresh=fresh,
-        notes=tuple(notes),
+        notes=(*notes, *idle),
     )
 
 
@@ -105,7 +106,20 @@ def print_results(output: Output, results: Sequence[Result]) -> None:
         output.line(_table_line(result, output.width))
     counts = {word: sum(result.word == word for result in results) for word in VERDICTS}
     told = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    for note in _notes(results):
+        output.line(line((f"  {printable(note)}", "dim")))
     output.line(line((f"{counted(len(results), 'file')}: {told}", "bold")))
+
+
+def _notes(results: Sequence[Result]) -> Iterator[str]:
+    """Say what is to be noted of files: each thing once, and of which unless it is of all."""
+    noted: dict[str, list[Result]] = {}
+    for result in results:
+        for note in result.notes:
+            noted.setdefault(note, []).append(result)
+    for note, about in noted.items():
+        whose = f"{about[0].path}: " if len(about) == 1 else f"{len(about)} files: "
+        yield note if len(about) == len(results) else f"{whose}{note}"
 
 
 def require_folder_of(path: Path | None) -> None:

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from mpwire.capture import RunFile, open_run
-from mpwire.capture.records import Decision
+from mpwire.capture import open_run
 from mpwire.cli.agents import Agents, for_hosts, parse_agents, require_programs
 from mpwire.cli.files import testbeds_in
 from mpwire.cli.output import Output
@@ -176,7 +175,7 @@ def _run_one(output: Output, options: RunOptions, job: Job, *, alone: bool) -> R
             if signals.came(signal.SIGINT):  # before the lab was ready to end in order
                 raise KeyboardInterrupt from None
             raise
-    return _judge(outcome, job.plan, in_full=alone, junit=options.junit is not None)
+    return _judge(outcome, in_full=alone, junit=options.junit is not None)
 
 
 def request_of(
@@ -221,27 +220,17 @@ class _Signals:
         os.close(self._writing)
 
 
-def _judge(outcome: RunOutcome, plan: Plan, *, in_full: bool, junit: bool) -> Result:
+def _judge(outcome: RunOutcome, *, in_full: bool, junit: bool) -> Result:
     """Judge what was recorded, and store the verdict with it."""
     assessment = assess(open_run(outcome.run_file), failures_of(outcome))
-    idle = idle_faults(plan, assessment.run) if assessment.begun else []
     unstored = store(assessment)
     written = sorted(outcome.folder.glob("*.stderr"))
     notes = [f"{path.stem} wrote to standard error: {path}" for path in written]
     if unstored:
         notes.append(unstored)
-    notes += [f"no message met this fault: {fault}" for fault in idle]
     if outcome.instead:
         notes.append(f"simulated, as namespaces are not to be had here: {outcome.instead}")
     return judged(assessment, in_full=in_full, junit=junit, fresh=True, notes=notes)
-
-
-def idle_faults(plan: Plan, run: RunFile) -> list[str]:
-    """List the faults of a plan that nothing in its run came to, each as its sentence."""
-    met: set[str] = set()
-    for reason in {one.reason for one in run.each(Decision) if one.reason}:
-        met.update(reason.partition(": ")[2].split("; "))
-    return [fault.text for fault in plan.faults if fault.text not in met]
 
 
 def failures_of(outcome: RunOutcome) -> list[FailedStep]:

@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from mpwire.plugin.fixtures import lab_fixture
     from mpwire.plugin.hosts import Host, Socket
     from mpwire.plugin.lab import Lab, StepFailed
+    from mpwire.plugin.telling import IdleFaultWarning
 
-__all__ = ["Host", "Lab", "Socket", "StepFailed", "lab_fixture"]
+__all__ = ["Host", "IdleFaultWarning", "Lab", "Socket", "StepFailed", "lab_fixture"]
 
 _HOMES: Final = {
     "Host": "hosts",
+    "IdleFaultWarning": "telling",
     "Lab": "lab",
     "Socket": "hosts",
     "StepFailed": "lab",

@@ -5,7 +5,7 @@ import pytest
 from mpwire.errors import MpwireError
 from mpwire.plugin.lab import Lab
 from mpwire.plugin.pausing import pause
-from mpwire.plugin.telling import is_wrong, lacked, skip_unsupported, told
+from mpwire.plugin.telling import is_wrong, lacked, skip_unsupported, told, warn_of_idle_faults
 from mpwire.report import Assessment
 from mpwire.vocabulary import Verdict
 
@@ -21,6 +21,7 @@ def judge(item: pytest.Item, lab: Lab) -> None:
         assessment = lab.judged()
     except MpwireError as error:
         pytest.fail(told(None, [str(error)], lab.keep()), pytrace=False)
+    warn_of_idle_faults(item, assessment)
     judged_here = not lab.finished_by_test
     if assessment.verdict is Verdict.UNSUPPORTED and judged_here:
         lab.drop()

@@ -8,10 +8,14 @@ import pytest
 
 from mpwire.report import Assessment
 from mpwire.report.assessment import UNSUPPORTED_PREFIX
-from mpwire.report.verdict import texts, verdict_lines
+from mpwire.report.verdict import idle_lines, texts, verdict_lines
 from mpwire.vocabulary import Verdict
 
 COLUMNS: Final = 100
+
+
+class IdleFaultWarning(pytest.PytestWarning):
+    """No message met a fault of a lab."""
 
 
 def is_wrong(assessment: Assessment) -> bool:
@@ -37,6 +41,12 @@ def lacked(assessment: Assessment) -> list[str]:
     """List what a run lacked: what the judge has found, and what stopped the script."""
     steps = [step.reason for step in assessment.failed_steps if step.kind == "unsupported"]
     return [*assessment.judgement.unsupported, *steps]
+
+
+def warn_of_idle_faults(item: pytest.Item, assessment: Assessment) -> None:
+    """Warn of faults that did nothing, so that the test does not show what it seems to show."""
+    for text in idle_lines(assessment):
+        item.warn(IdleFaultWarning(text))
 
 
 def told(assessment: Assessment | None, broken: Sequence[str], run_file: Path) -> str:

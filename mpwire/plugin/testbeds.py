@@ -15,7 +15,7 @@ from mpwire.lab.session import RunOutcome
 from mpwire.plugin.ending import SIMULATED
 from mpwire.plugin.hooks import command_of, labs_of
 from mpwire.plugin.labs import Labs
-from mpwire.plugin.telling import lacked, skip_unsupported, told
+from mpwire.plugin.telling import lacked, skip_unsupported, told, warn_of_idle_faults
 from mpwire.report import assess
 from mpwire.report.assessment import FailedStep
 from mpwire.report.storing import store
@@ -64,6 +64,7 @@ class TestbedItem(pytest.Item):
             open_run(outcome.run_file),
             [FailedStep(line=f.line, text=f.text, reason=f.reason, kind=f.kind) for f in failures],
         )
+        warn_of_idle_faults(self, assessment)
         if assessment.verdict is Verdict.PASS:
             labs.drop(outcome.folder)
             return

@@ -16,7 +16,7 @@ import msgspec
 from mpwire.capture import RunFile
 from mpwire.capture.framefile import FrameFile
 from mpwire.capture.onway import end_to_end
-from mpwire.capture.records import AgentExit, AgentLine, Sentinel, Step, Testbed
+from mpwire.capture.records import AgentExit, AgentLine, Decision, Sentinel, Step, Testbed
 from mpwire.capture.sightings import seen_once
 from mpwire.oracle import Judgement, judge
 from mpwire.oracle.inferring import InferredSocket, infer
@@ -65,6 +65,8 @@ class Assessment(msgspec.Struct, kw_only=True):
     """Path of the testbed; None for captures of other programs."""
     inferred: list[InferredSocket]
     """What sockets report by what the packets say; only where no agent says what they did."""
+    idle_faults: list[str] = []
+    """Faults of the run that no message met, each as its sentence."""
     inferred_frames: int = 0
     """The timeline is about so many frames from the first on; 0: about all there are."""
 
@@ -118,7 +120,7 @@ def assess(
     judgement = judge(run)
     judgement.incomplete = _never_begun(run, steps) or judgement.incomplete
     shown = _around(run, judgement)
-    return Assessment(
+    assessment = Assessment(
         run=shown,
         datagrams=_datagrams(run, judgement),
         judgement=judgement,
@@ -128,6 +130,18 @@ def assess(
         inferred_frames=inferred_max if run.run is None and len(run.frames) > inferred_max else 0,
         testbed=next((record.path for record in run.records if isinstance(record, Testbed)), None),
     )
+    assessment.idle_faults = _idle_faults(run) if assessment.begun else []
+    return assessment
+
+
+def _idle_faults(run: RunFile) -> list[str]:
+    """List the faults that no decision of a run names as its cause."""
+    if run.run is None or not run.run.faults:
+        return []
+    met: set[str] = set()
+    for reason in {one.reason for one in run.each(Decision) if one.reason}:
+        met.update(reason.partition(": ")[2].split("; "))
+    return [fault for fault in run.run.faults if fault not in met]
 
 
 def _never_begun(run: RunFile, steps: Sequence[FailedStep]) -> list[str]:

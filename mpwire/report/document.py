@@ -22,6 +22,7 @@ def document_of(assessment: Assessment) -> dict[str, object]:
     document["rules"] = [_rule(assessment, result) for result in assessment.judgement.rules]
     document["inferred"] = [msgspec.to_builtins(socket) for socket in assessment.inferred]
     document["inferred_frames"] = assessment.inferred_frames
+    document["idle_faults"] = assessment.idle_faults
     document["command"] = assessment.command
     document["verdict"] = assessment.verdict.value
     document["testbed"] = assessment.testbed

@@ -28,6 +28,8 @@ def suite_of(assessment: Assessment) -> ET.Element:
     _add_property(properties, "run_file", judgement.run_file)
     for kind, count in judgement.counts().items():
         _add_property(properties, f"events.{kind}", str(count))
+    for fault in assessment.idle_faults:
+        _add_property(properties, "idle_fault", fault)
     for result in judgement.rules:
         if result.exercised:
             _add_rule(suite, name, result, assessment)

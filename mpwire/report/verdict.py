@@ -77,12 +77,14 @@ def verdict_lines(assessment: Assessment, width: int, *, ladder: bool = True) ->
         yield from _group_table(assessment.judgement)
         yield from _completeness(assessment, width)
         yield from _events(assessment.judgement)
-    told: set[str] = set()
+        for told in idle_lines(assessment):
+            yield from wrapped(("  ! ", "yellow"), (told, ""), width)
+    said: set[str] = set()
     for step in assessment.failed_steps:
-        if step.reason not in told:  # what stopped the script often stops the end of the run, too
+        if step.reason not in said:  # what stopped the script often stops the end of the run, too
             yield line()
             yield from _failed_step(step, width)
-        told.add(step.reason)
+        said.add(step.reason)
     for reason in assessment.judgement.unsupported[:REASONS_SHOWN]:
         yield line(("  – ", "magenta"), (f"unsupported: {printable(reason)}", ""))
     yield from _violations(assessment, width, ladder=ladder)
@@ -189,6 +191,11 @@ def _events(judgement: Judgement) -> Iterator[Text]:
         (f"{counts['must_not']} a must not", "bold red" if counts["must_not"] else ""),
     )
     yield made
+
+
+def idle_lines(assessment: Assessment) -> list[str]:
+    """Say which faults did nothing."""
+    return [f"no message met this fault: {printable(one)}" for one in assessment.idle_faults]
 
 
 def _failed_step(step: FailedStep, width: int) -> Iterator[Text]:

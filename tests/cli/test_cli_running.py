@@ -1,6 +1,7 @@
 """`mpwire run`: from a testbed file to a verdict, as a user sees it."""
 
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -140,10 +141,28 @@ def test_a_fault_that_no_message_met_is_told(mpwire: Mpwire, short: Path, tmp_pa
     idle = ("drop the 9th ACCEPT from root to leaf1", "hold every DATA for 20 ms")
     met = ("hold every CLOSE for 20 ms", "duplicate the first CLOSE from leaf1 to root")
     faults = [word for sentence in (*idle, *met) for word in ("--fault", sentence)]
-    done = mpwire("run", short, "--fabric", "sim", *faults, "--out", tmp_path / "runs")
-    assert done.returncode == 0
-    said = [line.strip() for line in done.stdout.splitlines() if "met this fault" in line]
-    assert said == [f"no message met this fault: {sentence}" for sentence in idle]
+    report = tmp_path / "report.xml"
+    options = ("--fabric", "sim", *faults, "--out", tmp_path / "runs", "--junit", report)
+    expected = [f"no message met this fault: {sentence}" for sentence in idle]
+
+    def said(done: subprocess.CompletedProcess[str]) -> list[str]:
+        assert done.returncode == 0
+        return [line.strip(" !") for line in done.stdout.splitlines() if "met this fault" in line]
+
+    assert said(mpwire("run", short, *options)) == expected
+    assert re.findall('"idle_fault" value="(.*)"', report.read_text("utf-8")) == list(idle)
+    assert said(mpwire("check", tmp_path / "runs" / "latest")) == expected
+    document = json.loads(mpwire("run", short, *options, "--json").stdout)
+    jsonschema.validate(document, SCHEMA)
+    assert document["idle_faults"] == list(idle)
+    assert said(mpwire("run", short, short, *options)) == expected
+    heard = tmp_path / "heard.yaml"
+    heard.write_text(f"{SHORT}faults: [hold every CLOSE for 1 ms]\n", "utf-8")
+    still = tmp_path / "still.yaml"
+    still.write_text(f"{SHORT}faults: [hold every DATA for 1 ms]\n", "utf-8")
+    both = mpwire("run", heard, still, "--fabric", "sim", "--out", tmp_path / "both")
+    silent = tmp_path / "both" / "still-1" / "run.pcapng"
+    assert said(both) == [f"{silent}: no message met this fault: hold every DATA for 1 ms"]
 
 
 @pytest.mark.lab

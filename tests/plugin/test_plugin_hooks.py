@@ -240,6 +240,25 @@ def test_the_steps_of_a_failure_are_a_testbed(pytester: pytest.Pytester) -> None
     )
 
 
+def test_a_fault_that_no_message_met_is_warned_of(pytester: pytest.Pytester) -> None:
+    beds = pytester.mkdir("testbeds")
+    (beds / "still.yaml").write_text(BED + "faults: [drop every DATA]\n", "utf-8")
+    (beds / "heard.yaml").write_text(BED + "faults: [hold every CLOSE for 1 ms]\n", "utf-8")
+    pytester.makepyfile(
+        test_still="def test_it(lab):\n"
+        "    lab.start(hosts=['root', 'leaf1'], faults=['drop the 9th CLOSE'])\n"
+        "    lab.do('root opens R as c_root/d_root')\n"
+    )
+    options = ("--mpwire-fabric=sim", "testbeds", "test_still.py")
+    done = pytester.runpytest_subprocess(*options)
+    done.assert_outcomes(passed=3, warnings=2)
+    text = done.stdout.str()
+    assert "IdleFaultWarning: no message met this fault: drop every DATA" in text
+    assert "IdleFaultWarning: no message met this fault: drop the 9th CLOSE" in text
+    refused = pytester.runpytest_subprocess(*options, "-W", "error::mpwire.plugin.IdleFaultWarning")
+    refused.assert_outcomes(passed=1, failed=2)
+
+
 def test_testbeds_are_tests_where_they_are_asked_for(pytester: pytest.Pytester) -> None:
     beds = pytester.mkdir("testbeds")
     (beds / "meet.yaml").write_text(BED, "utf-8")
