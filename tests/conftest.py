@@ -1,6 +1,7 @@
 """Labs for tests: skipped only where the kernel refuses the namespaces, with its reason."""
 
 import os
+import signal
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -39,6 +40,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Break the requirements that are named, until the session ends."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # We are in the background of a script; what tests start must know Ctrl-C all the same.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     for name in config.getoption("broken"):
         from tests.conformance.patches import break_requirement
 
